@@ -1,0 +1,64 @@
+package client
+
+import "context"
+
+// Status is the mesh as one node sees it.
+type Status struct {
+	Node        string       `json:"node" doc:"The node that answers."`
+	Version     string       `json:"version"`
+	Commit      string       `json:"commit"`
+	Cluster     string       `json:"cluster"`
+	Leader      string       `json:"leader" doc:"Empty while there is none."`
+	Term        uint64       `json:"term"`
+	Index       uint64       `json:"index" doc:"The state that this node has applied."`
+	Nodes       []NodeStatus `json:"nodes" nullable:"false"`
+	Tracks      []Track      `json:"tracks" nullable:"false"`
+	Unreachable []string     `json:"unreachable" nullable:"false" doc:"Nodes that did not answer: what they carry is missing here."`
+}
+
+// NodeStatus is one node of the mesh.
+type NodeStatus struct {
+	Node      string  `json:"node"`
+	Role      string  `json:"role" enum:"voter,edge"`
+	Region    string  `json:"region"`
+	Version   string  `json:"version"`
+	URL       string  `json:"url" doc:"Its public base URL."`
+	Alive     bool    `json:"alive"`
+	Draining  bool    `json:"draining"`
+	Load      float64 `json:"load" minimum:"0" doc:"0 is idle, 1 is full."`
+	RTT       float64 `json:"rtt_ms" minimum:"0" doc:"From the node that answers."`
+	Index     uint64  `json:"index" doc:"The state that it has applied."`
+	Staleness float64 `json:"staleness_ms" minimum:"0" doc:"How old its state may be."`
+	Outdated  bool    `json:"outdated" doc:"It runs an older version than the newest in the mesh."`
+	Sessions  int     `json:"sessions" minimum:"0"`
+}
+
+// Track is one audio or video flow, and how it travels.
+type Track struct {
+	Webinar string `json:"webinar"`
+	Stream  string `json:"stream"`
+	Track   string `json:"track"`
+	Epoch   uint64 `json:"epoch" doc:"Grows when another publisher takes the stream."`
+	Hops    []Hop  `json:"hops" nullable:"false" doc:"The nodes that carry it, the origin first."`
+}
+
+// Hop is one node that carries a track.
+type Hop struct {
+	Node     string   `json:"node"`
+	Role     string   `json:"role" enum:"origin,relay"`
+	Parent   string   `json:"parent,omitempty" doc:"Where it comes from; absent at the origin."`
+	Path     []string `json:"path" nullable:"false" doc:"From the origin to this node."`
+	Readers  int      `json:"readers" minimum:"0" doc:"Viewers and hops that drain it here."`
+	Children []string `json:"children" nullable:"false" doc:"Nodes that it feeds."`
+	Bytes    uint64   `json:"bytes"`
+	Packets  uint64   `json:"packets"`
+	Bitrate  uint64   `json:"bitrate_bps"`
+	RTT      float64  `json:"rtt_ms" minimum:"0" doc:"To the parent."`
+}
+
+// Status returns the mesh as the server sees it.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.call(ctx, "GET", path("status"), nil, &s)
+	return s, err
+}
