@@ -1,0 +1,27 @@
+package webinar
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxText is how long a name or title may be, in characters, and an identity key's
+// value, in bytes.
+const MaxText = 200
+
+// CheckName returns ErrInvalidName unless s is a name that can be shown on one line:
+// valid UTF-8, at most MaxText characters, without control characters. It may be empty.
+//
+// Characters that change the direction of what follows are refused too: with them one
+// name can look like another.
+func CheckName(s string) error {
+	bad := func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
+			r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	}
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxText || strings.ContainsFunc(s, bad) {
+		return ErrInvalidName
+	}
+	return nil
+}
