@@ -104,6 +104,7 @@ type BanMade struct {
 type Ban struct {
 	ID          string     `json:"id"`
 	Participant string     `json:"participant"`
+	Name        string     `json:"name" doc:"As the participant was called."`
 	Strength    string     `json:"strength" enum:"strong,medium,weak"`
 	Keys        []string   `json:"keys" nullable:"false" doc:"The kinds of identity keys that it binds to, never their values."`
 	By          string     `json:"by" doc:"Who banned."`

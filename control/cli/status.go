@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"stentor/control/client"
+)
+
+// StatusCommand shows the mesh.
+type StatusCommand struct {
+	Remote
+}
+
+// Run prints the nodes, and how each track travels.
+func (c *StatusCommand) Run(ctx context.Context, e *Env) error {
+	api, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	s, err := api.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if len(s.Unreachable) > 0 {
+		defer fmt.Fprintf(e.Stderr, "stentor: hint: no answer from %s: what they carry is missing here\n", plain(strings.Join(s.Unreachable, ", ")))
+	}
+	if c.JSON {
+		return printJSON(e.Stdout, s)
+	}
+	return printStatus(e.Stdout, s)
+}
+
+func printStatus(w io.Writer, s client.Status) error {
+	leader := s.Leader
+	if leader == "" {
+		leader = "none (no quorum: the rules hold, changes wait)"
+	}
+	if err := sheet(w,
+		"mesh", s.Cluster,
+		"leader", leader,
+		"term", strconv.FormatUint(s.Term, 10),
+		"index", strconv.FormatUint(s.Index, 10),
+		"seen by", s.Node+" ("+first(s.Version, "unknown version")+")",
+	); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := table(w, "NODE ROLE REGION VERSION STATE LOAD RTT INDEX BEHIND SESSIONS URL", nodeRows(s)); err != nil {
+		return err
+	}
+	for _, t := range s.Tracks {
+		if err := printTrack(w, t); err != nil {
+			return err
+		}
+	}
+	if len(s.Tracks) == 0 {
+		return nothing(w, "\nNo tracks: nobody is on air.")
+	}
+	return nil
+}
+
+func nodeRows(s client.Status) [][]string {
+	rows := make([][]string, len(s.Nodes))
+	for i, n := range s.Nodes {
+		role, version := n.Role, n.Version
+		if n.Node == s.Leader {
+			role += "*"
+		}
+		if n.Outdated {
+			version += " (outdated)"
+		}
+		rows[i] = []string{
+			n.Node, role, n.Region, version, state(n), strconv.FormatFloat(n.Load*100, 'f', 0, 64) + " %",
+			millis(n.RTT), strconv.FormatUint(n.Index, 10), millis(n.Staleness), strconv.Itoa(n.Sessions), n.URL,
+		}
+	}
+	return rows
+}
+
+func state(n client.NodeStatus) string {
+	switch {
+	case !n.Alive:
+		return "gone"
+	case n.Draining:
+		return "draining"
+	}
+	return "alive"
+}
