@@ -1,0 +1,104 @@
+package rtp
+
+import "encoding/binary"
+
+// Profiles of header extensions, RFC 8285.
+const (
+	profileOneByte = 0xbede
+	profileTwoByte = 0x1000 // the low four bits are free for applications
+)
+
+// Extension returns the data of the header extension with that id (RFC 8285), nil when it is not there. It
+// aliases Raw and allocates nothing.
+func (p *Packet) Extension(id uint8) []byte {
+	var found []byte
+	p.eachExtension(func(i uint8, data []byte) bool {
+		if i == id {
+			found = data
+		}
+		return i != id
+	})
+	return found
+}
+
+// eachExtension calls yield for each well-formed extension element until it says false. Elements after a
+// malformed one are not seen, as RFC 8285 section 4.1.2 asks for id 15.
+func (p *Packet) eachExtension(yield func(id uint8, data []byte) bool) {
+	if p.Raw[0]&0x10 == 0 {
+		return
+	}
+	start := minHeader + 4*int(p.Raw[0]&0x0f)
+	profile := binary.BigEndian.Uint16(p.Raw[start:])
+	b := p.Raw[start+4 : p.header]
+	twoByte := profile&0xfff0 == profileTwoByte
+	if profile != profileOneByte && !twoByte {
+		return
+	}
+	for len(b) > 0 {
+		if b[0] == 0 { // padding between elements
+			b = b[1:]
+			continue
+		}
+		var id uint8
+		var n, head int
+		if twoByte {
+			if len(b) < 2 {
+				return
+			}
+			id, n, head = b[0], int(b[1]), 2
+		} else {
+			id, n, head = b[0]>>4, int(b[0]&0x0f)+1, 1
+			if id == 15 || id == 0 {
+				return
+			}
+		}
+		if len(b) < head+n {
+			return
+		}
+		if !yield(id, b[head:head+n]) {
+			return
+		}
+		b = b[head+n:]
+	}
+}
+
+// appendExtensions writes the extension block of p with its ids translated by table (0 drops one), or
+// nothing when none is left.
+func appendExtensions(dst []byte, p *Packet, table *[256]uint8) []byte {
+	count, wide := 0, false
+	p.eachExtension(func(id uint8, data []byte) bool {
+		if out := table[id]; out != 0 {
+			count++
+			wide = wide || out > 14 || len(data) == 0 || len(data) > 16
+		}
+		return true
+	})
+	if count == 0 {
+		return dst
+	}
+	start := len(dst)
+	profile := uint16(profileOneByte)
+	if wide {
+		profile = profileTwoByte
+	}
+	dst = binary.BigEndian.AppendUint16(dst, profile)
+	dst = append(dst, 0, 0)
+	p.eachExtension(func(id uint8, data []byte) bool {
+		out := table[id]
+		switch {
+		case out == 0:
+			return true
+		case wide:
+			dst = append(dst, out, uint8(len(data)))
+		default:
+			dst = append(dst, out<<4|uint8(len(data)-1))
+		}
+		dst = append(dst, data...)
+		return true
+	})
+	for (len(dst)-start)%4 != 0 {
+		dst = append(dst, 0)
+	}
+	binary.BigEndian.PutUint16(dst[start+2:], uint16((len(dst)-start)/4-1))
+	return dst
+}
