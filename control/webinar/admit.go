@@ -96,7 +96,7 @@ func (w *Webinar) Allowed(participant string, keys Keys, since uint64, now time.
 	if w.Banned(participant, keys, now) {
 		return ErrBanned
 	}
-	if r, ok := w.removals.get(participant); ok && r.Index > since {
+	if r, ok := w.removals.At(participant); ok && r.Index > since {
 		return ErrDisconnected
 	}
 	if w.State == Ended {

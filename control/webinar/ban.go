@@ -51,12 +51,27 @@ func (w *Webinar) NewBan(id, participant string, keys Keys, seen []Keys, prefix 
 	for b := range w.Bans() {
 		seen = append(seen, b.Keys)
 	}
-	b := Ban{ID: id, Participant: participant, Keys: Closure(seed, seen), By: by, At: at}
+	b := Ban{ID: id, Participant: participant, Keys: strongest(Closure(seed, seen)), By: by, At: at}
 	b.Strength = b.Keys.strength()
 	if slices.ContainsFunc(b.Keys, func(k Key) bool { return k.Kind == KindPrefix }) {
 		b.Until = at.Add(prefixBan)
 	}
 	return b
+}
+
+// maxBanKeys bounds a ban. Whoever made more devices than that is held by the rest.
+const maxBanKeys = 256
+
+// strongest returns the maxBanKeys keys that are the hardest to come by again.
+func strongest(keys Keys) Keys {
+	if len(keys) <= maxBanKeys {
+		return keys
+	}
+	order := []Kind{KindAccount, KindRegistration, KindInvite, KindPrefix, KindDevice, KindParticipant}
+	slices.SortStableFunc(keys, func(a, b Key) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
+	return normal(keys[:maxBanKeys])
 }
 
 func (k Keys) strength() Strength {
@@ -80,10 +95,10 @@ func (b Ban) holds(k Key, now time.Time) bool {
 // WithBan returns w with b, in place of an older one of the same ID.
 func (w *Webinar) WithBan(b Ban) *Webinar {
 	c := *w.WithoutBan(b.ID)
-	c.bans = c.bans.with(b.ID, b)
+	c.bans = c.bans.With(b.ID, b)
 	for _, k := range b.Keys {
-		ids, _ := c.banned.get(k.String())
-		c.banned = c.banned.with(k.String(), append(slices.Clip(ids), b.ID))
+		ids, _ := c.banned.At(k.String())
+		c.banned = c.banned.With(k.String(), append(slices.Clip(ids), b.ID))
 	}
 	return &c
 }
@@ -92,31 +107,31 @@ func (w *Webinar) WithBan(b Ban) *Webinar {
 // with it.
 func (w *Webinar) WithoutBan(id string) *Webinar {
 	c := *w
-	b, ok := w.bans.get(id)
+	b, ok := w.bans.At(id)
 	if !ok {
 		return &c
 	}
-	c.bans = c.bans.without(id)
+	c.bans = c.bans.Without(id)
 	for _, k := range b.Keys {
-		ids, _ := c.banned.get(k.String())
+		ids, _ := c.banned.At(k.String())
 		rest := slices.DeleteFunc(slices.Clone(ids), func(other string) bool { return other == id })
 		if len(rest) == 0 {
-			c.banned = c.banned.without(k.String())
+			c.banned = c.banned.Without(k.String())
 		} else {
-			c.banned = c.banned.with(k.String(), rest)
+			c.banned = c.banned.With(k.String(), rest)
 		}
 	}
 	return &c
 }
 
 // Ban returns the ban of that ID.
-func (w *Webinar) Ban(id string) (Ban, bool) { return w.bans.get(id) }
+func (w *Webinar) Ban(id string) (Ban, bool) { return w.bans.At(id) }
 
 // Bans yields the bans in the order of their IDs.
-func (w *Webinar) Bans() iter.Seq[Ban] { return w.bans.values() }
+func (w *Webinar) Bans() iter.Seq[Ban] { return w.bans.Values() }
 
 // BanCount is the number of bans.
-func (w *Webinar) BanCount() int { return w.bans.len() }
+func (w *Webinar) BanCount() int { return w.bans.Len() }
 
 // Banned reports whether some ban holds the participant or one of keys at now.
 func (w *Webinar) Banned(participant string, keys Keys, now time.Time) bool {
@@ -127,9 +142,9 @@ func (w *Webinar) Banned(participant string, keys Keys, now time.Time) bool {
 }
 
 func (w *Webinar) bannedBy(k Key, now time.Time) bool {
-	ids, _ := w.banned.get(k.String())
+	ids, _ := w.banned.At(k.String())
 	return slices.ContainsFunc(ids, func(id string) bool {
-		b, ok := w.bans.get(id)
+		b, ok := w.bans.At(id)
 		return ok && b.holds(k, now)
 	})
 }

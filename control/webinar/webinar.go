@@ -9,6 +9,8 @@ package webinar
 import (
 	"iter"
 	"time"
+
+	"stentor/control/internal/table"
 )
 
 // Role is what a participant is in a webinar.
@@ -70,13 +72,13 @@ type Webinar struct {
 	Created, Started, Ended time.Time // UTC; zero until it happened
 	Version                 uint64    // grows with every change of the settings, for If-Match
 
-	invites  table[Invite]   // by ID
-	secrets  table[string]   // hash of an invite's secret -> its ID
-	bans     table[Ban]      // by ID
-	banned   table[[]string] // identity key -> IDs of the bans that hold it
-	removals table[Removal]  // by participant
-	streams  table[Stream]   // by name
-	seen     uint64          // the newest Removal.Index
+	invites  table.Table[Invite]   // by ID
+	secrets  table.Table[string]   // hash of an invite's secret -> its ID
+	bans     table.Table[Ban]      // by ID
+	banned   table.Table[[]string] // identity key -> IDs of the bans that hold it
+	removals table.Table[Removal]  // by participant
+	streams  table.Table[Stream]   // by name
+	seen     uint64                // the newest Removal.Index
 }
 
 // Invite is a personal link for a named person. Whoever holds its secret enters with
@@ -114,26 +116,26 @@ type Removal struct {
 // WithInvite returns w with i, in place of an older one of the same ID.
 func (w *Webinar) WithInvite(i Invite) *Webinar {
 	c := *w
-	if old, ok := w.invites.get(i.ID); ok {
-		c.secrets = c.secrets.without(string(old.Hash[:]))
+	if old, ok := w.invites.At(i.ID); ok {
+		c.secrets = c.secrets.Without(string(old.Hash[:]))
 	}
-	c.invites = c.invites.with(i.ID, i)
-	c.secrets = c.secrets.with(string(i.Hash[:]), i.ID)
+	c.invites = c.invites.With(i.ID, i)
+	c.secrets = c.secrets.With(string(i.Hash[:]), i.ID)
 	return &c
 }
 
 // WithoutInvite returns w without the invite.
 func (w *Webinar) WithoutInvite(id string) *Webinar {
 	c := *w
-	if old, ok := w.invites.get(id); ok {
-		c.secrets = c.secrets.without(string(old.Hash[:]))
+	if old, ok := w.invites.At(id); ok {
+		c.secrets = c.secrets.Without(string(old.Hash[:]))
 	}
-	c.invites = c.invites.without(id)
+	c.invites = c.invites.Without(id)
 	return &c
 }
 
 // Invite returns the invite of that ID.
-func (w *Webinar) Invite(id string) (Invite, bool) { return w.invites.get(id) }
+func (w *Webinar) Invite(id string) (Invite, bool) { return w.invites.At(id) }
 
 // InviteBySecret returns the invite whose secret has that SHA-256. The zero hash is
 // nobody's.
@@ -141,46 +143,46 @@ func (w *Webinar) InviteBySecret(hash [32]byte) (Invite, bool) {
 	if hash == [32]byte{} {
 		return Invite{}, false
 	}
-	id, ok := w.secrets.get(string(hash[:]))
+	id, ok := w.secrets.At(string(hash[:]))
 	if !ok {
 		return Invite{}, false
 	}
-	return w.invites.get(id)
+	return w.invites.At(id)
 }
 
 // Invites yields the invites in the order of their IDs.
-func (w *Webinar) Invites() iter.Seq[Invite] { return w.invites.values() }
+func (w *Webinar) Invites() iter.Seq[Invite] { return w.invites.Values() }
 
 // InviteCount is the number of invites.
-func (w *Webinar) InviteCount() int { return w.invites.len() }
+func (w *Webinar) InviteCount() int { return w.invites.Len() }
 
 // WithStream returns w with s, in place of an older one of the same name.
 func (w *Webinar) WithStream(s Stream) *Webinar {
 	c := *w
-	c.streams = c.streams.with(s.Name, s)
+	c.streams = c.streams.With(s.Name, s)
 	return &c
 }
 
 // WithoutStream returns w without the stream.
 func (w *Webinar) WithoutStream(name string) *Webinar {
 	c := *w
-	c.streams = c.streams.without(name)
+	c.streams = c.streams.Without(name)
 	return &c
 }
 
 // Stream returns the stream of that name.
-func (w *Webinar) Stream(name string) (Stream, bool) { return w.streams.get(name) }
+func (w *Webinar) Stream(name string) (Stream, bool) { return w.streams.At(name) }
 
 // Streams yields the streams in the order of their names.
-func (w *Webinar) Streams() iter.Seq[Stream] { return w.streams.values() }
+func (w *Webinar) Streams() iter.Seq[Stream] { return w.streams.Values() }
 
 // StreamCount is the number of streams; with none of them nobody is on air.
-func (w *Webinar) StreamCount() int { return w.streams.len() }
+func (w *Webinar) StreamCount() int { return w.streams.Len() }
 
 // WithRemoval returns w with r, in place of an older one of the same participant.
 func (w *Webinar) WithRemoval(r Removal) *Webinar {
 	c := *w
-	c.removals = c.removals.with(r.Participant, r)
+	c.removals = c.removals.With(r.Participant, r)
 	c.seen = max(c.seen, r.Index)
 	return &c
 }
@@ -188,15 +190,15 @@ func (w *Webinar) WithRemoval(r Removal) *Webinar {
 // WithoutRemoval returns w without the participant's removal.
 func (w *Webinar) WithoutRemoval(participant string) *Webinar {
 	c := *w
-	c.removals = c.removals.without(participant)
+	c.removals = c.removals.Without(participant)
 	return &c
 }
 
 // Removal returns the participant's removal.
-func (w *Webinar) Removal(participant string) (Removal, bool) { return w.removals.get(participant) }
+func (w *Webinar) Removal(participant string) (Removal, bool) { return w.removals.At(participant) }
 
 // Removals yields the disconnected people in the order of their participant IDs (S66).
-func (w *Webinar) Removals() iter.Seq[Removal] { return w.removals.values() }
+func (w *Webinar) Removals() iter.Seq[Removal] { return w.removals.Values() }
 
 // RemovalCount is the number of removals.
-func (w *Webinar) RemovalCount() int { return w.removals.len() }
+func (w *Webinar) RemovalCount() int { return w.removals.Len() }
