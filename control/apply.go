@@ -1,0 +1,187 @@
+package control
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+// Result is the answer to a command.
+type Result struct {
+	// Index is the command's index in the log; for one that was answered before, the
+	// index of that first one. It is also the epoch of a stream that was claimed.
+	Index uint64
+	// Subject is the ID of what the command made or found: of the webinar, invite, ban or
+	// token; for a redeemed join token, its role.
+	Subject  string
+	Replayed bool   // the request ID was answered before
+	Change   Change // what it did; never empty of Index
+	Err      error  // a [*webinar.Denial]: the command is refused, and changed nothing
+	// Halt is why this node must not go on: it cannot know what the others made of the
+	// command, so its state would be another one.
+	Halt error
+}
+
+// Apply returns the state after c, which is at index in the log, and the answer to it.
+// A refused command changes nothing but what is remembered of requests.
+func (s *State) Apply(index uint64, c *controlpb.Command) (*State, Result) {
+	if index <= s.index {
+		return s, Result{Index: index, Halt: fmt.Errorf("%w: command %d after %d", errOrder, index, s.index)}
+	}
+	d := &draft{next: *s, c: c, at: moment(c.GetProposedAt()), change: Change{Index: index, Time: moment(c.GetProposedAt())}}
+	r := Result{Index: index}
+	kind := kindOf(c)
+	switch unknown := kind == 0 || c.GetMinFeatureLevel() > FeatureLevel; {
+	case unknown && !c.GetIgnorable():
+		r.Halt = fmt.Errorf("control: command %d needs feature level %d, this version knows %d", index, c.GetMinFeatureLevel(), FeatureLevel)
+		return s, r
+	case unknown:
+		r.Err = ErrUnknownCommand
+	case c.GetMinFeatureLevel() > s.cluster.FeatureLevel:
+		r.Err = ErrFeatureLevel
+	default:
+		d.answer(kind, &r)
+	}
+	if r.Halt != nil {
+		return s, r
+	}
+	d.next.advance(index, d.at)
+	r.Change = d.change
+	return &d.next, r
+}
+
+// answer answers from the table of requests, or runs the command.
+func (d *draft) answer(kind uint32, r *Result) {
+	if r.Err = checkEnvelope(d.c); r.Err != nil {
+		return
+	}
+	if d.c.GetRequestId() != "" {
+		if old, ok := d.next.requests.At(requestKey(d.c.GetPrincipal(), d.c.GetRequestId())); ok {
+			replay(old, kind, d.c.GetRequestDigest(), r)
+			return
+		}
+	}
+	before, empty := d.next, d.change
+	subject, err := d.run()
+	var denial *webinar.Denial
+	switch {
+	case err == nil:
+		r.Subject = subject
+	case errors.As(err, &denial):
+		d.next, d.change, r.Err = before, empty, denial
+	default: // a record of our own that put refuses: a bug, the same on every node
+		r.Halt = fmt.Errorf("control: command %d: %w", r.Index, err)
+		return
+	}
+	if err := d.remember(kind, r, denial); err != nil {
+		r.Halt = err
+	}
+}
+
+func replay(old *controlpb.RequestRecord, kind uint32, digest []byte, r *Result) {
+	r.Replayed = true
+	switch {
+	case old.GetKind() != kind || !bytes.Equal(old.GetDigest(), digest):
+		r.Err = ErrRequestReused
+	case old.GetCode() != "":
+		r.Err = &webinar.Denial{Code: old.GetCode(), Detail: old.GetDetail()}
+	}
+	r.Index, r.Subject = old.GetIndex(), old.GetSubject()
+}
+
+// remember notes the answer under the request's ID, and forgets the oldest ones.
+func (d *draft) remember(kind uint32, r *Result, denial *webinar.Denial) error {
+	if d.c.GetRequestId() == "" {
+		return nil
+	}
+	for d.next.requests.Len() >= maxRequests {
+		for _, key := range d.next.byAge.All() {
+			if err := d.remove(Key{Kind: KindRequest, ID: key}); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	answer := &controlpb.RequestRecord{
+		Principal: d.c.GetPrincipal(), RequestId: d.c.GetRequestId(), Kind: kind,
+		Digest: d.c.GetRequestDigest(), Index: r.Index, Subject: r.Subject,
+	}
+	if denial != nil {
+		answer.Code, answer.Detail = denial.Code, denial.Detail
+	}
+	return d.put(requestRecord(answer))
+}
+
+// kindOf returns the number of the command's field in controlpb.Command, or 0 for a
+// kind that this version does not know.
+func kindOf(c *controlpb.Command) uint32 {
+	m := c.ProtoReflect()
+	field := m.WhichOneof(commandKind)
+	if field == nil || !m.Get(field).Message().IsValid() {
+		return 0
+	}
+	return uint32(field.Number())
+}
+
+var commandKind protoreflect.OneofDescriptor = (*controlpb.Command)(nil).ProtoReflect().Descriptor().Oneofs().ByName("kind")
+
+// draft is the next state while a command makes it.
+type draft struct {
+	next   State
+	c      *controlpb.Command
+	at     time.Time
+	change Change
+}
+
+func (d *draft) put(r *controlpb.Record) error {
+	d.change.Puts = append(d.change.Puts, r)
+	return d.next.put(r)
+}
+
+func (d *draft) remove(k Key) error {
+	d.change.Deletes = append(d.change.Deletes, k)
+	return d.next.remove(k)
+}
+
+// run carries out the command. The error is a [*webinar.Denial], or a bug.
+func (d *draft) run() (subject string, err error) {
+	switch k := d.c.GetKind().(type) {
+	case *controlpb.Command_CreateWebinar:
+		return d.createWebinar(k.CreateWebinar)
+	case *controlpb.Command_EndWebinar:
+		return d.endWebinar(k.EndWebinar)
+	case *controlpb.Command_SetPin:
+		return d.setPIN(k.SetPin)
+	case *controlpb.Command_ClearPin:
+		return d.clearPIN(k.ClearPin)
+	case *controlpb.Command_CreateInvite:
+		return d.createInvite(k.CreateInvite)
+	case *controlpb.Command_Disconnect:
+		return d.disconnect(k.Disconnect)
+	case *controlpb.Command_LiftBan:
+		return d.liftBan(k.LiftBan)
+	case *controlpb.Command_ClaimStream:
+		return d.claimStream(k.ClaimStream)
+	case *controlpb.Command_ReleaseStream:
+		return d.releaseStream(k.ReleaseStream)
+	case *controlpb.Command_CreateApiToken:
+		return d.createAPIToken(k.CreateApiToken)
+	case *controlpb.Command_RevokeApiToken:
+		return d.revokeAPIToken(k.RevokeApiToken)
+	case *controlpb.Command_CreateJoinToken:
+		return d.createJoinToken(k.CreateJoinToken)
+	case *controlpb.Command_RedeemJoinToken:
+		return d.redeemJoinToken(k.RedeemJoinToken)
+	case *controlpb.Command_SetClusterInfo:
+		return d.setClusterInfo(k.SetClusterInfo)
+	case *controlpb.Command_SetFeatureLevel:
+		return d.setFeatureLevel(k.SetFeatureLevel)
+	}
+	return "", fmt.Errorf("control: no rule for a known kind of command")
+}

@@ -1,0 +1,141 @@
+package control
+
+import (
+	"slices"
+
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+// disconnect notes the removal, which ends the participant's sessions wherever it is
+// applied, ends their streams, and bans them if that was asked. Its subject is the ban.
+func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
+	w, err := d.webinar(c.GetWebinar())
+	keys, badKeys := checkKeys(c.GetKeys())
+	err = first(err, checkID("participant", c.GetParticipant()), checkText("name", c.GetName(), false), badKeys)
+	if err != nil {
+		return "", err
+	}
+	subject := ""
+	if c.GetBan() != nil { // before the removal: a name that was banned once is known by it
+		if subject, err = d.ban(w, c, keys); err != nil {
+			return "", err
+		}
+	}
+	for _, s := range slices.Collect(w.Streams()) {
+		if s.Participant != c.GetParticipant() {
+			continue
+		}
+		if err := d.remove(Key{KindStream, w.ID, s.Name}); err != nil {
+			return "", err
+		}
+	}
+	if _, again := w.Removal(c.GetParticipant()); !again && w.RemovalCount() >= maxRemovals {
+		if err := d.remove(Key{KindRemoval, w.ID, oldestRemoval(w)}); err != nil {
+			return "", err
+		}
+	}
+	return subject, d.put(removalRecord(w.ID, webinar.Removal{
+		Participant: c.GetParticipant(), Name: c.GetName(), Keys: keys,
+		By: d.c.GetPrincipal(), At: d.at, Index: d.change.Index,
+	}))
+}
+
+func (d *draft) ban(w *webinar.Webinar, c *controlpb.Disconnect, keys webinar.Keys) (string, error) {
+	id := c.GetBan().GetId()
+	if err := checkID("id", id); err != nil {
+		return "", err
+	}
+	if len(c.GetBan().GetSeen()) > maxSeen {
+		return "", invalid("seen", "A ban looks at up to 1000 sessions.")
+	}
+	var seen []webinar.Keys
+	for _, k := range c.GetBan().GetSeen() {
+		one, err := checkKeys(k)
+		if err != nil {
+			return "", err
+		}
+		seen = append(seen, one)
+	}
+	for b := range w.Bans() { // banned again: the same ban grows, so that lifting it lifts all of it
+		if b.Participant == c.GetParticipant() {
+			id = b.ID
+		} else if b.ID == id {
+			return "", ErrExists
+		}
+	}
+	if _, again := w.Ban(id); !again && w.BanCount() >= maxBans {
+		return "", tooMany("bans", maxBans)
+	}
+	b := w.NewBan(id, c.GetParticipant(), keys, seen, c.GetBan().GetPrefix(), d.c.GetPrincipal(), d.at)
+	b.Name = c.GetName()
+	return id, d.put(banRecord(w.ID, b))
+}
+
+func oldestRemoval(w *webinar.Webinar) string {
+	var oldest webinar.Removal
+	for r := range w.Removals() {
+		if oldest.Participant == "" || r.Index < oldest.Index {
+			oldest = r
+		}
+	}
+	return oldest.Participant
+}
+
+func (d *draft) liftBan(c *controlpb.LiftBan) (string, error) {
+	w, err := d.webinar(c.GetWebinar())
+	if err != nil {
+		return "", err
+	}
+	if _, ok := w.Ban(c.GetId()); !ok {
+		return "", ErrNoSuchBan
+	}
+	return c.GetId(), d.remove(Key{KindBan, w.ID, c.GetId()})
+}
+
+// claimStream gives a name to one publisher. The epoch is the command's index, which
+// grows and is never used again, also when the name was free in between.
+func (d *draft) claimStream(c *controlpb.ClaimStream) (string, error) {
+	w, err := d.open(c.GetWebinar())
+	err = first(err, checkID("name", c.GetName()), checkID("node", c.GetNode()), checkID("participant", c.GetParticipant()))
+	if err != nil {
+		return "", err
+	}
+	if w.Banned(c.GetParticipant(), nil, d.at) { // the ban came first in the log
+		return "", webinar.ErrBanned
+	}
+	held, taken := w.Stream(c.GetName())
+	deadHolder := held.Origin == c.GetNode() && held.NodeEpoch < c.GetNodeEpoch()
+	switch {
+	case taken && !c.GetTakeover() && !deadHolder:
+		return "", webinar.ErrStreamTaken
+	case !taken && w.StreamCount() >= maxStreams:
+		return "", tooMany("streams", maxStreams)
+	}
+	if w.State == webinar.Planned {
+		r := d.next.webinarRecord(w)
+		r.GetWebinar().State, r.GetWebinar().Started = string(webinar.Live), nanos(d.at)
+		if err := d.put(r); err != nil {
+			return "", err
+		}
+	}
+	return c.GetName(), d.put(streamRecord(w.ID, webinar.Stream{
+		Name: c.GetName(), Origin: c.GetNode(), Epoch: d.change.Index, NodeEpoch: c.GetNodeEpoch(),
+		Participant: c.GetParticipant(), Since: d.at,
+	}))
+}
+
+func (d *draft) releaseStream(c *controlpb.ReleaseStream) (string, error) {
+	w, err := d.webinar(c.GetWebinar())
+	if err != nil {
+		return "", err
+	}
+	held, taken := w.Stream(c.GetName())
+	switch {
+	case !taken:
+		return "", ErrNoSuchStream
+	case held.Epoch != c.GetEpoch():
+		return "", ErrStaleEpoch
+	}
+	return c.GetName(), d.remove(Key{KindStream, w.ID, c.GetName()})
+}

@@ -1,0 +1,165 @@
+package control
+
+import (
+	"fmt"
+
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
+	r := &controlpb.WebinarRecord{
+		Id: w.ID, Link: w.Link, Title: w.Title, Mode: string(w.Mode), Owner: w.Owner, State: string(w.State),
+		Guests:  permissionsRecord(w.Guests),
+		Created: nanos(w.Created), Started: nanos(w.Started), Ended: nanos(w.Ended), Version: w.Version,
+	}
+	if w.PIN != nil {
+		r.Pin = &controlpb.PIN{Verifier: w.PIN.Verifier, Weak: w.PIN.Weak, Set: nanos(w.PIN.Set), EdgeKey: s.EdgeKey(w.ID)}
+	}
+	if w.Registration {
+		r.Registration = &controlpb.Registration{}
+	}
+	return &controlpb.Record{Kind: &controlpb.Record_Webinar{Webinar: r}}
+}
+
+func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
+	if r.GetId() == "" || r.GetLink() == "" {
+		return fmt.Errorf("%w: webinar without ID or link", errRecord)
+	}
+	if id, ok := s.links.At(r.GetLink()); ok && id != r.GetId() {
+		return fmt.Errorf("%w: two webinars with link %q", errRecord, r.GetLink())
+	}
+	w := &webinar.Webinar{}
+	if old := s.Webinar(r.GetId()); old != nil {
+		copied := *old
+		w = &copied
+		s.links = s.links.Without(old.Link)
+	}
+	w.ID, w.Link, w.Title, w.Owner = r.GetId(), r.GetLink(), r.GetTitle(), r.GetOwner()
+	w.Mode, w.State = webinar.Mode(r.GetMode()), webinar.State(r.GetState())
+	w.Guests = permissions(r.GetGuests())
+	w.Registration = r.GetRegistration() != nil
+	w.Created, w.Started, w.Ended = moment(r.GetCreated()), moment(r.GetStarted()), moment(r.GetEnded())
+	w.Version = r.GetVersion()
+	w.PIN = nil
+	s.edgeKeys = s.edgeKeys.Without(w.ID)
+	if p := r.GetPin(); p != nil {
+		w.PIN = &webinar.PIN{Verifier: p.GetVerifier(), Weak: p.GetWeak(), Set: moment(p.GetSet())}
+		if len(p.GetEdgeKey()) > 0 {
+			s.edgeKeys = s.edgeKeys.With(w.ID, p.GetEdgeKey())
+		}
+	}
+	s.webinars, s.links = s.webinars.With(w.ID, w), s.links.With(w.Link, w.ID)
+	return nil
+}
+
+func permissionsRecord(p webinar.Permissions) *controlpb.Permissions {
+	return &controlpb.Permissions{Audio: p.Audio, Video: p.Video, Messages: p.Messages, Files: p.Files, Images: p.Images}
+}
+
+func permissions(p *controlpb.Permissions) webinar.Permissions {
+	return webinar.Permissions{
+		Audio: p.GetAudio(), Video: p.GetVideo(), Messages: p.GetMessages(), Files: p.GetFiles(), Images: p.GetImages(),
+	}
+}
+
+// parent returns the webinar that a record belongs to.
+func (s *State) parent(id string) (*webinar.Webinar, error) {
+	if w := s.Webinar(id); w != nil {
+		return w, nil
+	}
+	return nil, fmt.Errorf("%w: it belongs to webinar %q, which is not there", errRecord, id)
+}
+
+func inviteRecord(id string, i webinar.Invite) *controlpb.Record {
+	return &controlpb.Record{Kind: &controlpb.Record_Invite{Invite: &controlpb.InviteRecord{
+		Webinar: id, Id: i.ID, Name: i.Name, Role: string(i.Role), Hash: i.Hash[:], Created: nanos(i.Created),
+	}}}
+}
+
+func (s *State) putInvite(r *controlpb.InviteRecord) error {
+	w, err := s.parent(r.GetWebinar())
+	if err != nil {
+		return err
+	}
+	hash, ok := hash32(r.GetHash())
+	if other, taken := w.InviteBySecret(hash); !ok || r.GetId() == "" || taken && other.ID != r.GetId() {
+		return fmt.Errorf("%w: invite %q", errRecord, r.GetId())
+	}
+	s.webinars = s.webinars.With(w.ID, w.WithInvite(webinar.Invite{
+		ID: r.GetId(), Name: r.GetName(), Role: webinar.Role(r.GetRole()), Hash: hash, Created: moment(r.GetCreated()),
+	}))
+	return nil
+}
+
+func hash32(b []byte) (hash [32]byte, ok bool) {
+	return hash, copy(hash[:], b) == len(hash) && len(b) == len(hash)
+}
+
+func banRecord(id string, b webinar.Ban) *controlpb.Record {
+	return &controlpb.Record{Kind: &controlpb.Record_Ban{Ban: &controlpb.BanRecord{
+		Webinar: id, Id: b.ID, Participant: b.Participant, Name: b.Name, Keys: b.Keys.Strings(),
+		Strength: string(b.Strength), By: b.By, At: nanos(b.At), Until: nanos(b.Until),
+	}}}
+}
+
+func (s *State) putBan(r *controlpb.BanRecord) error {
+	w, err := s.parent(r.GetWebinar())
+	if err != nil {
+		return err
+	}
+	keys, ok := webinar.ParseKeys(r.GetKeys())
+	if !ok || r.GetId() == "" {
+		return fmt.Errorf("%w: ban %q", errRecord, r.GetId())
+	}
+	s.webinars = s.webinars.With(w.ID, w.WithBan(webinar.Ban{
+		ID: r.GetId(), Participant: r.GetParticipant(), Name: r.GetName(), Keys: keys,
+		Strength: webinar.Strength(r.GetStrength()), By: r.GetBy(), At: moment(r.GetAt()), Until: moment(r.GetUntil()),
+	}))
+	return nil
+}
+
+func removalRecord(id string, m webinar.Removal) *controlpb.Record {
+	return &controlpb.Record{Kind: &controlpb.Record_Removal{Removal: &controlpb.RemovalRecord{
+		Webinar: id, Participant: m.Participant, Name: m.Name, Keys: m.Keys.Strings(),
+		By: m.By, At: nanos(m.At), Index: m.Index,
+	}}}
+}
+
+func (s *State) putRemoval(r *controlpb.RemovalRecord) error {
+	w, err := s.parent(r.GetWebinar())
+	if err != nil {
+		return err
+	}
+	keys, ok := webinar.ParseKeys(r.GetKeys())
+	if !ok || r.GetParticipant() == "" {
+		return fmt.Errorf("%w: removal of %q", errRecord, r.GetParticipant())
+	}
+	s.webinars = s.webinars.With(w.ID, w.WithRemoval(webinar.Removal{
+		Participant: r.GetParticipant(), Name: r.GetName(), Keys: keys,
+		By: r.GetBy(), At: moment(r.GetAt()), Index: r.GetIndex(),
+	}))
+	return nil
+}
+
+func streamRecord(id string, t webinar.Stream) *controlpb.Record {
+	return &controlpb.Record{Kind: &controlpb.Record_Stream{Stream: &controlpb.StreamRecord{
+		Webinar: id, Name: t.Name, Origin: t.Origin, Epoch: t.Epoch, NodeEpoch: t.NodeEpoch,
+		Participant: t.Participant, Since: nanos(t.Since),
+	}}}
+}
+
+func (s *State) putStream(r *controlpb.StreamRecord) error {
+	w, err := s.parent(r.GetWebinar())
+	if err != nil {
+		return err
+	}
+	if r.GetName() == "" {
+		return fmt.Errorf("%w: stream without a name", errRecord)
+	}
+	s.webinars = s.webinars.With(w.ID, w.WithStream(webinar.Stream{
+		Name: r.GetName(), Origin: r.GetOrigin(), Epoch: r.GetEpoch(), NodeEpoch: r.GetNodeEpoch(),
+		Participant: r.GetParticipant(), Since: moment(r.GetSince()),
+	}))
+	return nil
+}
