@@ -1,0 +1,324 @@
+package sfu
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"stentor/relay"
+	"stentor/relay/rtp"
+	"stentor/relay/wire"
+)
+
+// stalled is how long a write may block before the transport counts as stalled.
+// Video then goes on at the next key frame, since what waited behind the write is
+// late already; audio goes on where it is and drops what is older than audioLate.
+const (
+	stalled   = 200 * time.Millisecond
+	audioLate = 400 * time.Millisecond
+)
+
+// reportEvery is the interval of sender reports.
+const reportEvery = time.Second
+
+// A forward carries one source to one viewer. It is the webrtc.TrackLocal of its
+// transceiver: pion binds it when the session is negotiated.
+type forward struct {
+	viewer  *Viewer
+	source  Source
+	chosen  chosen
+	clock   clock
+	rtp     *webrtc.RTPSender
+	metrics *metrics
+	counted counted
+
+	mu       sync.Mutex // between forwarding and feedback; guards the following
+	sender   sender
+	ssrc     uint32
+	rtxSSRC  uint32
+	rtxSeq   uint16
+	rewriter *rtp.Rewriter
+	exts     []wire.Extension // that the rewriter translates
+	tracks   [recent]*relay.Track
+	nth      int       // number of the current track, the rewriter's source
+	position uint64    // sequence number of the newest packet sent, in the current track
+	keyAt    time.Time // when the newest key frame began to go out
+	needKey  bool      // drop video until a key frame comes
+	askedKey time.Time // when a key frame was last asked for, while needKey
+	jump     bool      // the reader has to go to the newest key frame of the ring
+	lastSeq  uint16    // of the newest packet sent
+	lastAt   time.Time // when it was sent
+	allow    repairs
+	packets  uint32 // as sender reports count them
+	octets   uint32
+	reported time.Time
+}
+
+// recent is how many of a source's tracks are remembered for NACKs.
+const recent = 4
+
+func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
+	return &forward{
+		viewer: v, source: src, chosen: c, metrics: v.peer.sfu.metrics,
+		clock: clock{wall: w, rate: int64(src.Info.Clock)}, allow: newRepairs(),
+		counted: counted{TrackStats: TrackStats{Source: src.Name}},
+	}
+}
+
+// ID and StreamID are the two halves of the msid.
+func (f *forward) ID() string { return label(f.source.Name) }
+
+// StreamID is the stream's name, which the tracks of one publisher share.
+func (f *forward) StreamID() string {
+	stream, _, _ := strings.Cut(f.source.Name, "/")
+	return label(stream)
+}
+
+// RID is empty: one encoding goes out.
+func (f *forward) RID() string { return "" }
+
+// Kind says whether it is heard or seen.
+func (f *forward) Kind() webrtc.RTPCodecType { return webrtc.NewRTPCodecType(f.chosen.section.kind) }
+
+// Bind takes what was negotiated.
+func (f *forward) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ssrc = uint32(ctx.SSRC())
+	if f.chosen.format.rtx != 0 {
+		f.rtxSSRC = uint32(ctx.SSRCRetransmission())
+	}
+	f.rtxSeq = uint16(rand.Uint32())
+	f.sender = &pionSender{to: ctx.WriteStream()}
+	f.counted.Sender = f.sender.kind()
+	f.metrics.senders.WithLabelValues(f.sender.kind()).Inc()
+	return f.chosen.codecs()[0], nil
+}
+
+// Unbind lets go of the transport.
+func (f *forward) Unbind(webrtc.TrackLocalContext) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sender != nil {
+		f.metrics.senders.WithLabelValues(f.sender.kind()).Dec()
+		f.sender = nil
+	}
+	return nil
+}
+
+// run subscribes, forwards until the track ends, and subscribes again, until ctx
+// is done.
+func (f *forward) run(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		sub, err := f.source.Subscribe(ctx)
+		if err == nil {
+			before := f.snapshot().Packets
+			err = f.follow(ctx, sub)
+			sub.Close()
+			if f.snapshot().Packets > before {
+				pause = firstPause
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			f.viewer.peer.sfu.log.Debug("a source is not there", "source", f.source.Name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// A source that is gone is asked for again soon, then less often.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// follow forwards one subscription until its track ends.
+func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
+	track := sub.Track()
+	if !f.same(track.Info()) {
+		f.viewer.peer.close(errCodecChanged)
+		return errCodecChanged
+	}
+	select {
+	case <-f.viewer.peer.connected:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.begin(track)
+	for {
+		err := f.read(ctx, track, track.Reader(0))
+		if err != errJump {
+			return err
+		}
+	}
+}
+
+// same reports whether a track can go on in the stream that was negotiated.
+func (f *forward) same(info wire.TrackInfo) bool {
+	return canReceive(f.chosen.format, info.Mime, info.Clock, info.Fmtp)
+}
+
+// begin makes track the source of what follows.
+func (f *forward) begin(track *relay.Track) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info := track.Info()
+	f.nth++
+	f.tracks[f.nth%recent] = track
+	f.position = 0
+	f.needKey = info.Kind == wire.Video
+	f.askedKey = time.Time{}
+	if f.rewriter == nil || !sameExtensions(f.exts, info.Extensions) {
+		f.rewriter = f.newRewriter(info)
+		f.exts = info.Extensions
+	}
+	f.rewriter.Switch(f.nth)
+}
+
+// newRewriter continues where the last one was. Another is needed only when the
+// track numbers its extensions in another way.
+func (f *forward) newRewriter(info wire.TrackInfo) *rtp.Rewriter {
+	c := rtp.RewriterConfig{
+		SSRC: f.ssrc, PayloadType: f.chosen.format.payload, Clock: f.source.Info.Clock,
+		Seq: uint16(rand.Uint32N(1 << 15)), Time: rand.Uint32(), Extensions: make(map[uint8]uint8),
+	}
+	if f.rewriter != nil {
+		c.Seq = f.lastSeq + 1
+		c.Time = f.clock.out + max(1, uint32(time.Since(f.lastAt).Microseconds()*int64(c.Clock)/1e6))
+	}
+	for _, uri := range f.chosen.exts {
+		if id := info.Extension(uri); id != 0 {
+			c.Extensions[id] = f.chosen.section.exts[uri]
+		}
+	}
+	return rtp.NewRewriter(c)
+}
+
+func sameExtensions(a, b []wire.Extension) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// read forwards what one reader gives. errJump asks for another reader, at the
+// newest key frame of the ring.
+func (f *forward) read(ctx context.Context, track *relay.Track, r *relay.Reader) error {
+	for {
+		p, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f.packet(track, p, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// packet sends one packet of the current track.
+func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sender == nil {
+		return errHungUp
+	}
+	if f.jump {
+		f.jump = false
+		f.rewriter.Switch(f.nth)
+		return errJump
+	}
+	if !f.wanted(track, p, now) {
+		return nil
+	}
+	out, seq, ok := f.rewriter.Rewrite(f.sender.buffer(), p)
+	if !ok {
+		f.drop("before_start")
+		return nil
+	}
+	if err := f.sender.write(out); err != nil {
+		f.drop("write")
+		return nil // lost, as on any network: the viewer asks for it again
+	}
+	if p.Marker || f.packets%maxBatch == 0 {
+		f.sender.flush()
+	}
+	f.sent(p, out, uint16(seq), now)
+	if took := time.Since(now); took > stalled && f.source.Info.Kind == wire.Video {
+		f.metrics.stalls.Inc()
+		f.needKey, f.askedKey = true, time.Time{}
+		f.jump = true
+	}
+	return nil
+}
+
+// wanted reports whether a packet is of use to the viewer now.
+func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool {
+	if f.source.Info.Kind == wire.Audio {
+		// The ring begins audio at the newest packet, so old means that we are late.
+		if now.UnixNano()-p.Arrived > int64(audioLate) {
+			f.drop("late")
+			return false
+		}
+		return true
+	}
+	if !f.needKey {
+		return true
+	}
+	if p.Key {
+		f.needKey = false
+		return true
+	}
+	if now.Sub(f.askedKey) > time.Second { // the track merges what its readers ask for
+		f.askedKey = now
+		track.RequestKeyFrame(0)
+	}
+	f.drop("no_key")
+	return false
+}
+
+// sent counts a packet that went out, and reports.
+func (f *forward) sent(p *rtp.Packet, out []byte, seq uint16, now time.Time) {
+	if int16(seq-f.lastSeq) > 0 || f.packets == 0 {
+		f.lastSeq, f.lastAt = seq, now
+	}
+	f.position = max(f.position, p.Seq)
+	if p.Key {
+		f.keyAt = now
+	}
+	f.allow.sent()
+	f.packets++
+	f.octets += uint32(len(p.Payload()))
+	f.clock.sent(p, binary.BigEndian.Uint32(out[4:]))
+	f.note(p, len(out), now)
+	if now.Sub(f.reported) >= reportEvery {
+		f.reported = now
+		f.report(now)
+	}
+}
+
+// report sends a sender report with the name that ties the viewer's tracks of one
+// stream together.
+func (f *forward) report(now time.Time) {
+	f.viewer.peer.writeRTCP(
+		f.clock.report(f.ssrc, now, f.packets, f.octets),
+		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: f.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: f.StreamID()}},
+		}}},
+	)
+}

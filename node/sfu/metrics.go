@@ -1,0 +1,123 @@
+package sfu
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"stentor/relay/rtp"
+	"stentor/relay/wire"
+)
+
+type metrics struct {
+	publishers, viewers    prometheus.Gauge
+	senders                *prometheus.GaugeVec
+	packetsIn, bytesIn     *prometheus.CounterVec
+	packetsOut, bytesOut   *prometheus.CounterVec
+	nacks, keyframes       *prometheus.CounterVec
+	dropped, refusals      *prometheus.CounterVec
+	stalls                 prometheus.Counter
+	firstPacket, firstKeys prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "stentor_sfu_" + name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return f.NewGauge(prometheus.GaugeOpts{Name: "stentor_sfu_" + name, Help: help})
+	}
+	// From a join on the same machine to one that waits for a publisher's next key
+	// frame from the other side of the world.
+	buckets := []float64{.01, .02, .03, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10}
+	histogram := func(name, help string) prometheus.Histogram {
+		return f.NewHistogram(prometheus.HistogramOpts{Name: "stentor_sfu_" + name, Help: help, Buckets: buckets})
+	}
+	return &metrics{
+		publishers: gauge("publishers", "Publishers that are connected or connecting."),
+		viewers:    gauge("viewers", "Viewers that are connected or connecting."),
+		senders: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stentor_sfu_senders", Help: "Tracks that go out to viewers, by the send path in use.",
+		}, []string{"sender"}),
+		packetsIn:  counter("packets_in_total", "RTP packets from publishers, by kind; \"rtx\" counts those that came repaired.", "kind"),
+		bytesIn:    counter("bytes_in_total", "Bytes of RTP from publishers, by kind.", "kind"),
+		packetsOut: counter("packets_out_total", "RTP packets to viewers, by kind; \"rtx\" counts those sent again.", "kind"),
+		bytesOut:   counter("bytes_out_total", "Bytes of RTP to viewers, by kind.", "kind"),
+		nacks:      counter("nacked_packets_total", "Lost packets: asked of publishers (\"sent\"), or by what became of a viewer's request.", "result"),
+		keyframes:  counter("keyframe_requests_total", "Key frame requests: sent to publishers, or by how a viewer's was answered.", "answer"),
+		dropped:    counter("dropped_packets_total", "Packets that went nowhere, by reason.", "reason"),
+		refusals:   counter("refused_offers_total", "Offers that were refused, by use and code.", "use", "code"),
+		stalls: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_stalls_total", Help: "Times that a viewer's transport stalled and video went on at the next key frame.",
+		}),
+		firstPacket: histogram("first_packet_seconds", "From a viewer's offer to its first packet."),
+		firstKeys:   histogram("first_keyframe_seconds", "From a viewer's offer to the first packet of its first key frame."),
+	}
+}
+
+// refused counts an offer that was refused, and returns err.
+func (m *metrics) refused(use string, err error) error {
+	var o *OfferError
+	if errors.As(err, &o) {
+		m.refusals.WithLabelValues(use, o.Code).Inc()
+	}
+	return err
+}
+
+func kindOf(kind wire.Kind, again bool) string {
+	if again {
+		return "rtx"
+	}
+	return kind.String()
+}
+
+func (m *metrics) in(kind wire.Kind, n int, repaired bool) {
+	k := kindOf(kind, repaired)
+	m.packetsIn.WithLabelValues(k).Inc()
+	m.bytesIn.WithLabelValues(k).Add(float64(n))
+}
+
+func (m *metrics) out(kind wire.Kind, n int, again bool) {
+	k := kindOf(kind, again)
+	m.packetsOut.WithLabelValues(k).Inc()
+	m.bytesOut.WithLabelValues(k).Add(float64(n))
+}
+
+// note counts a packet of media that went out to this viewer.
+func (f *forward) note(p *rtp.Packet, n int, now time.Time) {
+	f.metrics.out(f.source.Info.Kind, n, false)
+	after := now.Sub(f.viewer.asked)
+	f.count(func(s *TrackStats) {
+		s.Packets++
+		s.Bytes += uint64(n)
+		if s.FirstPacket == 0 {
+			s.FirstPacket = after
+			f.metrics.firstPacket.Observe(after.Seconds())
+		}
+		if p.Key && s.FirstKey == 0 {
+			s.FirstKey = after
+			f.metrics.firstKeys.Observe(after.Seconds())
+		}
+	})
+}
+
+// drop counts a packet that did not go out to this viewer.
+func (f *forward) drop(reason string) {
+	f.metrics.dropped.WithLabelValues(reason).Inc()
+	f.count(func(s *TrackStats) { s.Dropped++ })
+}
+
+func (f *forward) count(change func(*TrackStats)) {
+	f.counted.mu.Lock()
+	defer f.counted.mu.Unlock()
+	change(&f.counted.TrackStats)
+}
+
+func (f *forward) snapshot() TrackStats {
+	f.counted.mu.Lock()
+	defer f.counted.mu.Unlock()
+	return f.counted.TrackStats
+}

@@ -1,0 +1,331 @@
+package sfu
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"stentor/relay"
+	"stentor/relay/rtp"
+	"stentor/relay/wire"
+)
+
+// A Sink takes what a publisher sends. Track is called once for each track when
+// media can flow; keyframe asks the publisher for a key frame and may be called
+// from anywhere, at any time. The publisher closes the tracks when it ends.
+type Sink interface {
+	Track(name string, info wire.TrackInfo, keyframe func(layer int)) (*relay.Track, error)
+}
+
+// A Publisher is one connection that media comes in by.
+type Publisher struct {
+	peer    *peer
+	sink    Sink
+	ingests []*ingest
+}
+
+// Publish answers a publisher's offer. The connection lives until ctx is done,
+// Close is called, the sink refuses a track or the other side goes. What is wrong
+// with the offer comes back as an [*OfferError].
+func (s *SFU) Publish(ctx context.Context, offer string, sink Sink) (*Publisher, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	o, err := readOffer(offer)
+	if err != nil {
+		return nil, s.metrics.refused("publish", err)
+	}
+	plan, infos, err := planPublish(o, s.cfg.StartBitrate)
+	if err != nil {
+		return nil, s.metrics.refused("publish", err)
+	}
+	reg, err := publisherInterceptors()
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.newPeer(plan, webrtc.RTPTransceiverDirectionRecvonly, reg)
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{peer: c, sink: sink}
+	for i, ch := range plan.used {
+		p.ingests = append(p.ingests, &ingest{publisher: p, name: trackName(infos[:i], infos[i]), info: infos[i], payload: ch.format.payload, open: make(chan struct{})})
+	}
+	c.ended = func() { s.metrics.publishers.Dec() }
+	s.metrics.publishers.Inc()
+	c.pc.OnTrack(p.onTrack)
+	if err := c.negotiate(plan); err != nil {
+		c.close(err)
+		return nil, s.metrics.refused("publish", err)
+	}
+	c.live(ctx)
+	c.run(p.open)
+	return p, nil
+}
+
+// Answer is the session description for the publisher, all candidates in it.
+func (p *Publisher) Answer() string { return p.peer.answer }
+
+// Connected is closed when the transport is up.
+func (p *Publisher) Connected() <-chan struct{} { return p.peer.connected }
+
+// Done is closed when the connection ends.
+func (p *Publisher) Done() <-chan struct{} { return p.peer.done }
+
+// Gone is closed when nothing of the connection is left running.
+func (p *Publisher) Gone() <-chan struct{} { return p.peer.gone }
+
+// Err says why the connection ended; nil while it lives.
+func (p *Publisher) Err() error { return p.peer.err() }
+
+// Close ends the connection. When it returns, nothing more comes in.
+func (p *Publisher) Close() { p.peer.close(context.Canceled) }
+
+// planPublish chooses what to take: of each section that sends, the first format
+// that the ring understands. The order of the offer is the publisher's choice.
+func planPublish(o *offer, startBitrate int) (*plan, []wire.TrackInfo, error) {
+	p := &plan{offer: o}
+	var infos []wire.TrackInfo
+	var wanted int
+	for i := range o.sections {
+		s := &o.sections[i]
+		if s.kind != "audio" && s.kind != "video" || s.refused() || !s.sends() {
+			continue
+		}
+		wanted++
+		for _, f := range s.formats {
+			if !ingestible(f) {
+				continue
+			}
+			c := choosePublish(s, f)
+			infos = append(infos, trackInfo(c))
+			if o.chromium && s.kind == "video" && startBitrate > 0 {
+				c.format.fmtp = withParam(c.format.fmtp, "x-google-start-bitrate", strconv.Itoa(startBitrate))
+				c.format.fmtp = withParam(c.format.fmtp, "x-google-min-bitrate", strconv.Itoa(startBitrate))
+			}
+			p.used = append(p.used, c)
+			break
+		}
+	}
+	switch {
+	case wanted == 0:
+		return nil, nil, refuse(CodeNoMedia, "The offer sends neither audio nor video.")
+	case len(p.used) == 0:
+		return nil, nil, refuse(CodeCodec, "None of the offered codecs is accepted. Send H.264, VP8, VP9 or AV1, and Opus.")
+	}
+	for _, info := range infos {
+		if err := info.Check(); err != nil {
+			return nil, nil, refuse(CodeMalformed, "A format of the offer is out of bounds: %v.", err)
+		}
+	}
+	return p, infos, p.checkBundle()
+}
+
+func choosePublish(s *section, f format) chosen {
+	f = normalise(f)
+	f.feedback = feedback(f.feedback, "nack", "nack pli", "ccm fir", "transport-cc")
+	if s.ssrc == 0 || s.rtx == 0 {
+		// Repair packets of undeclared sources cannot be told from media by pion.
+		f.rtx = 0
+	}
+	return chosen{section: s, format: f, exts: s.offered(append(mediaExts(s.kind), extTransportCC)...)}
+}
+
+func trackInfo(c chosen) wire.TrackInfo {
+	info := wire.TrackInfo{
+		Kind: wire.Video, Mime: c.format.mime, Clock: c.format.clock, Fmtp: c.format.fmtp, PayloadType: c.format.payload,
+	}
+	if c.section.kind == "audio" {
+		info.Kind, info.Channels = wire.Audio, uint8(c.format.channels)
+	}
+	for _, uri := range c.section.offered(mediaExts(c.section.kind)...) {
+		info.Extensions = append(info.Extensions, wire.Extension{ID: c.section.exts[uri], URI: uri})
+	}
+	return info
+}
+
+// trackName is "audio" or "video", with a number from the second one on.
+func trackName(before []wire.TrackInfo, info wire.TrackInfo) string {
+	n := 1
+	for _, b := range before {
+		if b.Kind == info.Kind {
+			n++
+		}
+	}
+	if n == 1 {
+		return info.Kind.String()
+	}
+	return fmt.Sprintf("%s%d", info.Kind, n)
+}
+
+// publisherInterceptors are the two that a publisher needs: reports of what
+// arrived, for its statistics and for its bandwidth estimate. Losses are ours.
+func publisherInterceptors() (*interceptor.Registry, error) {
+	reg := &interceptor.Registry{}
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	feedback, err := twcc.NewSenderInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	reg.Add(reports)
+	reg.Add(feedback)
+	return reg, nil
+}
+
+// open opens the tracks once media can flow, all at once, so that whoever comes
+// to watch gets sound and picture whichever is first on the wire.
+func (p *Publisher) open() {
+	select {
+	case <-p.peer.connected:
+	case <-p.peer.done:
+		return
+	}
+	for _, in := range p.ingests {
+		track, err := p.sink.Track(in.name, in.info, in.keyframe)
+		if err != nil {
+			p.peer.sfu.log.Warn("a publisher's track was refused", "track", in.name, "err", err)
+			p.peer.close(fmt.Errorf("sfu: %w", err))
+			break
+		}
+		in.opened(track)
+	}
+	<-p.peer.done
+	for _, in := range p.ingests {
+		in.close()
+	}
+}
+
+func (p *Publisher) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	for _, in := range p.ingests {
+		if in.payload == uint8(remote.PayloadType()) {
+			p.peer.run(func() { in.read(remote) })
+			p.peer.run(func() { drain(receiver) })
+			return
+		}
+	}
+	p.peer.sfu.metrics.dropped.WithLabelValues("unknown_payload").Inc()
+}
+
+// drain reads the publisher's RTCP, from which the interceptors learn its clock.
+func drain(receiver *webrtc.RTPReceiver) {
+	b := make([]byte, receiveMTU)
+	for {
+		if _, _, err := receiver.Read(b); err != nil {
+			return
+		}
+	}
+}
+
+// An ingest fills one track.
+type ingest struct {
+	publisher *Publisher
+	name      string
+	info      wire.TrackInfo
+	payload   uint8
+	ssrc      atomic.Uint32 // of the stream that fills the track; 0: none yet
+	asked     atomic.Bool   // a key frame was asked for before there was a stream
+	open      chan struct{} // closed when track is there
+	track     *relay.Track
+
+	mu     sync.Mutex // one writer of the track at a time; guards the following
+	closed bool
+}
+
+func (in *ingest) opened(track *relay.Track) {
+	in.track = track
+	close(in.open)
+}
+
+func (in *ingest) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.closed = true
+	if in.track != nil {
+		in.track.Close()
+	}
+}
+
+// keyframe asks the publisher for a key frame. There is one layer.
+func (in *ingest) keyframe(int) {
+	ssrc := in.ssrc.Load()
+	if ssrc == 0 {
+		in.asked.Store(true)
+		return
+	}
+	in.publisher.peer.sfu.metrics.keyframes.WithLabelValues("publisher").Inc()
+	in.publisher.peer.writeRTCP(&rtcp.PictureLossIndication{MediaSSRC: ssrc})
+}
+
+// read fills the track from one stream until it ends. A publisher that restarts
+// its encoder begins a new stream; the newest one counts.
+func (in *ingest) read(remote *webrtc.TrackRemote) {
+	ssrc := uint32(remote.SSRC())
+	in.ssrc.Store(ssrc)
+	if in.asked.Swap(false) {
+		in.keyframe(0)
+	}
+	select { // the first packets wait in pion's buffer, so that the first key frame is not lost
+	case <-in.open:
+	case <-in.publisher.peer.done:
+		return
+	}
+	var lost losses
+	b := make([]byte, receiveMTU)
+	for {
+		n, attributes, err := remote.Read(b)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		if in.ssrc.Load() != ssrc {
+			return
+		}
+		if n < 12 || b[1]&0x7f != in.payload {
+			in.publisher.peer.sfu.metrics.dropped.WithLabelValues("unknown_payload").Inc()
+			continue
+		}
+		in.write(b[:n], attributes.Get(webrtc.AttributeRtxSsrc) != nil, now)
+		if in.info.Kind == wire.Video {
+			lost.arrived(uint16(b[2])<<8|uint16(b[3]), now)
+			in.ask(ssrc, lost.due(now))
+		}
+	}
+}
+
+func (in *ingest) write(b []byte, repaired bool, now time.Time) {
+	m := in.publisher.peer.sfu.metrics
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed {
+		return
+	}
+	m.in(in.info.Kind, len(b), repaired)
+	if err := in.track.Write(0, append([]byte(nil), b...), now); err != nil {
+		m.dropped.WithLabelValues("refused").Inc()
+	}
+}
+
+// ask sends one NACK for what is missing.
+func (in *ingest) ask(ssrc uint32, lost []uint16) {
+	if len(lost) == 0 {
+		return
+	}
+	nack := &rtcp.TransportLayerNack{MediaSSRC: ssrc}
+	for _, n := range rtp.AppendNacks(nil, lost) {
+		nack.Nacks = append(nack.Nacks, rtcp.NackPair{PacketID: n.ID, LostPackets: rtcp.PacketBitmap(n.Lost)})
+	}
+	in.publisher.peer.sfu.metrics.nacks.WithLabelValues("sent").Add(float64(len(lost)))
+	in.publisher.peer.writeRTCP(nack)
+}
