@@ -256,10 +256,10 @@ func (p *Port) WritePacket(b []byte, addr net.Addr) (int, error) {
 // Garbage counts what a reader of packets could make nothing of.
 func (p *Port) Garbage(reason string) { p.metrics.garbage.WithLabelValues(reason).Inc() }
 
-// resolveUDP turns "host:port" into an address, without DNS where it is a number.
-func resolveUDP(ctx context.Context, addr string) (*net.UDPAddr, error) {
+// Lookup turns "host:port" into addresses, without DNS where it is a number.
+func Lookup(ctx context.Context, addr string) ([]netip.AddrPort, error) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
-		return net.UDPAddrFromAddrPort(ap), nil
+		return []netip.AddrPort{ap}, nil
 	}
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -273,5 +273,17 @@ func resolveUDP(ctx context.Context, addr string) (*net.UDPAddr, error) {
 	if err != nil || len(ips) == 0 {
 		return nil, fmt.Errorf("mesh: find %q: %w", host, err)
 	}
-	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(ips[0].Unmap(), uint16(port))), nil
+	found := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		found[i] = netip.AddrPortFrom(ip.Unmap(), uint16(port))
+	}
+	return found, nil
+}
+
+func resolveUDP(ctx context.Context, addr string) (*net.UDPAddr, error) {
+	found, err := Lookup(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return net.UDPAddrFromAddrPort(found[0]), nil
 }

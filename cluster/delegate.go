@@ -1,0 +1,200 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/hashicorp/serf/coordinate"
+)
+
+// delegate is what memberlist calls. Nothing in it blocks: memberlist calls from
+// the loops that read packets, and holds a lock of its own while it tells of
+// members (so that g.mu is never held while calling memberlist).
+type delegate struct{ g *Gossip }
+
+var (
+	_ memberlist.Delegate         = delegate{}
+	_ memberlist.EventDelegate    = delegate{}
+	_ memberlist.AliveDelegate    = delegate{}
+	_ memberlist.ConflictDelegate = delegate{}
+	_ memberlist.PingDelegate     = delegate{}
+)
+
+// NodeMeta is what is said about this node.
+func (d delegate) NodeMeta(limit int) []byte {
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	b, err := d.g.meta.append(nil)
+	if err != nil || len(b) > limit {
+		d.g.log.Error("metadata too large", "bytes", len(b), "limit", limit, "err", err)
+		return nil
+	}
+	return b
+}
+
+// NotifyAlive refuses members whose metadata cannot be read.
+func (d delegate) NotifyAlive(n *memberlist.Node) error {
+	if _, err := parseMeta(n.Name, n.Meta); err != nil {
+		d.g.metrics.refused.WithLabelValues("metadata").Inc()
+		return fmt.Errorf("member %q: %w", n.Name, err)
+	}
+	return nil
+}
+
+// NotifyConflict hears of two nodes that use one name at once.
+func (d delegate) NotifyConflict(existing, other *memberlist.Node) {
+	d.g.metrics.refused.WithLabelValues("name").Inc()
+	d.g.log.Warn("two nodes use one name: stop one of them", "node", existing.Name, "at", existing.Address(), "and", other.Address())
+}
+
+// NotifyJoin hears of a member that is alive, for the first time or again.
+func (d delegate) NotifyJoin(n *memberlist.Node) { d.alive(n) }
+
+// NotifyUpdate hears of new metadata.
+func (d delegate) NotifyUpdate(n *memberlist.Node) { d.alive(n) }
+
+func (d delegate) alive(n *memberlist.Node) {
+	meta, err := parseMeta(n.Name, n.Meta)
+	if err != nil { // refused by NotifyAlive
+		return
+	}
+	g := d.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.members[n.Name]
+	if m == nil {
+		m = &Member{}
+		g.members[n.Name] = m
+	}
+	if !m.Alive {
+		m.Alive, m.Left, m.Since = true, false, time.Now()
+		g.count.Add(1)
+		g.log.Info("member is here", "node", n.Name, "role", meta.Role, "mesh", meta.Mesh, "version", meta.Version)
+	}
+	m.Meta = meta
+	if a, ok := netip.AddrFromSlice(n.Addr); ok {
+		g.addrs[n.Name] = netip.AddrPortFrom(a.Unmap(), n.Port)
+	}
+	g.tracks.started(n.Name, meta.Epoch)
+	g.notify()
+}
+
+// NotifyLeave hears of a member that died or said goodbye.
+func (d delegate) NotifyLeave(n *memberlist.Node) {
+	g := d.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.members[n.Name]
+	if m == nil || !m.Alive {
+		return
+	}
+	m.Alive, m.Left, m.Since = false, n.State == memberlist.StateLeft, time.Now()
+	g.count.Add(-1)
+	delete(g.coords, n.Name)
+	g.vivaldi.ForgetNode(n.Name)
+	if m.Left {
+		g.tracks.forget(n.Name)
+	}
+	g.log.Info("member is gone", "node", n.Name, "left", m.Left)
+	g.notify()
+}
+
+// NotifyMsg hears one broadcast: a record.
+func (d delegate) NotifyMsg(b []byte) {
+	w, ok := parseRecord(b)
+	if !ok {
+		d.g.metrics.refused.WithLabelValues("announcement").Inc()
+		return
+	}
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	d.g.hear([]record{w})
+}
+
+// GetBroadcasts gives what is to be passed on.
+func (d delegate) GetBroadcasts(overhead, limit int) [][]byte {
+	return d.g.queue.GetBroadcasts(overhead, limit)
+}
+
+// LocalState is what this node knows of tracks, signed.
+func (d delegate) LocalState(bool) []byte {
+	g := d.g
+	g.mu.Lock()
+	s := state{
+		sender: g.meta.Node, incarnation: g.tracks.incarnation, seq: g.tracks.seq,
+		list: g.tracks.all(g.current),
+	}
+	g.mu.Unlock()
+	return s.append(nil, g.config.Port.Credentials())
+}
+
+// MergeRemoteState is the other's.
+func (d delegate) MergeRemoteState(b []byte, _ bool) {
+	g := d.g
+	s, err := parseState(b, g.config.Port.Credentials(), time.Now())
+	if err != nil {
+		g.metrics.refused.WithLabelValues("state").Inc()
+		g.log.Warn("state refused", "err", err)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hear(s.list)
+	if g.tracks.whole(s.sender, s.incarnation, s.seq, s.list) {
+		g.notify()
+	}
+}
+
+// AckPayload is this node's coordinate, sent with every answer to a ping.
+func (d delegate) AckPayload() []byte { return appendCoordinate(nil, d.g.vivaldi.GetCoordinate()) }
+
+// NotifyPingComplete learns from a ping.
+func (d delegate) NotifyPingComplete(n *memberlist.Node, rtt time.Duration, payload []byte) {
+	c, ok := parseCoordinate(payload)
+	if !ok {
+		d.g.metrics.refused.WithLabelValues("coordinate").Inc()
+		return
+	}
+	if _, err := d.g.vivaldi.Update(n.Name, c, rtt); err != nil {
+		return
+	}
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	d.g.coords[n.Name] = c
+}
+
+// hear takes words and passes on what was news; g.mu is held.
+func (g *Gossip) hear(list []record) {
+	now, news := time.Now(), false
+	for _, w := range list {
+		changed, answers := g.tracks.hear(w, g.epoch, now)
+		if changed {
+			news = true
+			g.broadcast(w)
+		}
+		for _, a := range answers {
+			g.broadcast(a)
+		}
+	}
+	if news {
+		g.notify()
+	}
+}
+
+// epoch is the latest start of a node, if it is a member; g.mu is held.
+func (g *Gossip) epoch(node string) (uint64, bool) {
+	if m := g.members[node]; m != nil {
+		return m.Epoch, true
+	}
+	return 0, false
+}
+
+// current is whether a node is alive; g.mu is held.
+func (g *Gossip) current(node string) bool {
+	m := g.members[node]
+	return m != nil && m.Alive || node == g.meta.Node
+}
+
+var dimensions = int(coordinate.DefaultConfig().Dimensionality)

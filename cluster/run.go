@@ -1,0 +1,233 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"stentor/cluster/mesh"
+)
+
+// Between memberlist's LAN profile (a crash is known after 8 to 12 s) and its WAN
+// profile (60 to 81 s): a mesh spans continents, but its routing should not offer
+// dead parents for a minute. Media does not wait for any of this.
+const (
+	// probeTimeout is twice the round trip between antipodes (about 350 ms).
+	probeTimeout = 750 * time.Millisecond
+	// probeInterval leaves as much again for the detour over other nodes.
+	probeInterval = 1500 * time.Millisecond
+	// suspicionMult: a suspect has at least 4 x 1.5 s = 6 s to object; time for
+	// three losses in a row. A tenfold mesh doubles it.
+	suspicionMult = 4
+	// suspicionMaxMult bounds the time when nobody confirms: 18 s. In a large
+	// mesh confirmations come at once.
+	suspicionMaxMult = 3
+	// gossipInterval and gossipNodes: a change is with everyone in a mesh of 100
+	// after 4 or 5 rounds: a second.
+	gossipInterval = 200 * time.Millisecond
+	gossipNodes    = 4
+	retransmitMult = 4
+	// pushPullInterval makes good what packets lost.
+	pushPullInterval = 30 * time.Second
+	// gossipToTheDead lets a node that came back object for as long as rejoining
+	// takes to find it.
+	gossipToTheDead = 60 * time.Second
+	streamTimeout   = 10 * time.Second
+	// reclaim: the name is the certificate's, so that a node that comes back
+	// elsewhere may have it as soon as it was seen dead.
+	reclaim = time.Second
+
+	// rejoinInterval is how often nodes that should be there are called again
+	// (partitions that outlast gossipToTheDead heal by this alone), and
+	// retryFirst to retryMost how often at start, until someone answers.
+	rejoinInterval = 30 * time.Second
+	retryFirst     = 500 * time.Millisecond
+	retryMost      = 10 * time.Second
+
+	// leaveTime bounds the goodbye, updateGap how often metadata changes are
+	// sent, remember how long a dead member is listed.
+	leaveTime = 3 * time.Second
+	updateGap = 500 * time.Millisecond
+	remember  = 10 * time.Minute
+)
+
+func (g *Gossip) memberlistConfig(t *transport) *memberlist.Config {
+	c := memberlist.DefaultLANConfig()
+	d := delegate{g}
+	c.Name = g.config.Meta.Node
+	c.Transport = t
+	c.AdvertiseAddr, c.AdvertisePort = t.ip.String(), t.udp
+	c.SecretKey = g.config.Key
+	c.GossipVerifyIncoming, c.GossipVerifyOutgoing = true, true
+	c.ProbeInterval, c.ProbeTimeout = probeInterval, probeTimeout
+	c.SuspicionMult, c.SuspicionMaxTimeoutMult = suspicionMult, suspicionMaxMult
+	c.GossipInterval, c.GossipNodes, c.RetransmitMult = gossipInterval, gossipNodes, retransmitMult
+	c.PushPullInterval, c.GossipToTheDeadTime = pushPullInterval, gossipToTheDead
+	c.TCPTimeout, c.DeadNodeReclaimTime = streamTimeout, reclaim
+	c.UDPBufferSize = maxPacket
+	c.EnableCompression = false // small packets; LZW would cost more than it saves
+	c.Label = ""                // a label begins with 244, which is QUIC's
+	c.Delegate, c.Events, c.Alive, c.Conflict, c.Ping = d, d, d, d, d
+	c.DelegateProtocolVersion, c.DelegateProtocolMin, c.DelegateProtocolMax = 1, 1, 1
+	c.Logger = logger(g.log)
+	return c
+}
+
+// Run takes part in the gossip until ctx is done; then it says goodbye, so that
+// the others know at once. The mesh port has to outlive it.
+func (g *Gossip) Run(ctx context.Context) error {
+	at, err := mesh.Lookup(ctx, g.config.Meta.Mesh)
+	if err != nil {
+		return fmt.Errorf("cluster: own mesh address: %w", err)
+	}
+	if at[0].Addr().IsUnspecified() || at[0].Port() == 0 {
+		return fmt.Errorf("cluster: %s cannot be reached by others: set the mesh address that they are to use", at[0])
+	}
+	t, err := newTransport(g, unmap(at[0]))
+	if err != nil {
+		return err
+	}
+	t.start()
+	ml, err := memberlist.Create(g.memberlistConfig(t))
+	if err != nil {
+		t.Shutdown()
+		return fmt.Errorf("cluster: %w", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { g.join(ctx, ml) })
+	wg.Go(func() { g.update(ctx, ml) })
+	wg.Go(func() { g.tidy(ctx) })
+	<-ctx.Done()
+	if err := ml.Leave(leaveTime); err != nil {
+		g.log.Warn("left without goodbye", "err", err)
+	}
+	err = ml.Shutdown()
+	wg.Wait()
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	return nil
+}
+
+// join calls the nodes that should be members and are not, soon until the first
+// one answers, at leisure from then on. All waits are jittered, so that a mesh
+// that starts at once does not call at once.
+func (g *Gossip) join(ctx context.Context, ml *memberlist.Memberlist) {
+	wait, joined := retryFirst, len(g.config.Join) == 0
+	for {
+		for _, target := range g.missing(ctx) {
+			n, err := ml.Join([]string{target})
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				g.log.Debug("no answer to join", "target", target, "err", err)
+			}
+			joined = joined || n > 0
+		}
+		if joined = joined || g.count.Load() > 1; joined {
+			wait = rejoinInterval
+		}
+		if !sleep(ctx, wait/2+rand.N(wait)) {
+			return
+		}
+		if !joined {
+			wait = min(2*wait, retryMost)
+		}
+	}
+}
+
+// missing are the addresses to call: of the Join list what is no living member,
+// and members that died (as node/address, so that nobody else will do).
+func (g *Gossip) missing(ctx context.Context) []string {
+	var listed []netip.AddrPort
+	for _, addr := range g.config.Join {
+		found, err := mesh.Lookup(ctx, addr)
+		if err != nil {
+			g.log.Warn("cannot find a node to join", "addr", addr, "err", err)
+		}
+		for _, a := range found {
+			listed = append(listed, unmap(a))
+		}
+	}
+	var targets []string
+	for _, a := range listed {
+		if _, ok := g.nodeAt(a); !ok {
+			targets = append(targets, a.String())
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, m := range g.members {
+		if a := g.addrs[name]; !m.Alive && !m.Left && !slices.Contains(listed, a) {
+			targets = append(targets, name+"/"+a.String())
+		}
+	}
+	return targets
+}
+
+// nodeAt is the living member at an address; this node is one.
+func (g *Gossip) nodeAt(addr netip.AddrPort) (string, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, m := range g.members {
+		if m.Alive && g.addrs[name] == addr {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// update tells the others about changed metadata, not more often than they need.
+func (g *Gossip) update(ctx context.Context, ml *memberlist.Memberlist) {
+	for {
+		select {
+		case <-g.wake:
+		case <-ctx.Done():
+			return
+		}
+		if err := ml.UpdateNode(leaveTime); err != nil {
+			g.log.Debug("metadata not confirmed", "err", err)
+		}
+		if !sleep(ctx, updateGap) {
+			return
+		}
+	}
+}
+
+// tidy forgets what is over.
+func (g *Gossip) tidy(ctx context.Context) {
+	for sleep(ctx, pushPullInterval) {
+		now := time.Now()
+		g.mu.Lock()
+		for name, m := range g.members {
+			if !m.Alive && now.Sub(m.Since) > remember {
+				delete(g.members, name)
+				delete(g.addrs, name)
+				g.tracks.forget(name)
+				g.notify()
+			}
+		}
+		g.tracks.prune(g.epoch, now)
+		g.mu.Unlock()
+		g.queue.Prune(maxQueued)
+	}
+}
+
+// sleep waits; false when ctx ended it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
