@@ -1,0 +1,149 @@
+// Package api is the control API over HTTP: what hosts and operators, their
+// programs and the command line may ask of any voter.
+//
+//	request -> token and scope (Routes) -> bounded body -> schema -> handler -> one command -> answer
+//
+// A handler reads the replicated state, and changes it by proposing a command;
+// the rules are in package webinar and are checked again when the command is
+// applied. Nothing is decided here but who may ask. Secrets are drawn here,
+// leave in one answer, and are kept as hashes by the state; no secret and no
+// body is ever logged.
+//
+// The package serves no media, no door and no page, knows no other node, and
+// listens nowhere: [API.Handler] is mounted by who has a listener.
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stentor/control"
+	"stentor/control/client"
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+// Status is the mesh as one node sees it; who fills it is [Mesh].
+type Status = client.Status
+
+// NodeStatus is one node of a Status.
+type NodeStatus = client.NodeStatus
+
+// Track is one track of a Status.
+type Track = client.Track
+
+// Hop is one node that carries a Track.
+type Hop = client.Hop
+
+// Store holds the replicated state and takes changes of it.
+type Store interface {
+	State() *control.State
+	// Changed returns a channel that is closed at the next change of State.
+	Changed() <-chan struct{}
+	// Propose returns once the command was committed and applied by the leader.
+	Propose(ctx context.Context, c *controlpb.Command) (control.Result, error)
+}
+
+// Present is a participant inside, as the node knows that serves the sessions.
+type Present struct {
+	ID, Name string
+	Role     webinar.Role
+	Node     string
+	Since    time.Time
+	Uses     []string     // watch, publish, events
+	Keys     webinar.Keys // what the participant is known by; for bans, and never shown
+}
+
+// Roster knows who is inside a webinar, over the whole mesh.
+type Roster interface {
+	// Participants returns who is inside, and the nodes that did not say.
+	Participants(ctx context.Context, webinar string) (inside []Present, unreachable []string, err error)
+}
+
+// Mesh knows the nodes and what they carry.
+type Mesh interface {
+	Status(ctx context.Context) (Status, error)
+}
+
+// Config is what an API needs. All fields are required but NoLeader, Logger and
+// Registerer.
+type Config struct {
+	Store  Store
+	Roster Roster
+	Mesh   Mesh
+
+	PINKey  []byte           // the cluster's, which only voters have
+	CA      [32]byte         // SHA-256 of the CA certificate's DER, for join tokens
+	Now     func() time.Time // the clock
+	Rand    io.Reader        // crypto/rand, for secrets and ids
+	Version string           // of this software, for the OpenAPI document
+
+	// NoLeader reports whether an error of Propose means that nothing was proposed,
+	// for want of a leader. Without it such an outcome is called unknown.
+	NoLeader func(error) bool
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Store == nil || c.Roster == nil || c.Mesh == nil:
+		return errors.New("api: Config lacks Store, Roster or Mesh")
+	case len(c.PINKey) < 32:
+		return errors.New("api: Config.PINKey has less than 32 bytes; only voters, who have the key, serve the control API")
+	case c.CA == [32]byte{}:
+		return errors.New("api: Config lacks the digest of the CA")
+	case c.Now == nil || c.Rand == nil:
+		return errors.New("api: Config lacks Now or Rand")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
+	}
+	return nil
+}
+
+// API is the control API of one node. It is safe for concurrent use.
+type API struct {
+	Config
+	metrics  *metrics
+	huma     huma.API
+	routed   map[string]bool // the operations of Routes that have a handler
+	document []byte          // OpenAPI, JSON
+	mux      *http.ServeMux
+}
+
+// New returns an API.
+func New(c Config) (*API, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	a := &API{Config: c, metrics: newMetrics(c.Registerer), routed: map[string]bool{}, mux: http.NewServeMux()}
+	a.huma = humago.New(a.mux, a.humaConfig())
+	a.webinars()
+	a.pins()
+	a.invites()
+	a.participants()
+	a.bans()
+	a.tokens()
+	a.about()
+	if err := a.finish(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Handler serves every path below /api/v1/ but the door's, which is not part of
+// the control API.
+func (a *API) Handler() http.Handler { return a.guard(a.mux) }

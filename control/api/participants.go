@@ -1,0 +1,143 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"stentor/control/client"
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+func (a *API) participants() {
+	add(a, "list-participants", a.listParticipants)
+	add(a, "disconnect", a.disconnect)
+}
+
+type listParticipantsAnswer struct{ Body client.Participants }
+
+func (a *API) listParticipants(ctx context.Context, in *inWebinar) (*listParticipantsAnswer, error) {
+	w, err := a.find(a.Store.State(), principal(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	inside, unreachable, err := a.Roster.Participants(ctx, w.ID)
+	if err != nil {
+		return nil, fmt.Errorf("api: roster: %w", err)
+	}
+	inside = slices.Clone(inside)
+	slices.SortStableFunc(inside, func(x, y Present) int {
+		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Node, y.Node))
+	})
+	items := make([]client.Participant, len(inside))
+	for i, v := range inside {
+		items[i] = client.Participant{
+			ID: v.ID, Name: v.Name, Role: string(v.Role), Node: v.Node, Since: v.Since, Uses: notNil(v.Uses),
+		}
+	}
+	return &listParticipantsAnswer{client.Participants{Items: items, Unreachable: notNil(unreachable)}}, nil
+}
+
+// notNil makes an empty list [] and not null.
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+type disconnectInput struct {
+	inWebinar
+	keyed
+	Participant string `path:"participant" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Id of the participant."`
+	Body        client.Disconnect
+}
+
+type disconnectAnswer struct{ Body client.Disconnected }
+
+// disconnect removes a participant. Whoever it is known to be comes from the
+// node that serves the sessions; where that node does not answer, or the
+// sessions are gone this moment, the participant id alone is kept out, which the
+// answer says.
+func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectAnswer, error) {
+	p := principal(ctx)
+	if _, err := a.find(a.Store.State(), p, in.ID); err != nil {
+		return nil, err
+	}
+	r, err := a.newRequest(p, "disconnect", in.IdempotencyKey, in.ID, in.Participant, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	inside, _, err := a.Roster.Participants(ctx, in.ID)
+	if err != nil { // whoever has to go goes, also while the mesh is in pieces
+		a.Logger.Warn("disconnect without the roster", "webinar", in.ID, "err", err)
+		inside = nil
+	}
+	c, present := removal(in.ID, in.Participant, inside)
+	if in.Body.Ban {
+		id, err := NewID(r.rand, banID)
+		if err != nil {
+			return nil, err
+		}
+		c.Ban = &controlpb.NewBan{Id: id, Seen: seenWith(c.GetKeys(), inside)}
+	}
+	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: c}})
+	if err != nil {
+		return nil, err
+	}
+	answer := client.Disconnected{Present: present, Index: result.Index}
+	if w := state.Webinar(in.ID); w != nil && in.Body.Ban {
+		if b, ok := w.Ban(result.Subject); ok { // else it is lifted already
+			answer.Ban = &client.BanMade{ID: b.ID, Strength: string(b.Strength)}
+		}
+	}
+	return &disconnectAnswer{answer}, nil
+}
+
+// maxKeys and maxSeen are what one command takes: the identity keys of one
+// person, and the sessions that a ban looks at.
+const (
+	maxKeys = 32
+	maxSeen = 1000
+)
+
+// removal is the command for a participant, with what all their sessions are
+// known by.
+func removal(id, participant string, inside []Present) (*controlpb.Disconnect, bool) {
+	c := &controlpb.Disconnect{Webinar: id, Participant: participant, Keys: &controlpb.Keys{}}
+	present := false
+	var keys []string
+	for _, v := range inside {
+		if v.ID == participant {
+			present, c.Name = true, v.Name
+			keys = append(keys, v.Keys.Strings()...)
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	c.Keys.Keys = keys[:min(len(keys), maxKeys)]
+	return c, present
+}
+
+// seenWith are the sessions that share an identity key with a person, directly
+// or through others; the rule that makes the ban of them is webinar.NewBan.
+func seenWith(of *controlpb.Keys, inside []Present) []*controlpb.Keys {
+	seed, _ := webinar.ParseKeys(of.GetKeys())
+	all := make([]webinar.Keys, len(inside))
+	for i, v := range inside {
+		all[i] = v.Keys
+	}
+	closure := webinar.Closure(seed, all)
+	var seen []*controlpb.Keys
+	for _, keys := range all {
+		shares := slices.ContainsFunc(keys, func(k webinar.Key) bool {
+			return k.Kind != webinar.KindPrefix && slices.Contains(closure, k)
+		})
+		if shares && len(keys) <= maxKeys && len(seen) < maxSeen {
+			seen = append(seen, &controlpb.Keys{Keys: keys.Strings()})
+		}
+	}
+	return seen
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"stentor/control"
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+// proposeTimeout bounds a change. With a live quorum the longest wait is for an
+// election, about a second; after five the client had better decide itself.
+const proposeTimeout = 5 * time.Second
+
+// applyTimeout bounds the wait until this node has applied what the leader
+// committed. Voters are behind by milliseconds.
+const applyTimeout = 5 * time.Second
+
+// propose makes a change, and waits until the state of this node has it, so that
+// whoever asks next, here, sees it.
+func (a *API) propose(ctx context.Context, r *request, version uint64, c *controlpb.Command) (control.Result, *control.State, error) {
+	c.Principal, c.RequestId, c.RequestDigest = r.principal, r.id, r.digest
+	c.ProposedAt, c.ExpectedVersion = a.Now().UnixNano(), version
+	proposing, done := context.WithTimeout(ctx, proposeTimeout)
+	defer done()
+	result, err := a.Store.Propose(proposing, c)
+	if err == nil {
+		err = result.Err
+	}
+	if err != nil {
+		return result, nil, a.refused(err)
+	}
+	state, err := a.applied(ctx, result.Index)
+	return result, state, err
+}
+
+// refused turns what a command was refused with into a refusal.
+func (a *API) refused(err error) error {
+	var denial *webinar.Denial
+	switch {
+	case errors.As(err, &denial):
+		return refuse(codeOfDenial(denial.Code), denial.Detail)
+	case a.NoLeader != nil && a.NoLeader(err):
+		return refuse(codeNoLeader, "")
+	}
+	a.Logger.Warn("the outcome of a command is not known", "err", err)
+	return refuse(codeOutcomeUnknown, "")
+}
+
+// codeOfDenial is the code with which the API passes on what a command was
+// refused with.
+func codeOfDenial(code string) string {
+	switch code {
+	case webinar.ErrNotFound.Code:
+		return codeWebinarNotFound
+	case webinar.ErrEnded.Code:
+		return codeEnded
+	case control.ErrNoSuchBan.Code:
+		return codeBanNotFound
+	case control.ErrVersion.Code:
+		return codeVersionMismatch
+	case control.ErrRequestReused.Code:
+		return codeKeyReused
+	case control.ErrPINWithRegistration.Code:
+		return codePINRegistration
+	case "invalid_pin":
+		return codeInvalidPIN
+	case "invalid_title", "invalid_name":
+		return codeInvalidName
+	}
+	switch {
+	case strings.HasPrefix(code, "too_many_"):
+		return codeTooMany
+	case strings.HasPrefix(code, "invalid_"):
+		return codeInvalidRequest
+	}
+	return codeConflict
+}
+
+// applied returns the state once it holds the command at index.
+func (a *API) applied(ctx context.Context, index uint64) (*control.State, error) {
+	ctx, done := context.WithTimeout(ctx, applyTimeout)
+	defer done()
+	for {
+		changed := a.Store.Changed() // before State: what changes in between closes it
+		if s := a.Store.State(); s.Index() >= index {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, refuse(codeBehind, "")
+		}
+	}
+}
+
+// find returns a webinar that p reaches. One that is not there and one that
+// belongs to another host are the same answer.
+func (a *API) find(s *control.State, p Principal, id string) (*webinar.Webinar, error) {
+	w := s.Webinar(id)
+	if w == nil || !p.reaches(w) {
+		return nil, refuse(codeWebinarNotFound, "")
+	}
+	return w, nil
+}
+
+// reaches reports whether p may see and run w.
+func (p Principal) reaches(w *webinar.Webinar) bool {
+	return p.admin() || (p.ID != "" && w.Owner == p.ID)
+}
