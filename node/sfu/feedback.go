@@ -1,16 +1,14 @@
 package sfu
 
 import (
-	"errors"
 	"time"
 
 	"github.com/pion/rtcp"
 
+	"stentor/relay"
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
 )
-
-var errJump = errors.New("sfu: go to the newest key frame")
 
 // keyInFlight is how long after a key frame began to go out a request for one is
 // not believed: it was asked for before the key frame could have arrived. This is
@@ -98,7 +96,7 @@ func (f *forward) nacked(nack *rtcp.TransportLayerNack) {
 		})
 	}
 	if f.sender != nil {
-		f.sender.flush()
+		f.drops(f.sender.flush())
 	}
 }
 
@@ -148,11 +146,22 @@ func (f *forward) keyWanted() {
 	switch {
 	case track == nil || f.packets == 0 || time.Since(f.keyAt) < keyInFlight:
 		f.metrics.keyframes.WithLabelValues("on_its_way").Inc()
-	case track.NewestKey(0) > f.position:
-		f.jump, f.needKey = true, true
+	case newestKey(track) > f.position:
+		f.needKey = true // on the way through the backlog
 		f.metrics.keyframes.WithLabelValues("ring").Inc()
 	default:
 		f.metrics.keyframes.WithLabelValues("track").Inc()
 		track.RequestKeyFrame(0)
 	}
+}
+
+// newestKey returns the sequence number of the newest key frame in the ring, 0 if
+// there is none (then the reader has asked for one).
+func newestKey(track *relay.Track) uint64 {
+	r := track.Reader(0)
+	defer r.Close()
+	if p := r.Try(); p != nil && p.Key {
+		return p.Seq
+	}
+	return 0
 }

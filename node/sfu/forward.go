@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,10 +74,7 @@ func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 func (f *forward) ID() string { return label(f.source.Name) }
 
 // StreamID is the stream's name, which the tracks of one publisher share.
-func (f *forward) StreamID() string {
-	stream, _, _ := strings.Cut(f.source.Name, "/")
-	return label(stream)
-}
+func (f *forward) StreamID() string { return label(streamOf(f.source)) }
 
 // RID is empty: one encoding goes out.
 func (f *forward) RID() string { return "" }
@@ -156,9 +152,23 @@ func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
 		return ctx.Err()
 	}
 	f.begin(track)
+	r := track.Reader(0) // at the newest key frame
+	defer r.Close()
+	var skips uint64
 	for {
-		err := f.read(ctx, track, track.Reader(0))
-		if err != errJump {
+		p := r.Try()
+		if p == nil { // all sent for now
+			f.flush()
+			var err error
+			if p, err = r.Next(ctx); err != nil {
+				return err
+			}
+		}
+		if n := r.Skips(); n != skips { // overtaken by the writer
+			skips = n
+			f.skipped()
+		}
+		if err := f.packet(track, p, time.Now()); err != nil {
 			return err
 		}
 	}
@@ -177,8 +187,7 @@ func (f *forward) begin(track *relay.Track) {
 	f.nth++
 	f.tracks[f.nth%recent] = track
 	f.position = 0
-	f.needKey = info.Kind == wire.Video
-	f.askedKey = time.Time{}
+	f.needKey = false // the reader begins with one
 	if f.rewriter == nil || !sameExtensions(f.exts, info.Extensions) {
 		f.rewriter = f.newRewriter(info)
 		f.exts = info.Extensions
@@ -217,31 +226,12 @@ func sameExtensions(a, b []wire.Extension) bool {
 	return true
 }
 
-// read forwards what one reader gives. errJump asks for another reader, at the
-// newest key frame of the ring.
-func (f *forward) read(ctx context.Context, track *relay.Track, r *relay.Reader) error {
-	for {
-		p, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := f.packet(track, p, time.Now()); err != nil {
-			return err
-		}
-	}
-}
-
 // packet sends one packet of the current track.
 func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sender == nil {
 		return errHungUp
-	}
-	if f.jump {
-		f.jump = false
-		f.rewriter.Switch(f.nth)
-		return errJump
 	}
 	if !f.wanted(track, p, now) {
 		return nil
@@ -251,27 +241,47 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 		f.drop("before_start")
 		return nil
 	}
+	f.batch++
 	if err := f.sender.write(out); err != nil {
 		f.drop("write")
 		return nil // lost, as on any network: the viewer asks for it again
 	}
-	if p.Marker || f.packets%maxBatch == 0 {
-		f.sender.flush()
-	}
 	f.sent(p, out, uint16(seq), now)
-	if took := time.Since(now); took > stalled && f.source.Info.Kind == wire.Video {
+	if p.Marker || f.batch >= maxBatch {
+		f.batch = 0
+		f.drops(f.sender.flush())
+	}
+	if f.source.Info.Kind == wire.Video && time.Since(now) > stalled {
 		f.metrics.stalls.Inc()
 		f.needKey, f.askedKey = true, time.Time{}
-		f.jump = true
 	}
 	return nil
 }
 
+// flush sends what the sender kept.
+func (f *forward) flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sender != nil && f.batch > 0 {
+		f.batch = 0
+		f.drops(f.sender.flush())
+	}
+}
+
+// skipped says that what follows does not join on to what was sent.
+func (f *forward) skipped() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.metrics.skips.Inc()
+	f.rewriter.Switch(f.nth)
+}
+
 // wanted reports whether a packet is of use to the viewer now.
 func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool {
+	age := now.UnixNano() - p.Arrived
 	if f.source.Info.Kind == wire.Audio {
 		// The ring begins audio at the newest packet, so old means that we are late.
-		if now.UnixNano()-p.Arrived > int64(audioLate) {
+		if age > int64(audioLate) {
 			f.drop("late")
 			return false
 		}
@@ -282,9 +292,11 @@ func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool 
 	}
 	if p.Key {
 		f.needKey = false
+		f.rewriter.Switch(f.nth) // what was left out is no loss
 		return true
 	}
-	if now.Sub(f.askedKey) > time.Second { // the track merges what its readers ask for
+	// Through the backlog first, which may hold one. The track merges requests.
+	if age < int64(stalled) && now.Sub(f.askedKey) > time.Second {
 		f.askedKey = now
 		track.RequestKeyFrame(0)
 	}

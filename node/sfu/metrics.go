@@ -18,7 +18,7 @@ type metrics struct {
 	packetsOut, bytesOut   *prometheus.CounterVec
 	nacks, keyframes       *prometheus.CounterVec
 	dropped, refusals      *prometheus.CounterVec
-	stalls                 prometheus.Counter
+	stalls, skips          prometheus.Counter
 	firstPacket, firstKeys prometheus.Histogram
 }
 
@@ -52,6 +52,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusals:   counter("refused_offers_total", "Offers that were refused, by use and code.", "use", "code"),
 		stalls: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_sfu_stalls_total", Help: "Times that a viewer's transport stalled and video went on at the next key frame.",
+		}),
+		skips: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_skips_total", Help: "Times that a viewer was so late that the ring had gone on without it.",
 		}),
 		firstPacket: histogram("first_packet_seconds", "From a viewer's offer to its first packet."),
 		firstKeys:   histogram("first_keyframe_seconds", "From a viewer's offer to the first packet of its first key frame."),
@@ -108,6 +111,13 @@ func (f *forward) note(p *rtp.Packet, n int, now time.Time) {
 func (f *forward) drop(reason string) {
 	f.metrics.dropped.WithLabelValues(reason).Inc()
 	f.count(func(s *TrackStats) { s.Dropped++ })
+}
+
+// drops counts a batch that did not go out.
+func (f *forward) drops(err error) {
+	if err != nil {
+		f.drop("write")
+	}
 }
 
 func (f *forward) count(change func(*TrackStats)) {

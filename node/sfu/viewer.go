@@ -17,7 +17,7 @@ import (
 
 // A Source is a track that viewers can be given.
 type Source struct {
-	Name string // "stream/track", such as "main/video": the labels that the viewer sees
+	Name string // "main/video" or "main-video": the labels that the viewer sees; see streamOf
 	Info wire.TrackInfo
 	// Subscribe waits until the track is there. It is called again when the track
 	// ends (its publisher came anew, or another took over), and the viewer goes on
@@ -215,7 +215,7 @@ func (v *Viewer) addTracks(p *plan, sources []Source) error {
 	walls := make(map[string]*wall)
 	for _, c := range p.used {
 		src := sources[c.source]
-		stream, _, _ := strings.Cut(src.Name, "/")
+		stream := streamOf(src)
 		if walls[stream] == nil {
 			walls[stream] = &wall{}
 		}
@@ -234,6 +234,16 @@ func (v *Viewer) addTracks(p *plan, sources []Source) error {
 }
 
 var errCodecChanged = errors.New("sfu: the source changed its codec; the viewer has to ask anew")
+
+// streamOf is what is left of a source's name without its kind. Tracks of one
+// stream are one MediaStream at the viewer, and are kept in step.
+func streamOf(src Source) string {
+	if stream, ok := strings.CutSuffix(src.Name, src.Info.Kind.String()); ok && len(stream) > 1 {
+		return strings.TrimRight(stream, "/-")
+	}
+	stream, _, _ := strings.Cut(src.Name, "/")
+	return stream
+}
 
 // label makes a token of a name (RFC 8830: no slash, no space).
 func label(name string) string {

@@ -1,0 +1,145 @@
+package signal
+
+import (
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+
+	"stentor/node/sfu"
+)
+
+// A handler answers a request or returns why not; what it returns becomes a
+// problem (RFC 9457).
+type handler func(http.ResponseWriter, *http.Request) error
+
+// ServeHTTP lets a handler stand alone.
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		writeProblem(w, problemOf(err))
+	}
+}
+
+// What WHIP and WHEP speak.
+const (
+	typeSDP      = "application/sdp"
+	typeFragment = "application/trickle-ice-sdpfrag"
+	typeJSON     = "application/json"
+)
+
+// What pages of other origins may send and read. There are no cookies here, only
+// bearers, so an origin gains nothing from a visitor's browser. Each browser
+// asks before it sends a bearer; clients that look at Allow-Methods without
+// asking first are why it is exposed.
+const (
+	allowHeaders  = "Authorization, Content-Type, If-Match, ETag"
+	exposeHeaders = "Location, ETag, Link, Accept-Post, Accept-Patch, Access-Control-Allow-Methods, Retry-After, WWW-Authenticate"
+)
+
+// methods is a place with its methods: it answers OPTIONS itself, and 405 to what
+// it does not know.
+func (s *Server) methods(by map[string]handler) http.Handler {
+	known := []string{"OPTIONS"}
+	for m := range by {
+		known = append(known, m)
+	}
+	sort.Strings(known)
+	allow := strings.Join(known, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Methods", allow)
+		h.Set("Access-Control-Allow-Headers", allowHeaders)
+		h.Set("Access-Control-Expose-Headers", exposeHeaders)
+		h.Set("X-Content-Type-Options", "nosniff")
+		if r.Method == http.MethodOptions {
+			accepts(h, r.URL.Path, by)
+			h.Set("Allow", allow)
+			h.Set("Access-Control-Max-Age", "86400")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		serve, ok := by[r.Method]
+		if !ok {
+			h.Set("Allow", allow)
+			writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This place knows " + allow + "."})
+			return
+		}
+		serve.ServeHTTP(w, r)
+	})
+}
+
+// accepts says what may be sent to a place (RFC 9725, section 4.2).
+func accepts(h http.Header, path string, by map[string]handler) {
+	if strings.HasPrefix(path, "/api/") {
+		return
+	}
+	if by["POST"] != nil {
+		h.Set("Accept-Post", typeSDP)
+	}
+	if by["PATCH"] != nil {
+		h.Set("Accept-Patch", typeFragment)
+	}
+}
+
+// body reads a body of one of the media types, at most limit bytes.
+func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) (string, error) {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(types, t) {
+		return "", problem{
+			Status: http.StatusUnsupportedMediaType, Code: "content_type", Detail: "Send " + strings.Join(types, " or ") + ".",
+		}
+	}
+	if r.ContentLength > limit {
+		return "", tooLarge(limit)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		if _, large := err.(*http.MaxBytesError); large {
+			return "", tooLarge(limit)
+		}
+		return "", problem{Status: http.StatusBadRequest, Code: "body_cut_off", Detail: "The body did not arrive whole."}
+	}
+	return string(b), nil
+}
+
+func tooLarge(limit int64) error {
+	if limit == sfu.MaxOffer {
+		return &sfu.OfferError{Code: sfu.CodeTooLarge, Detail: "A session description has at most 65536 bytes."}
+	}
+	return problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is too large."}
+}
+
+// bearer is the credential of a request (RFC 6750). A few players leave out the
+// word Bearer; what they send cannot be mistaken for anything else.
+func bearer(r *http.Request) string {
+	v := strings.TrimSpace(r.Header.Get("Authorization"))
+	if scheme, rest, ok := strings.Cut(v, " "); ok {
+		if !strings.EqualFold(scheme, "Bearer") {
+			return ""
+		}
+		return strings.TrimSpace(rest)
+	}
+	if strings.EqualFold(v, "Bearer") {
+		return ""
+	}
+	return v
+}
+
+// remote is where a request comes from, by the socket: a header that says
+// otherwise is the visitor's own invention.
+func remote(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}

@@ -1,0 +1,134 @@
+// Package signal is how people and their programs talk to one edge: WHIP
+// (RFC 9725) for publishers, WHEP (draft-ietf-wish-whep-03) for viewers, and the
+// JSON and WebSocket of the pages.
+//
+// It translates between HTTP and node/session, which decides who may enter, and
+// node/sfu, which carries the media. It decides nothing itself: every live
+// connection is a [session.Session], and ends in the moment when that does. It
+// knows nothing of the control API and of accounts.
+//
+// Of the two specifications it does not speak, in this release: trickled
+// candidates have no effect (the server is ICE-lite and learns where the other
+// side is from its checks; they are accepted and bounded), ICE restart is
+// answered with 422 and the client comes anew, WHEP makes no counter-offers.
+package signal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"stentor/node/session"
+	"stentor/node/sfu"
+)
+
+// DefaultStream is the stream of a publisher who names none.
+const DefaultStream = "main"
+
+// A Door lets people in; *session.Door is one.
+type Door interface {
+	Webinar(link string) (session.Public, error)
+	Join(ctx context.Context, link string, k session.Knock) (session.Grant, error)
+	Refresh(ctx context.Context, token string, remote netip.Addr) (session.Grant, error)
+	Open(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use) (*session.Session, error)
+}
+
+// A Stage knows who publishes what in a webinar.
+type Stage interface {
+	// Claim takes a stream name for a publisher, or fails with a [*webinar.Denial]
+	// (stream_taken). With takeover the one who had it is superseded.
+	Claim(ctx context.Context, webinar, stream, participant string, takeover bool) (Claim, error)
+	// Sources are the tracks that viewers are given, the most important first. It
+	// fails with webinar.ErrNotLive when nobody publishes.
+	Sources(ctx context.Context, webinar string) ([]sfu.Source, error)
+}
+
+// A Claim is the right to publish under a stream name.
+type Claim interface {
+	sfu.Sink
+	Context() context.Context // done when somebody else took the name; its cause says so
+	Release()
+}
+
+// Media carries it; *sfu.SFU does.
+type Media interface {
+	Publish(ctx context.Context, offer string, sink sfu.Sink) (*sfu.Publisher, error)
+	View(ctx context.Context, offer string, sources []sfu.Source) (*sfu.Viewer, error)
+}
+
+// Config says what a Server needs. Door, Stage and Media are required.
+type Config struct {
+	Door  Door
+	Stage Stage
+	Media Media
+
+	Node    string // this node's name, shown to those who have the link
+	Version string // and its version; empty is not shown (S9)
+
+	// Changed is closed at the next change of what the Door says of webinars, so
+	// that pages hear when somebody goes on air; nil: they hear it when they connect.
+	Changed func() <-chan struct{}
+	// Origins are the origins whose pages may open an events connection beside the
+	// one that served them ("https://edge2.example.org"); nil: no others.
+	Origins func(origin string) bool
+
+	Logger *slog.Logger
+}
+
+// Server serves signalling over HTTP.
+type Server struct {
+	cfg Config
+	log *slog.Logger
+
+	mu        sync.Mutex // guards the following
+	resources map[string]*resource
+	events    map[*events]struct{}
+	closed    bool
+	work      sync.WaitGroup
+}
+
+// New returns a server without any session.
+func New(cfg Config) *Server {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{
+		cfg: cfg, log: cfg.Logger,
+		resources: make(map[string]*resource), events: make(map[*events]struct{}),
+	}
+}
+
+// Run serves until ctx is done, then ends every session and waits for it.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.mu.Lock()
+	s.closed = true
+	for _, r := range s.resources {
+		r.cancel(session.ErrStopping)
+	}
+	for e := range s.events {
+		e.cancel(session.ErrStopping)
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+	return nil
+}
+
+// Handler serves /whip/, /whep/ and /api/v1/door/.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/whip/{link}", s.methods(map[string]handler{"POST": s.whipPost}))
+	mux.Handle("/whip/{link}/{stream}", s.methods(map[string]handler{"POST": s.whipPost}))
+	mux.Handle("/whip/{link}/{stream}/{id}", s.methods(map[string]handler{"PATCH": s.patch, "DELETE": s.delete}))
+	mux.Handle("/whep/{link}", s.methods(map[string]handler{"POST": s.whepPost, "HEAD": s.whepHead}))
+	mux.Handle("/whep/{link}/{id}", s.methods(map[string]handler{"PATCH": s.patch, "DELETE": s.delete}))
+	mux.Handle("/api/v1/door/{link}", s.methods(map[string]handler{"GET": s.describe}))
+	mux.Handle("/api/v1/door/{link}/join", s.methods(map[string]handler{"POST": s.join}))
+	mux.Handle("/api/v1/door/{link}/refresh", s.methods(map[string]handler{"POST": s.refresh}))
+	mux.Handle("/api/v1/door/{link}/events", s.methods(map[string]handler{"GET": s.serveEvents}))
+	mux.Handle("/", handler(func(http.ResponseWriter, *http.Request) error { return errNoSuchPlace }))
+	return mux
+}

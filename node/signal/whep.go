@@ -1,0 +1,58 @@
+package signal
+
+import (
+	"net/http"
+	"net/url"
+
+	"stentor/node/session"
+	"stentor/node/sfu"
+)
+
+// whepPost begins to watch.
+func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
+	offer, err := body(w, r, sfu.MaxOffer, typeSDP)
+	if err != nil {
+		w.Header().Set("Accept-Post", typeSDP)
+		return err
+	}
+	link := r.PathValue("link")
+	sess, err := s.cfg.Door.Open(r.Context(), link, bearer(r), remote(r), session.Watch)
+	if err != nil {
+		return err
+	}
+	if err := sfu.CheckOffer(offer); err != nil {
+		sess.End()
+		return err
+	}
+	sources, err := s.cfg.Stage.Sources(r.Context(), sess.Webinar)
+	if err := notLive(sources, err); err != nil {
+		sess.End()
+		return err
+	}
+	res := s.open(sess, "/whep/"+url.PathEscape(link))
+	view, err := s.cfg.Media.View(res.ctx, offer, sources)
+	if err == nil {
+		if err = s.keep(res, view, offer, sess.End); err != nil {
+			view.Close()
+		}
+	}
+	if err != nil {
+		res.cancel(err)
+		sess.End()
+		return err
+	}
+	s.log.Debug("watching", "webinar", sess.Webinar, "participant", sess.Participant)
+	res.created(w)
+	return nil
+}
+
+// whepHead says that there is a webinar behind the link, and what to send.
+func (s *Server) whepHead(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.cfg.Door.Webinar(r.PathValue("link")); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", typeSDP)
+	w.Header().Set("Accept-Post", typeSDP)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}

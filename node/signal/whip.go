@@ -1,0 +1,87 @@
+package signal
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"stentor/node/session"
+	"stentor/node/sfu"
+)
+
+// whipPost begins to publish.
+func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
+	offer, err := body(w, r, sfu.MaxOffer, typeSDP)
+	if err != nil {
+		w.Header().Set("Accept-Post", typeSDP)
+		return err
+	}
+	stream := r.PathValue("stream")
+	if stream == "" {
+		stream = DefaultStream
+	}
+	if !streamName(stream) {
+		return problem{
+			Status: http.StatusUnprocessableEntity, Code: "stream_invalid",
+			Detail: "A stream's name is 1 to 32 letters, digits, dots, hyphens or underscores.",
+		}
+	}
+	takeover, err := flag(r.URL.Query(), "takeover")
+	if err != nil {
+		return err
+	}
+	link := r.PathValue("link")
+	sess, err := s.cfg.Door.Open(r.Context(), link, bearer(r), remote(r), session.Publish)
+	if err != nil {
+		return err
+	}
+	if err := sfu.CheckOffer(offer); err != nil {
+		sess.End()
+		return err
+	}
+	claim, err := s.cfg.Stage.Claim(r.Context(), sess.Webinar, stream, sess.Participant, takeover)
+	if err != nil {
+		sess.End()
+		return err
+	}
+	over := func() { claim.Release(); sess.End() }
+	res := s.open(sess, "/whip/"+url.PathEscape(link)+"/"+stream)
+	context.AfterFunc(claim.Context(), func() { res.cancel(context.Cause(claim.Context())) })
+	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim)
+	if err == nil {
+		if err = s.keep(res, pub, offer, over); err != nil {
+			pub.Close()
+		}
+	}
+	if err != nil {
+		res.cancel(err)
+		over()
+		return err
+	}
+	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant)
+	res.created(w)
+	return nil
+}
+
+// streamName reports whether a stream may be called so.
+func streamName(s string) bool {
+	if len(s) < 1 || len(s) > 32 {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_')
+	})
+}
+
+// flag reads a query parameter that is there or not. Others are left alone:
+// encoders add some of their own.
+func flag(q url.Values, name string) (bool, error) {
+	switch v := q.Get(name); v {
+	case "", "false", "0":
+		return false, nil
+	case "true", "1":
+		return true, nil
+	}
+	return false, problem{Status: http.StatusBadRequest, Code: "query_invalid", Detail: name + " is true or false."}
+}
