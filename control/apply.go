@@ -185,3 +185,15 @@ func (d *draft) run() (subject string, err error) {
 	}
 	return "", fmt.Errorf("control: no rule for a known kind of command")
 }
+
+// Acceptable returns an error, a [*webinar.Denial], for a command that must not get
+// into the log, since it would halt this node or older ones. Whoever proposes asks it.
+func (s *State) Acceptable(c *controlpb.Command) error {
+	switch {
+	case kindOf(c) == 0:
+		return ErrUnknownCommand
+	case c.GetMinFeatureLevel() > s.cluster.FeatureLevel, c.GetSetFeatureLevel().GetLevel() > FeatureLevel:
+		return ErrFeatureLevel
+	}
+	return nil
+}

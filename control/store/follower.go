@@ -1,0 +1,325 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	mrand "math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"stentor/control"
+	"stentor/control/controlpb"
+)
+
+const (
+	// silentFor ends a stream without heartbeats. Two may be lost; at the third another
+	// voter is asked.
+	silentFor = 3*heartbeatEvery + heartbeatEvery/2
+	// staleFor ends a stream from a voter that is itself cut off from the leader.
+	staleFor = 5 * time.Second
+	// The pause before the next stream, with jitter: when a voter dies, all its edges
+	// come to the others.
+	minPause = 100 * time.Millisecond
+	maxPause = 5 * time.Second
+	// maxSnapshot bounds what an edge takes from a voter.
+	maxSnapshot = 1 << 30
+)
+
+// FollowerConfig is what an edge's replica needs. Node, Dir, Key, Dial and Forward are
+// mandatory.
+type FollowerConfig struct {
+	Node string
+	Dir  string // its last state, sealed
+	Key  []byte // seals it; 32 bytes that are not in Dir
+	// Dial opens a watch stream to a voter of its choice, and names it.
+	Dial func(ctx context.Context) (conn net.Conn, voter string, err error)
+	// Forward hands a request to a voter's HandlePropose.
+	Forward func(ctx context.Context, node string, request []byte) ([]byte, error)
+	// Webinars are the topics that this edge follows; none: all.
+	Webinars []string
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+}
+
+// Follower is an edge's replica of the state. It answers from what it has, however old
+// that is, and says how old.
+type Follower struct {
+	cfg     FollowerConfig
+	log     *slog.Logger
+	metrics *metrics
+	file    *sealedFile
+
+	mu      sync.Mutex // guards the following
+	state   *control.State
+	changed chan struct{} // closed at the next change
+	beat    *controlpb.Heartbeat
+	fresh   time.Time // when the state was surely the newest; zero: never
+	hint    string    // whom a voter called the leader, when it was asked last
+	dirty   bool      // the file is older than state
+}
+
+// NewFollower makes a replica from what Dir holds; without that, or if it cannot be
+// read, an empty one. It follows nobody before Run.
+func NewFollower(cfg FollowerConfig) (*Follower, error) {
+	if cfg.Node == "" || cfg.Dir == "" || cfg.Dial == nil || cfg.Forward == nil {
+		return nil, errors.New("store: a follower needs Node, Dir, Key, Dial and Forward")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	file, err := openSealed(cfg.Dir, cfg.Node, cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	f := &Follower{cfg: cfg, log: cfg.Logger, file: file, state: control.NewState(),
+		changed: make(chan struct{}), beat: &controlpb.Heartbeat{}}
+	f.metrics = newMetrics(cfg.Registerer, f.Staleness)
+	if err := f.load(); err != nil {
+		f.log.Error("the last state on disk cannot be used, starting without", "err", err)
+	}
+	return f, nil
+}
+
+// State returns the replica as it is now.
+func (f *Follower) State() *control.State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state
+}
+
+// Changed returns a channel that is closed at the next change of the state. Take it
+// before the State that it is about.
+func (f *Follower) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+// PINKey returns the key of a webinar's PIN; nil for one without.
+func (f *Follower) PINKey(id string) []byte { return f.State().EdgeKey(id) }
+
+// Staleness is how long ago the replica was surely the newest state, or [Never].
+func (f *Follower) Staleness() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.staleness()
+}
+
+func (f *Follower) staleness() time.Duration {
+	if f.fresh.IsZero() {
+		return Never
+	}
+	return max(f.cfg.Now().Sub(f.fresh), 0)
+}
+
+// Status returns where the replica stands.
+func (f *Follower) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Status{
+		Node: f.cfg.Node, Role: "edge", Leader: f.beat.GetLeader(), Term: f.beat.GetTerm(),
+		Index: f.state.Index(), Applied: f.state.Index(), Voters: f.beat.GetVoters(),
+		Staleness: f.staleness(), Hash: f.state.Hash(),
+	}
+}
+
+// Run follows a voter until ctx is done, and another when that one falls silent. It
+// keeps the state on disk.
+func (f *Follower) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { f.keep(ctx) })
+	pause := minPause
+	for ctx.Err() == nil {
+		heard, err := f.follow(ctx)
+		if heard {
+			pause = minPause
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		f.log.Info("watch stream ended", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause/2 + mrand.N(pause)):
+		}
+		pause = min(2*pause, maxPause)
+	}
+	return nil
+}
+
+// follow follows one voter until its stream ends, and reports whether anything came.
+func (f *Follower) follow(ctx context.Context) (heard bool, err error) {
+	conn, voter, err := f.cfg.Dial(ctx)
+	if err != nil {
+		return false, fmt.Errorf("store: dial a voter: %w", err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	s := f.State()
+	hello := &controlpb.WatchRequest{Version: watchVersion, Node: f.cfg.Node,
+		Cluster: s.Cluster().ID, Resume: s.Index(), Webinars: f.cfg.Webinars}
+	conn.SetDeadline(time.Now().Add(writeWithin))
+	if err := writeMessage(conn, hello); err != nil {
+		return false, fmt.Errorf("store: follow %s: %w", voter, err)
+	}
+	conn.SetWriteDeadline(time.Time{})
+	in := &stream{f: f, since: time.Now()}
+	for {
+		conn.SetReadDeadline(time.Now().Add(silentFor))
+		var m controlpb.WatchMessage
+		if err := readMessage(conn, &m, maxMessage); err != nil {
+			return heard, fmt.Errorf("store: follow %s: %w", voter, err)
+		}
+		if err := in.take(&m); err != nil {
+			return heard, fmt.Errorf("store: follow %s: %w", voter, err)
+		}
+		heard = true
+	}
+}
+
+// stream is one watch stream at the edge's end.
+type stream struct {
+	f        *Follower
+	since    time.Time
+	snapshot bytes.Buffer // until its last piece
+}
+
+func (s *stream) take(m *controlpb.WatchMessage) error {
+	switch k := m.GetKind().(type) {
+	case *controlpb.WatchMessage_Snapshot:
+		return s.piece(k.Snapshot)
+	case *controlpb.WatchMessage_Changes:
+		return s.f.apply(k.Changes.GetChanges())
+	case *controlpb.WatchMessage_Heartbeat:
+		s.f.heartbeat(k.Heartbeat)
+		if time.Since(s.since) > staleFor && s.f.Staleness() > staleFor {
+			return errors.New("it is cut off itself")
+		}
+		return nil
+	case *controlpb.WatchMessage_Refused:
+		return fmt.Errorf("refused: %s", k.Refused)
+	}
+	return errors.New("a message of an unknown kind")
+}
+
+func (s *stream) piece(p *controlpb.WatchSnapshot) error {
+	if s.snapshot.Len()+len(p.GetData()) > maxSnapshot {
+		return errors.New("a snapshot that is too large")
+	}
+	s.snapshot.Write(p.GetData())
+	if !p.GetLast() {
+		return nil
+	}
+	state, err := control.Restore(&s.snapshot)
+	s.snapshot = bytes.Buffer{}
+	if err != nil {
+		return err
+	}
+	now := s.f.State()
+	if state.Index() < now.Index() && state.Cluster().ID == now.Cluster().ID {
+		return errors.New("its state is older than mine")
+	}
+	s.f.replace(state)
+	return nil
+}
+
+func (f *Follower) apply(changes []*controlpb.Change) error {
+	s := f.State()
+	for _, c := range changes {
+		next, err := s.ApplyChange(control.DecodeChange(c))
+		if err != nil {
+			return err
+		}
+		s = next
+	}
+	f.replace(s)
+	return nil
+}
+
+func (f *Follower) replace(s *control.State) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state, f.dirty = s, true
+	close(f.changed)
+	f.changed = make(chan struct{})
+	f.metrics.applied(s.Index(), 0)
+}
+
+func (f *Follower) heartbeat(b *controlpb.Heartbeat) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beat, f.hint = b, ""
+	if b.GetAge() < 0 || f.state.Index() < b.GetIndex() {
+		return
+	}
+	if at := f.cfg.Now().Add(-time.Duration(b.GetAge())); at.After(f.fresh) {
+		f.fresh = at
+	}
+}
+
+// Propose has c committed by the voters, and waits until this replica has it too, if the
+// stream is up. A refusal is the error, a [*webinar.Denial], and in the result.
+func (f *Follower) Propose(ctx context.Context, c *controlpb.Command) (control.Result, error) {
+	req, err := commandRequest(c)
+	if err != nil {
+		return control.Result{}, err
+	}
+	resp, err := ask(ctx, req, f.send)
+	if err != nil {
+		f.metrics.proposal("failed")
+		return control.Result{}, err
+	}
+	waitIndex(ctx, f, resp.GetIndex())
+	r, err := result(resp)
+	f.metrics.proposal(outcome(err))
+	return r, err
+}
+
+// send asks the leader; without knowing one, any voter, who may know.
+func (f *Follower) send(ctx context.Context, b []byte) ([]byte, error) {
+	f.mu.Lock()
+	to, voters := f.hint, f.beat.GetVoters()
+	if to == "" {
+		to = f.beat.GetLeader()
+	}
+	f.mu.Unlock()
+	if to == "" && len(voters) > 0 {
+		to = voters[mrand.IntN(len(voters))]
+	}
+	if to == "" {
+		return nil, errors.New("store: no voter is known")
+	}
+	out, err := f.cfg.Forward(ctx, to, b)
+	var resp controlpb.Response
+	if err != nil || proto.Unmarshal(out, &resp) != nil || resp.GetNotLeader() {
+		f.note(resp.GetLeader(), to, voters)
+	}
+	return out, err
+}
+
+// note remembers whom to ask next: the leader that the one just asked knows of, or
+// somebody else.
+func (f *Follower) note(leader, asked string, voters []string) {
+	if leader == "" || leader == asked {
+		leader = ""
+		if len(voters) > 0 {
+			leader = voters[mrand.IntN(len(voters))]
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hint = leader
+}

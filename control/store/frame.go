@@ -1,0 +1,51 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// A watch stream is messages, each with its length before it:
+//
+//	length u32 | protobuf
+//
+// in big endian. The edge sends one WatchRequest, which names the version; the voter
+// sends WatchMessages: pieces of a snapshot if the edge needs one, then changes as they
+// come, and a Heartbeat each second. Whoever cannot read a message ends the stream.
+const (
+	watchVersion = 1
+	maxHello     = 1 << 20 // a list of webinars
+	maxMessage   = 8 << 20 // a change is never larger than its command
+)
+
+func writeMessage(w io.Writer, m proto.Message) error {
+	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 4, 512), m)
+	if err != nil {
+		return fmt.Errorf("store: encode message: %w", err)
+	}
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	_, err = w.Write(b)
+	return err
+}
+
+func readMessage(r io.Reader, m proto.Message, limit uint32) error {
+	var length [4]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > limit {
+		return fmt.Errorf("store: a message of %d bytes", n)
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return err
+	}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return fmt.Errorf("store: decode message: %w", err)
+	}
+	return nil
+}

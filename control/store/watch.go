@@ -1,0 +1,224 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"stentor/control"
+	"stentor/control/controlpb"
+)
+
+const (
+	heartbeatEvery = time.Second
+	// writeWithin is how long an edge may take to read what was written. A slower one
+	// loses its stream, and comes back with less to catch up.
+	writeWithin = 10 * time.Second
+	// batch is the most changes and bytes in one message.
+	batch      = 256
+	batchBytes = 256 << 10
+	chunk      = 256 << 10 // of a snapshot
+)
+
+// ServeWatch feeds one edge's watch stream until it or ctx ends, and closes conn. node
+// is who the certificate says is there.
+func (v *Voter) ServeWatch(ctx context.Context, conn net.Conn, node string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer conn.Close()
+	defer cancel()
+	conn.SetReadDeadline(time.Now().Add(writeWithin))
+	var req controlpb.WatchRequest
+	if err := readMessage(conn, &req, maxHello); err != nil {
+		return fmt.Errorf("store: watch by %s: %w", node, err)
+	}
+	w := &watch{v: v, conn: conn, topics: req.GetWebinars()}
+	if req.GetVersion() != watchVersion || req.GetNode() != node {
+		w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Refused{Refused: "wrong version or node"}})
+		return fmt.Errorf("store: watch by %s: version %d as %q", node, req.GetVersion(), req.GetNode())
+	}
+	conn.SetReadDeadline(time.Time{})
+	wg.Go(func() { // the edge says nothing more: what it sends, or its end, ends the stream
+		conn.Read(make([]byte, 1))
+		cancel()
+	})
+	v.metrics.watchers.Inc()
+	defer v.metrics.watchers.Dec()
+	if req.GetResume() > 0 && req.GetCluster() == v.State().Cluster().ID {
+		w.cursor, w.resumed = req.GetResume(), true
+	}
+	if err := w.run(ctx); err != nil {
+		return fmt.Errorf("store: watch by %s: %w", node, err)
+	}
+	return nil
+}
+
+// watch is one stream to an edge.
+type watch struct {
+	v       *Voter
+	conn    net.Conn
+	topics  control.Topics
+	cursor  uint64 // everything up to it is sent
+	resumed bool   // there is something that cursor follows
+}
+
+func (w *watch) run(ctx context.Context) error {
+	tick := time.NewTicker(heartbeatEvery)
+	defer tick.Stop()
+	pending := w.v.heartbeat() // is sent when the stream has come to what it is about
+	for {
+		entries, changed, ok := w.v.machine.feed.since(w.cursor, batch)
+		var err error
+		switch {
+		case !ok || !w.resumed:
+			err = w.snapshot()
+		case len(entries) > 0:
+			err = w.changes(entries)
+		}
+		if err == nil && pending != nil && w.resumed && w.cursor >= pending.pb.GetIndex() {
+			err = w.beat(pending)
+			pending = nil
+		}
+		if err != nil {
+			return err
+		}
+		if !ok || len(entries) > 0 {
+			changed = ready // there may be more
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.v.stop:
+			return nil
+		case <-tick.C:
+			if pending == nil {
+				pending = w.v.heartbeat()
+			}
+		case <-changed:
+		}
+	}
+}
+
+// ready is a channel that is always closed.
+var ready = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+func (w *watch) write(m *controlpb.WatchMessage) error {
+	w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+	return writeMessage(w.conn, m)
+}
+
+func (w *watch) changes(entries []*entry) error {
+	var out controlpb.WatchChanges
+	size := 0
+	for _, e := range entries {
+		c := e.filtered(w.v.cfg.PINKey, w.topics)
+		if size += proto.Size(c); size > batchBytes && len(out.Changes) > 0 {
+			break
+		}
+		out.Changes = append(out.Changes, c)
+	}
+	if err := w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Changes{Changes: &out}}); err != nil {
+		return err
+	}
+	w.cursor = out.Changes[len(out.Changes)-1].GetIndex()
+	return nil
+}
+
+func (w *watch) snapshot() error {
+	w.v.metrics.watchResets.Inc()
+	index, b, err := w.v.edgeSnapshot(w.topics)
+	if err != nil {
+		return err
+	}
+	for first := true; first || len(b) > 0; first = false {
+		n := min(len(b), chunk)
+		piece := &controlpb.WatchSnapshot{Data: b[:n], Last: n == len(b)}
+		if err := w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Snapshot{Snapshot: piece}}); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	w.cursor, w.resumed = index, true
+	return nil
+}
+
+// beat sends b, as old as it has become. A stream that is further than this voter says
+// nothing of how fresh the edge is.
+func (w *watch) beat(b *beat) error {
+	pb := proto.CloneOf(b.pb)
+	if pb.GetAge() >= 0 {
+		pb.Age += int64(time.Since(b.made))
+	}
+	if w.cursor > w.v.State().Index() {
+		pb.Age = -1
+	}
+	return w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Heartbeat{Heartbeat: pb}})
+}
+
+// beat is a heartbeat and when it was made.
+type beat struct {
+	pb   *controlpb.Heartbeat
+	made time.Time
+}
+
+// heartbeat says where this voter stands. Its age is taken before the index, so that an
+// edge with that index is at least as fresh.
+func (v *Voter) heartbeat() *beat {
+	made := time.Now()
+	age := v.staleness()
+	pb := &controlpb.Heartbeat{Leader: v.Leader(), Voters: v.voters(), Index: v.State().Index(), Age: int64(age)}
+	if age == Never {
+		pb.Age = -1
+	} else {
+		pb.LeaderTime = v.cfg.Now().Add(-age).UnixNano()
+	}
+	if r := v.raft.Load(); r != nil {
+		pb.Term = r.CurrentTerm()
+	}
+	return &beat{pb, made}
+}
+
+// cachedSnapshot is the last snapshot for edges that want everything. When a voter
+// comes back, all its edges ask for one at once.
+type cachedSnapshot struct {
+	mu    sync.Mutex // guards the following, and is held while a snapshot is made
+	index uint64
+	bytes []byte
+}
+
+// edgeSnapshot returns a filtered snapshot and its index, from which the feed goes on.
+func (v *Voter) edgeSnapshot(topics control.Topics) (uint64, []byte, error) {
+	if len(topics) > 0 {
+		return v.makeSnapshot(topics)
+	}
+	c := &v.initial
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, _, ok := v.machine.feed.since(c.index, 0); ok && c.bytes != nil {
+		return c.index, c.bytes, nil
+	}
+	index, b, err := v.makeSnapshot(nil)
+	if err == nil {
+		c.index, c.bytes = index, b
+	}
+	return index, b, err
+}
+
+func (v *Voter) makeSnapshot(topics control.Topics) (uint64, []byte, error) {
+	s := v.State().Edge(v.cfg.PINKey, topics)
+	var b bytes.Buffer
+	if err := s.Snapshot(&b); err != nil {
+		return 0, nil, err
+	}
+	return s.Index(), b.Bytes(), nil
+}
