@@ -32,6 +32,12 @@ func (s *Sequence) Restart(n uint16) uint64 {
 	return e
 }
 
+// Advance takes a number that is extended already.
+func (s *Sequence) Advance(e uint64) {
+	s.started = true
+	s.newest = max(s.newest, e)
+}
+
 // Newest returns the highest number so far, 0 before the first.
 func (s *Sequence) Newest() uint64 { return s.newest }
 
@@ -47,6 +53,7 @@ func Nearest(ref uint64, n uint16) uint64 {
 // A Clock extends 32-bit RTP times to 64 bits, as [Sequence] does for sequence numbers.
 type Clock struct {
 	newest  uint64
+	turn    uint64 // of the next first time, less one
 	started bool
 }
 
@@ -54,7 +61,7 @@ type Clock struct {
 func (c *Clock) Unwrap(t uint32) uint64 {
 	if !c.started {
 		c.started = true
-		c.newest = 1<<32 | uint64(t)
+		c.newest = (c.turn+1)<<32 | uint64(t)
 		return c.newest
 	}
 	d := int64(int32(t - uint32(c.newest)))
@@ -64,4 +71,12 @@ func (c *Clock) Unwrap(t uint32) uint64 {
 	e := c.newest + uint64(d)
 	c.newest = max(c.newest, e)
 	return e
+}
+
+// Restart forgets the times so far: the source began anew. The next time follows the newest one's turn.
+func (c *Clock) Restart() {
+	if c.started {
+		c.started = false
+		c.turn = c.newest >> 32
+	}
 }

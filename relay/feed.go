@@ -1,0 +1,189 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"stentor/relay/wire"
+)
+
+// A feed gives one track to one child: it makes sure that this node has the track (and so passes the demand on), tells
+// the child about it, and runs a sender for each layer that the child wants.
+type feed struct {
+	link   *link
+	alias  uint64
+	id     wire.TrackID
+	ctx    context.Context
+	cancel context.CancelFunc
+	poked  chan struct{}
+
+	mu    sync.Mutex // guards the following
+	wants []wire.Want
+	track *Track // nil until the child is accepted
+}
+
+// newFeed returns the feed that m asks for. link.mu is held.
+func newFeed(l *link, m wire.Subscribe) *feed {
+	f := &feed{link: l, alias: m.Alias, id: m.ID, poked: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(l.ctx)
+	f.want(m)
+	return f
+}
+
+// want changes what the child gets.
+func (f *feed) want(m wire.Subscribe) {
+	f.mu.Lock()
+	f.wants = m.Wants
+	if m.Paused {
+		f.wants = nil
+	}
+	f.mu.Unlock()
+	select {
+	case f.poked <- struct{}{}:
+	default:
+	}
+}
+
+// keyFrame passes a child's request on.
+func (f *feed) keyFrame(layer int) {
+	f.mu.Lock()
+	t := f.track
+	f.mu.Unlock()
+	if t != nil {
+		t.RequestKeyFrame(layer)
+	}
+}
+
+func (f *feed) run() {
+	defer f.forget()
+	defer f.cancel()
+	r, peer := f.link.relay, f.link.peer
+	if r.asks(f.id, peer) {
+		f.link.refuse(f.alias, wire.CodeLoop)
+		return
+	}
+	wait, cancel := context.WithTimeout(f.ctx, trackWait)
+	sub, err := r.subscribe(wait, f.id, peer)
+	cancel()
+	if err != nil {
+		if f.ctx.Err() == nil {
+			f.link.refuse(f.alias, wire.CodeNotFound)
+		}
+		return
+	}
+	defer sub.Close()
+	t := sub.Track()
+	f.mu.Lock()
+	f.track = t
+	f.mu.Unlock()
+	f.serve(t)
+}
+
+// asks reports whether this node is pulling the track from the neighbour, or asking it to.
+func (r *Relay) asks(id wire.TrackID, peer string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entries[id]
+	return e != nil && e.pull != nil && e.pull.asking == peer
+}
+
+func (f *feed) forget() {
+	f.link.mu.Lock()
+	defer f.link.mu.Unlock()
+	if f.link.feeds[f.alias] == f {
+		delete(f.link.feeds, f.alias)
+	}
+}
+
+// serve feeds the child until either side has enough.
+func (f *feed) serve(t *Track) {
+	var senders sync.WaitGroup
+	running := map[uint8]context.CancelFunc{}
+	defer senders.Wait()
+	defer f.cancel()
+	var told *way
+	for {
+		moved := t.moved.wait()
+		if w := t.way.Load(); w != told {
+			if slices.Contains(w.path, f.link.peer) {
+				f.part(told != nil, wire.CodeLoop)
+				return
+			}
+			if f.accept(t, w) != nil {
+				return
+			}
+			told = w
+		}
+		if err := f.arrange(t, running, &senders); err != nil {
+			return
+		}
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-f.poked:
+		case <-moved:
+		case <-t.done:
+			senders.Wait() // they send what is in the ring, which takes no longer than a frame may
+			f.part(true, endCode(t.Err()))
+			return
+		}
+	}
+}
+
+func endCode(err error) wire.Code {
+	switch {
+	case errors.Is(err, ErrSuperseded):
+		return wire.CodeSuperseded
+	case errors.Is(err, ErrLost):
+		return wire.CodeLost
+	}
+	return wire.CodeEnded
+}
+
+// part tells the child that there is nothing (more) for it.
+func (f *feed) part(accepted bool, code wire.Code) {
+	if f.ctx.Err() != nil {
+		return
+	}
+	if accepted {
+		_ = f.link.send(wire.Gone{Alias: f.alias, Code: code})
+	} else {
+		f.link.refuse(f.alias, code)
+	}
+}
+
+func (f *feed) accept(t *Track, w *way) error {
+	return f.link.send(wire.Accept{
+		Alias: f.alias, Epoch: t.epoch, Instance: t.instance,
+		Delay: uint64(w.delay / time.Microsecond), Path: w.path, Info: t.info,
+	})
+}
+
+// arrange starts and stops senders, so that they are what the child wants.
+func (f *feed) arrange(t *Track, running map[uint8]context.CancelFunc, senders *sync.WaitGroup) error {
+	f.mu.Lock()
+	wants := f.wants
+	f.mu.Unlock()
+	for layer, cancel := range running {
+		if !slices.ContainsFunc(wants, func(w wire.Want) bool { return w.Layer == layer }) {
+			cancel()
+			delete(running, layer)
+		}
+	}
+	for _, w := range wants {
+		if running[w.Layer] != nil {
+			continue
+		}
+		if int(w.Layer) >= len(t.layers) {
+			return f.link.blame("layer", errors.New("wants a layer that the track does not have"))
+		}
+		ctx, cancel := context.WithCancel(f.ctx)
+		running[w.Layer] = cancel
+		s := newSender(f, t, int(w.Layer), t.readerFrom(int(w.Layer), w.From))
+		senders.Go(func() { s.run(ctx) })
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package relay
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stentor/relay/rtp"
+	"stentor/relay/wire"
+)
+
+const (
+	// wakePackets and wakeAfter are how long readers of video sleep: until a frame is complete, or this many
+	// packets are there, or this much time has passed. To wake for every packet costs each reader a switch for
+	// 1,200 bytes; a frame is of no use before its end.
+	wakePackets = 12
+	wakeAfter   = 5 * time.Millisecond
+	// keyFrameEvery is the shortest time between two key frame requests of a layer: a key frame of 4K is half a
+	// megabyte, and whoever asks in between is served by the one that is on its way.
+	keyFrameEvery = 500 * time.Millisecond
+	// resumeDepth is how many packets back a hole is looked for when a parent has died.
+	resumeDepth = 1024
+)
+
+// A layer is one encoding of a track: its ring, and what is needed to fill it.
+type layer struct {
+	track *Track
+	index int
+	ring  *ring
+	bell  bell
+
+	readers  atomic.Int64
+	leftAt   atomic.Int64 // when the last reader left, Unix nanoseconds
+	packets  atomic.Uint64
+	bytes    atomic.Uint64
+	resets   atomic.Uint64 // counts deaths
+	newestAt atomic.Int64  // arrival of the newest packet
+
+	mu      sync.Mutex // guards the following: one writer at a time
+	ssrc    uint32
+	started bool
+	bad     uint16 // the sequence number that would prove a jump back
+	seq     rtp.Sequence
+	clock   rtp.Clock
+	frames  frames
+	capture int64  // the last capture time that a packet carried
+	at      uint64 // its RTP time
+	unread  int    // packets since the bell was rung
+	timer   *time.Timer
+	deaths  []uint64 // frames that ended without their end, newest last
+
+	keyMu      sync.Mutex // guards the following
+	keyAsked   time.Time  // when the last request went out
+	keyPending *time.Timer
+}
+
+func newLayer(t *Track, index, slots int) *layer {
+	return &layer{track: t, index: index, ring: newRing(slots)}
+}
+
+func (l *layer) opened() {
+	if l.readers.Add(1) == 1 {
+		l.track.demanded()
+	}
+}
+
+func (l *layer) left() {
+	l.leftAt.Store(time.Now().UnixNano())
+	if l.readers.Add(-1) == 0 {
+		l.track.demanded()
+	}
+}
+
+// write takes a packet from the publisher: it numbers it and its frame.
+func (l *layer) write(p *rtp.Packet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.place(p) {
+		l.track.metrics.dropped.WithLabelValues("late").Inc()
+		return
+	}
+	if l.ring.find(p.Seq) != nil {
+		l.track.metrics.dropped.WithLabelValues("duplicate").Inc()
+		return
+	}
+	p.Time = l.clock.Unwrap(uint32(p.Time))
+	if l.track.info.Kind == wire.Audio {
+		p.Frame = p.Seq
+	} else if !l.frames.number(p) {
+		l.track.metrics.dropped.WithLabelValues("unknown_frame").Inc()
+		return
+	}
+	l.add(p)
+}
+
+// place extends the packet's sequence number. It reports false for a packet that is older than the ring. A new SSRC,
+// or two such packets in a row, are a source that began anew: it goes on behind everything so far (RFC 3550
+// appendix A.1).
+func (l *layer) place(p *rtp.Packet) bool {
+	n := uint16(p.Seq)
+	switch {
+	case !l.started:
+		l.started = true
+		p.Seq = l.seq.Unwrap(n)
+	case l.ssrc != p.SSRC():
+		l.restart(p)
+	case rtp.Nearest(l.seq.Newest(), n)+uint64(len(l.ring.slots)) > l.seq.Newest():
+		p.Seq = l.seq.Unwrap(n)
+	case l.bad == n:
+		l.restart(p)
+	default:
+		l.bad = n + 1
+		return false
+	}
+	l.ssrc = p.SSRC()
+	l.bad = n + 1<<15 // not what follows
+	return true
+}
+
+func (l *layer) restart(p *rtp.Packet) {
+	p.Seq = l.seq.Restart(uint16(p.Seq))
+	l.clock.Restart()
+	l.frames = frames{}
+	l.capture = 0
+}
+
+// insert takes a packet from the parent, numbered already. It reports false when it is not new.
+func (l *layer) insert(p *rtp.Packet) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if newest := l.seq.Newest(); l.started && p.Seq+uint64(len(l.ring.slots)) <= newest {
+		l.track.metrics.dropped.WithLabelValues("late").Inc()
+		return false
+	}
+	if l.ring.find(p.Seq) != nil {
+		l.track.metrics.dropped.WithLabelValues("duplicate").Inc()
+		return false
+	}
+	l.started = true
+	l.seq.Advance(p.Seq)
+	if l.track.info.Kind == wire.Audio {
+		p.Time = l.clock.Unwrap(uint32(p.Time))
+	}
+	l.add(p)
+	return true
+}
+
+// add puts a numbered packet into the ring and wakes the readers when it is time.
+func (l *layer) add(p *rtp.Packet) {
+	l.stamp(p)
+	video := l.track.info.Kind == wire.Video
+	if video && l.frames.key(p.Frame, l.track.detect(p.Payload())) {
+		p.Key = true
+		l.keyArrived()
+	}
+	l.ring.add(p)
+	l.packets.Add(1)
+	l.bytes.Add(uint64(len(p.Raw)))
+	l.newestAt.Store(p.Arrived)
+	l.unread++
+	if !video || p.Marker || l.unread >= wakePackets {
+		l.wake()
+	} else if l.unread == 1 {
+		if l.timer == nil {
+			l.timer = time.AfterFunc(wakeAfter, l.wakeLate)
+		} else {
+			l.timer.Reset(wakeAfter)
+		}
+	}
+}
+
+func (l *layer) wake() {
+	l.unread = 0
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.bell.ring()
+}
+
+// wakeLate is for packets whose frame goes on, but not soon.
+func (l *layer) wakeLate() {
+	l.mu.Lock()
+	l.unread = 0
+	l.mu.Unlock()
+	l.bell.ring()
+}
+
+// stamp finds the capture time of p: what it carries, or what an earlier packet carried plus the RTP time between
+// them, as the extension's specification allows.
+func (l *layer) stamp(p *rtp.Packet) {
+	if p.Capture != 0 || l.track.captureID == 0 {
+		return
+	}
+	if c, ok := rtp.ParseCapture(p.Extension(l.track.captureID)); ok {
+		p.Capture, l.capture, l.at = c, c, p.Time
+	} else if l.capture != 0 {
+		ticks := int64(p.Time - l.at)
+		p.Capture = l.capture + ticks*1e6/int64(l.track.info.Clock)*1e3
+	}
+}
+
+// kill remembers that the rest of a frame will not come, and tells the readers.
+func (l *layer) kill(frame uint64) {
+	l.mu.Lock()
+	if len(l.deaths) >= 64 {
+		l.deaths = append(l.deaths[:0], l.deaths[32:]...)
+	}
+	l.deaths = append(l.deaths, frame)
+	l.resets.Add(1)
+	l.mu.Unlock()
+	l.bell.ring()
+}
+
+// dead reports whether the frame was killed lately.
+func (l *layer) dead(frame uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.deaths {
+		if f == frame {
+			return true
+		}
+	}
+	return false
+}
+
+// wanted reports whether somebody reads the layer, or did a moment ago.
+func (l *layer) wanted(now time.Time) bool {
+	return l.readers.Load() > 0 || now.UnixNano()-l.leftAt.Load() < int64(linger)
+}
+
+// forget empties the ring for those who come later: nobody will fill it for a while, and a reader must not begin with a
+// key frame from before.
+func (l *layer) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring.key.Store(0)
+	for i := range l.ring.index {
+		l.ring.index[i].Store(0)
+	}
+	l.frames = frames{}
+}
+
+// resume returns the frame from which a parent has to send: the first that is not complete here, or 0, the newest key
+// frame, when what is here is too old to go on from.
+func (l *layer) resume(now time.Time) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	newest := l.seq.Newest()
+	last := l.ring.find(newest)
+	if last == nil || now.UnixNano()-last.Arrived > int64(linger) {
+		return 0
+	}
+	if l.track.info.Kind == wire.Audio {
+		return newest + 1
+	}
+	from := last.Frame
+	if last.Marker {
+		from = newest + 1
+	}
+	// Holes of the last second may be filled yet; older ones nobody waits for.
+	for seq := newest; seq > newest-min(newest, resumeDepth); seq-- {
+		p := l.ring.find(seq)
+		if p != nil && now.UnixNano()-p.Arrived > int64(time.Second) {
+			break
+		}
+		if p == nil {
+			from = seq // its frame is called by this number or a later one, unless it began before the hole
+			if before := l.ring.find(seq - 1); before != nil && !before.Marker {
+				from = before.Frame
+			}
+		}
+	}
+	return from
+}
+
+// close stops what runs by itself.
+func (l *layer) close() {
+	l.mu.Lock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.mu.Unlock()
+	l.keyMu.Lock()
+	if l.keyPending != nil {
+		l.keyPending.Stop()
+	}
+	l.keyMu.Unlock()
+	l.bell.ring()
+}

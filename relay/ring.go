@@ -1,0 +1,101 @@
+package relay
+
+import (
+	"sync/atomic"
+
+	"stentor/relay/rtp"
+)
+
+const (
+	// videoSlots is how many packets of one layer a node keeps: two seconds of 4K at 20 Mbps, which holds a
+	// group of pictures with a key frame every two seconds, and far more than a NACK reaches back.
+	videoSlots = 4096
+	// audioSlots keeps ten seconds of audio in packets of 20 ms.
+	audioSlots = 512
+)
+
+// A ring keeps the newest packets of one layer, in order of arrival, and finds them by sequence number. One
+// goroutine writes (the layer's lock sees to that); any number read, without a lock and without a copy, since the
+// packets are immutable and only pointers to them change.
+type ring struct {
+	slots []atomic.Pointer[rtp.Packet] // position p is in slots[p%n]
+	index []atomic.Uint64              // sequence number s: its position plus one is in index[s%n]
+	head  atomic.Uint64                // the next position
+	key   atomic.Uint64                // position plus one of the newest key frame's first packet, 0 none so far
+}
+
+func newRing(slots int) *ring {
+	return &ring{slots: make([]atomic.Pointer[rtp.Packet], slots), index: make([]atomic.Uint64, slots)}
+}
+
+// add puts p at the head. The order of the stores is what at relies on.
+func (r *ring) add(p *rtp.Packet) {
+	pos := r.head.Load()
+	n := uint64(len(r.slots))
+	r.slots[pos%n].Store(p)
+	r.index[p.Seq%n].Store(pos + 1)
+	if p.Key {
+		if old := r.at(r.key.Load() - 1); old == nil || old.Seq < p.Seq {
+			r.key.Store(pos + 1)
+		}
+	}
+	r.head.Store(pos + 1)
+}
+
+// at returns the packet at a position, nil when it is overwritten or not there yet.
+//
+// The writer may be storing position head while head is still the old value, so the slot of position head-n is
+// taken for overwritten already, and head is read after the slot.
+func (r *ring) at(pos uint64) *rtp.Packet {
+	n := uint64(len(r.slots))
+	p := r.slots[pos%n].Load()
+	head := r.head.Load()
+	if pos >= head || head-pos >= n {
+		return nil
+	}
+	return p
+}
+
+// tail returns the oldest position that can still be read.
+func (r *ring) tail() uint64 {
+	head, n := r.head.Load(), uint64(len(r.slots))
+	if head < n {
+		return 0
+	}
+	return head - n + 1
+}
+
+// find returns the packet with that sequence number, nil when the ring does not hold it.
+func (r *ring) find(seq uint64) *rtp.Packet {
+	n := uint64(len(r.slots))
+	pos := r.index[seq%n].Load()
+	if pos == 0 {
+		return nil
+	}
+	if p := r.slots[(pos-1)%n].Load(); p != nil && p.Seq == seq {
+		return p
+	}
+	return nil
+}
+
+// A bell wakes everyone who waits for it, and costs nothing while nobody does.
+type bell struct{ c atomic.Pointer[chan struct{}] }
+
+// wait returns a channel that the next ring closes. What is waited for must be looked at again after wait.
+func (b *bell) wait() <-chan struct{} {
+	for {
+		if c := b.c.Load(); c != nil {
+			return *c
+		}
+		c := make(chan struct{})
+		if b.c.CompareAndSwap(nil, &c) {
+			return c
+		}
+	}
+}
+
+func (b *bell) ring() {
+	if c := b.c.Swap(nil); c != nil {
+		close(*c)
+	}
+}
