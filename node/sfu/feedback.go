@@ -144,7 +144,7 @@ func (f *forward) keyWanted() {
 	defer f.mu.Unlock()
 	track := f.tracks[f.nth%recent]
 	switch {
-	case track == nil || f.packets == 0 || time.Since(f.keyAt) < keyInFlight:
+	case track == nil || f.packets == 0 || f.now().Sub(f.keyAt) < keyInFlight:
 		f.metrics.keyframes.WithLabelValues("on_its_way").Inc()
 	case newestKey(track) > f.position:
 		f.needKey = true // on the way through the backlog

@@ -50,7 +50,7 @@ type forward struct {
 	keyAt    time.Time // when the newest key frame began to go out
 	needKey  bool      // drop video until a key frame comes
 	askedKey time.Time // when a key frame was last asked for, while needKey
-	jump     bool      // the reader has to go to the newest key frame of the ring
+	batch    int       // packets that the sender may still keep
 	lastSeq  uint16    // of the newest packet sent
 	lastAt   time.Time // when it was sent
 	allow    repairs
@@ -168,7 +168,7 @@ func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
 			skips = n
 			f.skipped()
 		}
-		if err := f.packet(track, p, time.Now()); err != nil {
+		if err := f.packet(track, p, f.now()); err != nil {
 			return err
 		}
 	}
@@ -204,7 +204,7 @@ func (f *forward) newRewriter(info wire.TrackInfo) *rtp.Rewriter {
 	}
 	if f.rewriter != nil {
 		c.Seq = f.lastSeq + 1
-		c.Time = f.clock.out + max(1, uint32(time.Since(f.lastAt).Microseconds()*int64(c.Clock)/1e6))
+		c.Time = f.clock.out + max(1, uint32(f.now().Sub(f.lastAt).Microseconds()*int64(c.Clock)/1e6))
 	}
 	for _, uri := range f.chosen.exts {
 		if id := info.Extension(uri); id != 0 {
@@ -251,7 +251,7 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 		f.batch = 0
 		f.drops(f.sender.flush())
 	}
-	if f.source.Info.Kind == wire.Video && time.Since(now) > stalled {
+	if f.source.Info.Kind == wire.Video && f.now().Sub(now) > stalled {
 		f.metrics.stalls.Inc()
 		f.needKey, f.askedKey = true, time.Time{}
 	}
@@ -334,3 +334,5 @@ func (f *forward) report(now time.Time) {
 		}}},
 	)
 }
+
+func (f *forward) now() time.Time { return f.viewer.peer.sfu.now() }

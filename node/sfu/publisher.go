@@ -288,7 +288,7 @@ func (in *ingest) read(remote *webrtc.TrackRemote) {
 		if err != nil {
 			return
 		}
-		now := time.Now()
+		now := in.publisher.peer.sfu.now()
 		if in.ssrc.Load() != ssrc {
 			return
 		}

@@ -65,6 +65,7 @@ var ErrClosed = errors.New("sfu: closed")
 type SFU struct {
 	cfg      Config
 	log      *slog.Logger
+	now      func() time.Time // replaced by tests
 	mux      *advertisedMux
 	settings webrtc.SettingEngine
 	metrics  *metrics
@@ -85,7 +86,7 @@ func New(cfg Config) (*SFU, error) {
 	if cfg.StartBitrate == 0 {
 		cfg.StartBitrate = 8000
 	}
-	s := &SFU{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer), peers: make(map[*peer]struct{})}
+	s := &SFU{cfg: cfg, log: cfg.Logger, now: time.Now, metrics: newMetrics(cfg.Registerer), peers: make(map[*peer]struct{})}
 	logs := pionLogs{log: cfg.Logger}
 	mux, err := newAdvertisedMux(cfg, logs)
 	if err != nil {

@@ -37,7 +37,7 @@ type Viewer struct {
 // is called or the viewer goes. An offer that cannot take a source's codec comes
 // back as an [*OfferError] with [CodeCodec].
 func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer, error) {
-	asked := time.Now()
+	asked := s.now()
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -15,7 +15,6 @@ package signal
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
