@@ -21,10 +21,10 @@ func (l *layer) requestKeyFrame() {
 }
 
 // needKeyFrame is for a reader that found none in the ring. One is usually on its way: the publisher begins with
-// one, and a parent begins with its newest. Only when none has come for a while the publisher is asked.
-func (l *layer) needKeyFrame() {
+// one, and a parent begins with its newest. Only when none has come for a while the publisher is asked. Seen is the ring's key that the reader could not use.
+func (l *layer) needKeyFrame(seen uint64) {
 	l.keyMu.Lock()
-	if l.keyPending == nil {
+	if l.keyPending == nil && l.ring.key.Load() == seen {
 		l.keyPending = time.AfterFunc(keyFrameEvery, l.keyDue)
 	}
 	l.keyMu.Unlock()

@@ -149,11 +149,11 @@ func (l *layer) insert(p *rtp.Packet) bool {
 func (l *layer) add(p *rtp.Packet) {
 	l.stamp(p)
 	video := l.track.info.Kind == wire.Video
-	if video && l.frames.key(p.Frame, l.track.detect(p.Payload())) {
-		p.Key = true
+	p.Key = video && l.frames.key(p.Frame, l.track.detect(p.Payload()))
+	l.ring.add(p)
+	if p.Key {
 		l.keyArrived()
 	}
-	l.ring.add(p)
 	l.packets.Add(1)
 	l.bytes.Add(uint64(len(p.Raw)))
 	l.newestAt.Store(p.Arrived)

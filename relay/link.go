@@ -101,6 +101,7 @@ func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dial
 	l.ctx, l.cancel = context.WithCancelCause(r.ctx)
 	l.heard.Store(time.Now().UnixNano())
 	control.SetPriority(0, false)
+	l.out <- wire.Hello{Version: wire.Version, Least: wire.Version, Node: r.cfg.Node} // before anything else
 	return l
 }
 
@@ -206,7 +207,6 @@ func (r *Relay) dial(ctx context.Context, node string) (*link, error) {
 
 // run serves the link until it ends.
 func (l *link) run() {
-	_ = l.send(wire.Hello{Version: wire.Version, Least: wire.Version, Node: l.relay.cfg.Node})
 	for _, part := range []func() error{l.readControl, l.writeControl, l.acceptFrames, l.readDatagrams, l.beat} {
 		l.wg.Go(func() {
 			if err := part(); err != nil {

@@ -74,8 +74,8 @@ func (p *pull) run() {
 	backoff := backoffLeast
 	for p.ctx.Err() == nil {
 		began := time.Now()
-		served, why := p.once()
-		p.relay.log.Debug("relay: parent ceased", "track", p.entry.id.String(), "parent", p.asking, "why", why)
+		parent, served, why := p.once()
+		p.relay.log.Debug("relay: parent ceased", "track", p.entry.id.String(), "parent", parent, "why", why)
 		switch {
 		case errors.Is(why, errEnded):
 			p.drop(ErrClosed)
@@ -98,13 +98,13 @@ func (p *pull) run() {
 }
 
 // once finds a parent and lets it serve. Served says that it had accepted.
-func (p *pull) once() (served bool, why error) {
+func (p *pull) once() (parent string, served bool, why error) {
 	now := time.Now()
 	parent, ok := p.relay.cfg.Parent(p.entry.id, func(node string) bool {
 		return node == p.relay.cfg.Node || p.shunned[node].After(now) || p.relay.feeds(p.entry, node)
 	})
 	if !ok {
-		return false, errors.New("no parent to be had")
+		return "", false, errors.New("no parent to be had")
 	}
 	p.relay.mu.Lock()
 	p.asking = parent
@@ -126,7 +126,7 @@ func (p *pull) once() (served bool, why error) {
 	default:
 		p.shunned[parent] = time.Now().Add(shunFor)
 	}
-	return served, err
+	return parent, served, err
 }
 
 // feeds reports whether the node is a child of this one for the track: to pull from it would be a loop.

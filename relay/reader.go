@@ -81,12 +81,14 @@ func (r *Reader) toKey() {
 		r.pos = ring.head.Load()
 		return
 	}
-	if key := ring.key.Load(); key > 0 && r.startAt(key-1) {
+	head := ring.head.Load() // before key: a key frame that comes in between lies behind it
+	key := ring.key.Load()
+	if key > 0 && r.startAt(key-1) {
 		return
 	}
-	r.pos, r.wantsKey = ring.head.Load(), true
+	r.pos, r.wantsKey = head, true
 	if r.layer != r.track.none && !r.track.ended() {
-		r.layer.needKeyFrame()
+		r.layer.needKeyFrame(key)
 	}
 }
 
