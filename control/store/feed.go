@@ -26,6 +26,8 @@ type feed struct {
 	entries []*entry // by index
 	bytes   int
 	changed chan struct{} // closed at the next change
+
+	max int // entries; does not change
 }
 
 // entry is one change, and the bytes of it that go to edges that want everything:
@@ -37,7 +39,7 @@ type entry struct {
 	edge *controlpb.Change
 }
 
-func newFeed() *feed { return &feed{changed: make(chan struct{})} }
+func newFeed() *feed { return &feed{changed: make(chan struct{}), max: maxFeed} }
 
 func (f *feed) append(c control.Change) {
 	size := 64
@@ -49,7 +51,7 @@ func (f *feed) append(c control.Change) {
 	f.entries = append(f.entries, &entry{Change: c, size: size})
 	f.bytes += size
 	f.last = c.Index
-	for len(f.entries) > maxFeed || f.bytes > maxFeedBytes && len(f.entries) > 1 {
+	for len(f.entries) > f.max || f.bytes > maxFeedBytes && len(f.entries) > 1 {
 		f.base = f.entries[0].Index
 		f.bytes -= f.entries[0].size
 		f.entries[0] = nil

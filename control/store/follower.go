@@ -25,9 +25,10 @@ const (
 	// staleFor ends a stream from a voter that is itself cut off from the leader.
 	staleFor = 5 * time.Second
 	// The pause before the next stream, with jitter: when a voter dies, all its edges
-	// come to the others.
+	// come to the others. It stays short also after hours, since an edge has to know of
+	// bans within a second of the heal (M2), and an attempt that fails costs a packet.
 	minPause = 100 * time.Millisecond
-	maxPause = 5 * time.Second
+	maxPause = 400 * time.Millisecond
 	// maxSnapshot bounds what an edge takes from a voter.
 	maxSnapshot = 1 << 30
 )
