@@ -38,7 +38,7 @@ func (a *API) listBans(ctx context.Context, in *listInput) (*listBansAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := cut(in.paged, "bans", slices.Collect(w.Bans()), func(b webinar.Ban) string { return b.ID })
+	page, next, err := cut(in.Paged, "bans", slices.Collect(w.Bans()), func(b webinar.Ban) string { return b.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func (a *API) listBans(ctx context.Context, in *listInput) (*listBansAnswer, err
 }
 
 type liftBanInput struct {
-	inWebinar
-	keyed
+	InWebinar
+	Keyed
 	Ban string `path:"ban" maxLength:"64" doc:"Id of the ban."`
 }
 

@@ -20,8 +20,8 @@ func viewInvite(w *webinar.Webinar, i webinar.Invite) client.Invite {
 }
 
 type createInviteInput struct {
-	inWebinar
-	keyed
+	InWebinar
+	Keyed
 	Body client.CreateInvite
 }
 
@@ -66,8 +66,8 @@ func (a *API) createInvite(ctx context.Context, in *createInviteInput) (*createI
 }
 
 type listInput struct {
-	inWebinar
-	paged
+	InWebinar
+	Paged
 }
 
 type listInvitesAnswer struct{ Body client.Invites }
@@ -77,7 +77,7 @@ func (a *API) listInvites(ctx context.Context, in *listInput) (*listInvitesAnswe
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := cut(in.paged, "invites", slices.Collect(w.Invites()), func(i webinar.Invite) string { return i.ID })
+	page, next, err := cut(in.Paged, "invites", slices.Collect(w.Invites()), func(i webinar.Invite) string { return i.ID })
 	if err != nil {
 		return nil, err
 	}

@@ -7,15 +7,15 @@ import (
 	"stentor/control/client"
 )
 
-// paged are the parameters of a list.
-type paged struct {
+// Paged are the parameters of a list.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many."`
 	Cursor string `query:"cursor" maxLength:"200" doc:"next of the page before."`
 }
 
 // after returns the place where the page before ended, "" on the first one.
 // list names the list, so that a cursor of another one is refused.
-func (p paged) after(list string) (string, error) {
+func (p Paged) after(list string) (string, error) {
 	if p.Cursor == "" {
 		return "", nil
 	}
@@ -34,7 +34,7 @@ func cursor(list, place string) string {
 
 // cut returns the page of items, which are in the order of place, and the cursor
 // of the next one.
-func cut[T any](p paged, list string, items []T, place func(T) string) ([]T, string, error) {
+func cut[T any](p Paged, list string, items []T, place func(T) string) ([]T, string, error) {
 	after, err := p.after(list)
 	if err != nil {
 		return nil, "", err

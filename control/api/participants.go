@@ -18,7 +18,7 @@ func (a *API) participants() {
 
 type listParticipantsAnswer struct{ Body client.Participants }
 
-func (a *API) listParticipants(ctx context.Context, in *inWebinar) (*listParticipantsAnswer, error) {
+func (a *API) listParticipants(ctx context.Context, in *InWebinar) (*listParticipantsAnswer, error) {
 	w, err := a.find(a.Store.State(), principal(ctx), in.ID)
 	if err != nil {
 		return nil, err
@@ -49,8 +49,8 @@ func notNil(list []string) []string {
 }
 
 type disconnectInput struct {
-	inWebinar
-	keyed
+	InWebinar
+	Keyed
 	Participant string `path:"participant" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Id of the participant."`
 	Body        client.Disconnect
 }

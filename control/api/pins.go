@@ -31,9 +31,9 @@ func choosePIN(r *request, given string, generate bool) (string, error) {
 }
 
 type setPINInput struct {
-	inWebinar
-	expected
-	keyed
+	InWebinar
+	Expected
+	Keyed
 	Body client.SetPIN
 }
 
@@ -74,9 +74,9 @@ func (a *API) setPIN(ctx context.Context, in *setPINInput) (*setPINAnswer, error
 }
 
 type clearPINInput struct {
-	inWebinar
-	expected
-	keyed
+	InWebinar
+	Expected
+	Keyed
 }
 
 type emptyAnswer struct{}

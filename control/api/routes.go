@@ -57,7 +57,7 @@ func Routes() []Route {
 		{"get-webinar", "GET", oneWebinar, hosts, 200, planning, "Get one webinar", []string{codeWebinarNotFound}},
 		{"end-webinar", "POST", oneWebinar + "/end", hosts, 200, planning, "End a webinar and every session in it", []string{codeWebinarNotFound, codeVersionMismatch}},
 
-		{"set-pin", "PUT", oneWebinar + "/pin", hosts, 200, planning, "Set or draw the PIN", []string{codeWebinarNotFound, codeVersionMismatch, codePINConflict, codePINMissing, codeInvalidPIN}},
+		{"set-pin", "PUT", oneWebinar + "/pin", hosts, 200, planning, "Set or draw the PIN", []string{codeWebinarNotFound, codeVersionMismatch, codePINConflict, codePINMissing, codePINRegistration, codeInvalidPIN}},
 		{"clear-pin", "DELETE", oneWebinar + "/pin", hosts, 204, planning, "Remove the PIN", []string{codeWebinarNotFound, codeVersionMismatch}},
 
 		{"create-invite", "POST", oneWebinar + "/invites", hosts, 201, people, "Make a personal link", []string{codeWebinarNotFound}},

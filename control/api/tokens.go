@@ -23,7 +23,7 @@ func (a *API) tokens() {
 }
 
 type createTokenInput struct {
-	keyed
+	Keyed
 	Body client.CreateToken
 }
 
@@ -49,7 +49,7 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*createTok
 }
 
 type createJoinTokenInput struct {
-	keyed
+	Keyed
 	Body client.CreateJoinToken
 }
 

@@ -13,8 +13,9 @@ import (
 	"stentor/control/webinar"
 )
 
-// inWebinar is the webinar that a request is about.
-type inWebinar struct {
+// InWebinar is the webinar that a request is about. Like the other parts of requests
+// it has a capital for the sake of huma, which overlooks embedded fields without.
+type InWebinar struct {
 	ID string `path:"id" maxLength:"64" doc:"Id of the webinar."`
 }
 
@@ -46,7 +47,7 @@ func (a *API) webinars() {
 }
 
 type createWebinarInput struct {
-	keyed
+	Keyed
 	Body client.CreateWebinar
 }
 
@@ -84,7 +85,7 @@ func (a *API) createWebinar(ctx context.Context, in *createWebinarInput) (*oneWe
 
 type listWebinarsAnswer struct{ Body client.Webinars }
 
-func (a *API) listWebinars(ctx context.Context, in *paged) (*listWebinarsAnswer, error) {
+func (a *API) listWebinars(ctx context.Context, in *Paged) (*listWebinarsAnswer, error) {
 	p := principal(ctx)
 	var all []*webinar.Webinar
 	for w := range a.Store.State().Webinars() {
@@ -110,7 +111,7 @@ func newestFirst(w *webinar.Webinar) string {
 }
 
 type getWebinarInput struct {
-	inWebinar
+	InWebinar
 	IfNoneMatch string `header:"If-None-Match" maxLength:"200" doc:"Answer 304 while the webinar has this ETag."`
 }
 
@@ -129,9 +130,9 @@ func (a *API) getWebinar(ctx context.Context, in *getWebinarInput) (*oneWebinarA
 }
 
 type endWebinarInput struct {
-	inWebinar
-	expected
-	keyed
+	InWebinar
+	Expected
+	Keyed
 }
 
 func (a *API) endWebinar(ctx context.Context, in *endWebinarInput) (*oneWebinarAnswer, error) {
