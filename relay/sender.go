@@ -73,12 +73,10 @@ func (s *sender) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		ended := s.track.ended()
 		wake := s.layer.bell.wait()
-		for p := s.reader.Try(); p != nil && ctx.Err() == nil; p = s.reader.Try() {
-			if err := s.push(ctx, p); err != nil {
-				return
+		if err := s.sendAll(ctx); err != nil {
+			if ctx.Err() == nil {
+				s.feed.link.end(err)
 			}
-		}
-		if err := s.settle(time.Now()); err != nil {
 			return
 		}
 		if ended {
@@ -96,6 +94,16 @@ func (s *sender) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// sendAll sends what the ring has.
+func (s *sender) sendAll(ctx context.Context) error {
+	for p := s.reader.Try(); p != nil && ctx.Err() == nil; p = s.reader.Try() {
+		if err := s.push(ctx, p); err != nil {
+			return err
+		}
+	}
+	return s.settle(time.Now())
 }
 
 // push adds a packet to its frame.
@@ -133,10 +141,13 @@ func (s *sender) find(frame uint64) *outgoing {
 
 // begin opens the stream of a frame. It returns nil for a frame that has to be left out.
 func (s *sender) begin(ctx context.Context, p *rtp.Packet) (*outgoing, error) {
+	now := time.Now()
+	if err := s.settle(now); err != nil { // what is complete must not hold a stream that the child allows
+		return nil, err
+	}
 	if len(s.open) >= maxOpen {
 		s.reset(s.open[0], codeLate)
 	}
-	now := time.Now()
 	wait := frameDeadline
 	if p.Key || now.UnixNano()-p.Arrived > int64(frameDeadline) {
 		wait = keyDeadline
@@ -154,20 +165,19 @@ func (s *sender) begin(ctx context.Context, p *rtp.Packet) (*outgoing, error) {
 	if p.Key {
 		h.Flags = wire.FlagKey | wire.FlagSwitch
 	}
+	s.open = append(s.open, o)
 	o.buf = h.Append(make([]byte, 0, 2048))
-	if _, err := stream.Write(o.buf); err != nil {
+	if err := s.flush(o); err != nil || s.find(p.Frame) == nil {
 		return nil, err
 	}
 	stream.SetReliableBoundary() // however the frame ends, the child knows which one it was
-	o.buf = o.buf[:0]
-	s.open = append(s.open, o)
 	return o, nil
 }
 
 // openStream opens a stream, and waits until the deadline for the child to allow one more; nil means that it did not.
 func (s *sender) openStream(ctx context.Context, deadline time.Time) (*quic.SendStream, error) {
 	stream, err := s.feed.link.conn.OpenUniStream()
-	var limit quic.StreamLimitReachedError
+	var limit *quic.StreamLimitReachedError
 	if err == nil || !errors.As(err, &limit) {
 		return stream, err
 	}
@@ -327,6 +337,9 @@ func (s *sender) runAudio(ctx context.Context) {
 			err = s.sendLong(ctx, p)
 		}
 		if err != nil {
+			if ctx.Err() == nil {
+				s.feed.link.end(err)
+			}
 			return
 		}
 		s.sent.Add(float64(len(p.Raw)))
