@@ -216,7 +216,9 @@ func (g *Gossip) tidy(ctx context.Context) {
 		}
 		g.tracks.prune(g.epoch, now)
 		g.mu.Unlock()
-		g.queue.Prune(maxQueued)
+		if g.queue.NumQueued() > maxQueued { // memberlist's Prune panics on a queue that was never used
+			g.queue.Prune(maxQueued)
+		}
 	}
 }
 

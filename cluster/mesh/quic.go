@@ -13,11 +13,12 @@ func QUICConfig() *quic.Config {
 		// Three of the longest round trips with loss; more would hold up a
 		// re-parenting that tries the next candidate.
 		HandshakeIdleTimeout: 3 * time.Second,
-		// A dead peer is forgotten in 5 s. Media does not wait for it (the relay
-		// has heartbeats of its own); calls and Raft have deadlines.
-		MaxIdleTimeout: 5 * time.Second,
+		// With the keep-alive before it (RFC 9000, 10.1) a dead peer is forgotten
+		// in 5 s. Media does not wait for it (the relay has heartbeats of its
+		// own); calls and Raft have deadlines.
+		MaxIdleTimeout: 4 * time.Second,
 		// Keeps NAT bindings open, and three losses in a row do not end a link.
-		KeepAlivePeriod: 1250 * time.Millisecond,
+		KeepAlivePeriod: time.Second,
 		// A stream holds one frame: a 4K key frame is 0.5 to 2 MB, and must not
 		// wait for a window update half a round trip away.
 		InitialStreamReceiveWindow: 2 << 20,

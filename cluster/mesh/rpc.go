@@ -107,11 +107,7 @@ func (r *RPC) dispatch(c *streamConn) {
 		c.refuse()
 		return
 	}
-	select {
-	case l.queue <- c:
-	case <-l.done:
-		c.refuse()
-	default:
+	if !l.offer(c) {
 		r.port.metrics.refused.WithLabelValues(ALPNRPC, "busy").Inc()
 		c.refuse()
 	}
@@ -223,7 +219,7 @@ func (r *RPC) Listener(kind byte) net.Listener {
 	defer r.mu.Unlock()
 	l := r.listeners[kind]
 	if l == nil {
-		l = &streamListener{queue: make(chan net.Conn, waiting), done: make(chan struct{}), addr: r.port.LocalAddr()}
+		l = newStreamListener(r.port.LocalAddr())
 		r.listeners[kind] = l
 	}
 	return l

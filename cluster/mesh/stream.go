@@ -60,18 +60,34 @@ func PeerOfConn(c net.Conn) (pki.Identity, error) {
 }
 
 type streamListener struct {
-	queue chan net.Conn
+	queue chan *streamConn
 	addr  net.Addr
-	once  sync.Once
 	done  chan struct{}
+
+	mu     sync.Mutex // guards the following, and that nothing enters queue after done
+	closed bool
+}
+
+func newStreamListener(addr net.Addr) *streamListener {
+	return &streamListener{queue: make(chan *streamConn, waiting), done: make(chan struct{}), addr: addr}
+}
+
+// offer queues a stream; false when nobody will take it.
+func (l *streamListener) offer(c *streamConn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	select {
+	case l.queue <- c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *streamListener) Accept() (net.Conn, error) {
-	select {
-	case <-l.done:
-		return nil, fmt.Errorf("%w: %w", errListenerClosed, net.ErrClosed)
-	default:
-	}
 	select {
 	case c := <-l.queue:
 		return c, nil
@@ -80,5 +96,23 @@ func (l *streamListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *streamListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+// Close refuses who waits and who comes.
+func (l *streamListener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	close(l.done)
+	for {
+		select {
+		case c := <-l.queue:
+			c.refuse()
+		default:
+			return nil
+		}
+	}
+}
+
 func (l *streamListener) Addr() net.Addr { return l.addr }
