@@ -2,10 +2,12 @@ package signal
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"stentor/control/webinar"
 	"stentor/node/session"
 	"stentor/node/sfu"
 )
@@ -34,7 +36,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	link := r.PathValue("link")
 	sess, err := s.cfg.Door.Open(r.Context(), link, bearer(r), remote(r), session.Publish)
 	if err != nil {
-		return err
+		return nameless(r, err)
 	}
 	if err := sfu.CheckOffer(offer); err != nil {
 		sess.End()
@@ -62,6 +64,15 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant)
 	res.created(w)
 	return nil
+}
+
+// nameless tells a publisher who brought no credential to bring one, rather than
+// that a guest may not publish.
+func nameless(r *http.Request, err error) error {
+	if bearer(r) == "" && errors.Is(err, webinar.ErrNotAllowed) {
+		return problem{Status: http.StatusUnauthorized, Code: "credentials_required", Detail: "Send the secret of your personal link as a bearer."}
+	}
+	return err
 }
 
 // streamName reports whether a stream may be called so.
