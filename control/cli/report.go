@@ -56,10 +56,9 @@ func Report(w io.Writer, err error) int {
 		text = strings.TrimPrefix(text, prefix) // a person does not care which package says it
 	}
 	fmt.Fprintf(w, "stentor: %s\n", plain(text))
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if h, ok := e.(hintError); ok {
-			fmt.Fprintf(w, "stentor: hint: %s\n", plain(h.hint))
-		}
+	var h hintError
+	for e := err; errors.As(e, &h); e = h.error {
+		fmt.Fprintf(w, "stentor: hint: %s\n", plain(h.hint))
 	}
 	if errors.As(err, new(usageError)) || errors.As(err, new(*kong.ParseError)) {
 		return 2

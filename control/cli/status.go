@@ -73,9 +73,12 @@ func nodeRows(s client.Status) [][]string {
 		if n.Outdated {
 			version += " (outdated)"
 		}
-		rows[i] = []string{
-			n.Node, role, n.Region, version, state(n), strconv.FormatFloat(n.Load*100, 'f', 0, 64) + " %",
-			millis(n.RTT), strconv.FormatUint(n.Index, 10), millis(n.Staleness), strconv.Itoa(n.Sessions), n.URL,
+		rows[i] = []string{n.Node, role, n.Region, version, state(n), "", "", "", "", "", n.URL}
+		if n.Alive { // else the figures are old, or none
+			copy(rows[i][5:], []string{
+				strconv.FormatFloat(n.Load*100, 'f', 0, 64) + " %", millis(n.RTT),
+				strconv.FormatUint(n.Index, 10), millis(n.Staleness), strconv.Itoa(n.Sessions),
+			})
 		}
 	}
 	return rows
