@@ -206,15 +206,64 @@ func TestAnEdgeNeverGoesBack(t *testing.T) {
 	})
 }
 
+func TestAnEdgeTakesNoOlderSnapshotAndNoOtherCluster(t *testing.T) {
+	snapshot := func(id string, index uint64) *controlpb.WatchMessage {
+		info := &controlpb.Command{Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{Id: id}}}
+		s := control.NewState()
+		if id != "" {
+			s, _ = s.Apply(index, info)
+		}
+		var b bytes.Buffer
+		if err := s.Snapshot(&b); err != nil {
+			t.Fatal(err)
+		}
+		return &controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Snapshot{Snapshot: &controlpb.WatchSnapshot{Data: b.Bytes(), Last: true}}}
+	}
+	f := &Follower{state: control.NewState(), changed: make(chan struct{}), metrics: newMetrics(nil, nil)}
+	in := &stream{f: f}
+	for _, step := range []struct {
+		cluster string
+		index   uint64
+		taken   bool
+	}{{"c_1", 5, true}, {"", 0, false}, {"c_1", 4, false}, {"c_2", 9, false}, {"c_1", 7, true}} {
+		if err := in.take(snapshot(step.cluster, step.index)); (err == nil) != step.taken {
+			t.Errorf("%+v: %v", step, err)
+		}
+	}
+	if f.State().Index() != 7 || f.State().Cluster().ID != "c_1" {
+		t.Errorf("at %d of %s", f.State().Index(), f.State().Cluster().ID)
+	}
+}
+
+func TestAStoppedVoterSaysSo(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		v := c.start("n1")
+		wait(t, v, func(s *control.State) bool { return s.Cluster().ID != "" })
+		c.end(v)
+		start := time.Now()
+		if _, err := v.Propose(t.Context(), create("w_1")); !errors.Is(err, ErrStopped) || time.Since(start) > 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
 func TestWatchRefusesWhoIsNotWhatTheyAre(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cluster) {
 		v := c.start("n1")
+		fresh := &Voter{machine: newMachine(v.latch, v.metrics), metrics: v.metrics}
+		if why := fresh.refusal(&controlpb.WatchRequest{Version: watchVersion, Node: "e1", Cluster: "c_1", Resume: 9}, "e1"); why != "no state yet" {
+			t.Errorf("a voter that has heard nothing yet: %q", why)
+		}
+		wait(t, v, func(s *control.State) bool { return s.Cluster().ID != "" })
 		tests := map[string]func(net.Conn) error{
 			"another node's name": func(x net.Conn) error {
 				return writeMessage(x, &controlpb.WatchRequest{Version: watchVersion, Node: "e2"})
 			},
 			"another version": func(x net.Conn) error {
 				return writeMessage(x, &controlpb.WatchRequest{Version: 99, Node: "e1"})
+			},
+			"another cluster": func(x net.Conn) error {
+				return writeMessage(x, &controlpb.WatchRequest{Version: watchVersion, Node: "e1", Cluster: "c_9", Resume: 1})
 			},
 			"garbage":                  func(x net.Conn) error { _, err := x.Write([]byte("GET / HTTP/1.1\r\n\r\n")); return err },
 			"nothing":                  func(net.Conn) error { return nil },

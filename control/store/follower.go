@@ -229,8 +229,10 @@ func (s *stream) piece(p *controlpb.WatchSnapshot) error {
 	if err != nil {
 		return err
 	}
-	now := s.f.State()
-	if state.Index() < now.Index() && state.Cluster().ID == now.Cluster().ID {
+	switch now := s.f.State(); {
+	case now.Cluster().ID != "" && state.Cluster().ID != now.Cluster().ID:
+		return fmt.Errorf("it is of cluster %q, I am of %q", state.Cluster().ID, now.Cluster().ID)
+	case state.Index() < now.Index(): // an edge never forgets a ban
 		return errors.New("its state is older than mine")
 	}
 	s.f.replace(state)

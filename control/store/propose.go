@@ -52,8 +52,8 @@ func ask(ctx context.Context, req *controlpb.Request, send func(context.Context,
 	pause := 10 * time.Millisecond
 	for {
 		resp, err := try(ctx, b, send)
-		if err == nil {
-			return resp, nil
+		if err == nil || errors.Is(err, ErrStopped) {
+			return resp, err
 		}
 		select {
 		case <-ctx.Done():

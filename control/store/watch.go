@@ -39,9 +39,9 @@ func (v *Voter) ServeWatch(ctx context.Context, conn net.Conn, node string) erro
 		return fmt.Errorf("store: watch by %s: %w", node, err)
 	}
 	w := &watch{v: v, conn: conn, topics: req.GetWebinars()}
-	if req.GetVersion() != watchVersion || req.GetNode() != node {
-		w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Refused{Refused: "wrong version or node"}})
-		return fmt.Errorf("store: watch by %s: version %d as %q", node, req.GetVersion(), req.GetNode())
+	if why := v.refusal(&req, node); why != "" {
+		w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Refused{Refused: why}})
+		return fmt.Errorf("store: watch by %s refused: %s", node, why)
 	}
 	conn.SetReadDeadline(time.Time{})
 	wg.Go(func() { // the edge says nothing more: what it sends, or its end, ends the stream
@@ -50,13 +50,30 @@ func (v *Voter) ServeWatch(ctx context.Context, conn net.Conn, node string) erro
 	})
 	v.metrics.watchers.Inc()
 	defer v.metrics.watchers.Dec()
-	if req.GetResume() > 0 && req.GetCluster() == v.State().Cluster().ID {
+	if req.GetResume() > 0 {
 		w.cursor, w.resumed = req.GetResume(), true
 	}
 	if err := w.run(ctx); err != nil {
 		return fmt.Errorf("store: watch by %s: %w", node, err)
 	}
 	return nil
+}
+
+// refusal says why this voter does not feed that edge, or nothing. A voter that has just
+// started and heard nothing yet would feed it less than the edge may have.
+func (v *Voter) refusal(req *controlpb.WatchRequest, node string) string {
+	cluster := v.State().Cluster().ID
+	switch {
+	case req.GetVersion() != watchVersion:
+		return fmt.Sprintf("watch version %d, this voter speaks %d", req.GetVersion(), watchVersion)
+	case req.GetNode() != node:
+		return "another node's name"
+	case cluster == "":
+		return "no state yet"
+	case req.GetCluster() != "" && req.GetCluster() != cluster:
+		return "another cluster"
+	}
+	return ""
 }
 
 // watch is one stream to an edge.
