@@ -1,0 +1,142 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"stentor/cluster/mesh"
+	"stentor/cluster/pki"
+	"stentor/control"
+	"stentor/control/controlpb"
+)
+
+// callWithin bounds one call to another node. Nobody's picture waits for one.
+const callWithin = 3 * time.Second
+
+// maxCall bounds the body of a call and of its answer.
+const maxCall = 8 << 20
+
+// calls is what other nodes ask of this one, over HTTP on the mesh port. Who asks
+// is in the certificate of the connection.
+func (n *Node) calls() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /propose", n.servePropose)
+	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, n.door.Sessions(r.URL.Query().Get("webinar")))
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) })
+	mux.HandleFunc("POST /renew", n.serveRenew)
+	if n.api != nil {
+		mux.Handle("/api/", n.api) // a host at an edge; its token is checked here
+	}
+	return mux
+}
+
+// servePropose takes a command from another node. A voter may send any; an edge
+// only speaks for its own publishers, since a captured one must not rule.
+func (n *Node) servePropose(w http.ResponseWriter, r *http.Request) {
+	peer, ok := mesh.PeerOf(r.Context())
+	if !ok || n.voter == nil {
+		http.Error(w, "ask a voter", http.StatusMisdirectedRequest)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCall))
+	if err != nil {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if !mayPropose(peer, body, n.store.State()) {
+		n.log.Warn("proposal refused", "from", peer)
+		http.Error(w, "an edge may only claim and release streams of its own", http.StatusForbidden)
+		return
+	}
+	out, err := n.voter.HandlePropose(r.Context(), body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/protobuf")
+	w.Write(out)
+}
+
+// mayPropose reports whether a node may have this request put into the log.
+func mayPropose(peer pki.Identity, body []byte, s *control.State) bool {
+	var req controlpb.Request
+	if proto.Unmarshal(body, &req) != nil {
+		return false
+	}
+	if peer.Role == pki.Voter {
+		return true
+	}
+	var c controlpb.Command
+	if proto.Unmarshal(req.GetCommand(), &c) != nil {
+		return false
+	}
+	switch k := c.Kind.(type) {
+	case *controlpb.Command_ClaimStream:
+		return k.ClaimStream.GetNode() == peer.Node
+	case *controlpb.Command_ReleaseStream:
+		w := s.Webinar(k.ReleaseStream.GetWebinar())
+		if w == nil {
+			return false
+		}
+		held, ok := w.Stream(k.ReleaseStream.GetName())
+		return ok && held.Origin == peer.Node
+	}
+	return false
+}
+
+// forward sends a proposal to another node.
+func (n *Node) forward(ctx context.Context, node string, body []byte) ([]byte, error) {
+	return n.post(ctx, node, "/propose", body)
+}
+
+// call asks another node and decodes its JSON answer into to.
+func (n *Node) call(ctx context.Context, node, method, path string, body []byte, to any) error {
+	out, err := n.request(ctx, node, method, path, body)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, to); err != nil {
+		return fmt.Errorf("node: %s of %s: %w", path, node, err)
+	}
+	return nil
+}
+
+func (n *Node) post(ctx context.Context, node, path string, body []byte) ([]byte, error) {
+	return n.request(ctx, node, http.MethodPost, path, body)
+}
+
+func (n *Node) request(ctx context.Context, node, method, path string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+node+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	res, err := n.peers.RoundTrip(req)
+	if err != nil {
+		return nil, fmt.Errorf("node: ask %s: %w", node, err)
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(io.LimitReader(res.Body, maxCall))
+	if err != nil {
+		return nil, fmt.Errorf("node: ask %s: %w", node, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("node: %s answered %s: %s", node, res.Status, bytes.TrimSpace(out))
+	}
+	return out, nil
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v) // the only error is a peer that has gone
+}

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"stentor/control/cli"
+	"stentor/control/controlpb"
+)
+
+// Init makes the first node of a new cluster in an empty data folder: the
+// cluster's authority and keys, the node's certificate, and the first API token.
+// The node then starts with what is there.
+func Init(dir, name string) error {
+	if _, err := LoadKeyring(dir); err == nil {
+		return cli.Hint(fmt.Errorf("%s holds a node already", dir), "choose an empty folder with --data, or start that node with `stentor node`")
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	keys, err := newCluster(name, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	var secret [32]byte
+	rand.Read(secret[:])
+	token := "sta_" + base64.RawURLEncoding.EncodeToString(secret[:])
+	if err := writeSecret(dir, fileAdminToken, []byte(token+"\n")); err != nil {
+		return err
+	}
+	return keys.Save(dir)
+}
+
+// firstCommands is what a new cluster begins with, if this is its first node: what
+// it is called, whom it trusts, and the first API token. Proposing them again is
+// answered like the first time.
+func firstCommands(dir string, keys *Keyring) ([]*controlpb.Command, error) {
+	b, err := os.ReadFile(filepath.Join(dir, fileAdminToken))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	digest := keys.Authority.Digest()
+	id := "c_" + base64.RawURLEncoding.EncodeToString(digest[:12])
+	hash := sha256.Sum256(trimmed(b))
+	return []*controlpb.Command{
+		{Principal: "init", RequestId: "init-cluster", Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{
+			Id: id, Name: "stentor", CaCertificate: keys.Authority.Cert.Raw,
+		}}},
+		{Principal: "init", RequestId: "init-token", Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{
+			Id: "t_admin", Name: "admin", Hash: hash[:], Scopes: []string{"admin", "host"},
+		}}},
+	}, nil
+}

@@ -1,0 +1,154 @@
+package node
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"stentor/cluster/pki"
+)
+
+// The files of a data folder beside the certificates of [pki.Dir], readable by
+// their owner alone. What is on an edge opens nothing but that edge: pin.key, like
+// the authority's key, is on voters only.
+const (
+	fileGossipKey  = "gossip.key"  // 32 bytes: memberlist's encryption
+	filePINKey     = "pin.key"     // 32 bytes: what PIN verifiers are made with
+	filePeers      = "peers"       // mesh addresses of nodes seen last, one a line
+	fileAdminToken = "admin.token" // on the first node of a cluster: the first API token
+)
+
+// Keyring is what a node proves itself with and keeps secret.
+type Keyring struct {
+	Credentials *pki.Credentials
+	Authority   *pki.Authority // nil on an edge
+	GossipKey   []byte         // 32 bytes
+	PINKey      []byte         // 32 bytes; nil on an edge
+}
+
+// LoadKeyring reads the keys in dir. A node that lacks one does not start; the
+// error says how to get it, and is fs.ErrNotExist.
+func LoadKeyring(dir string) (*Keyring, error) {
+	cred, err := pki.Dir(dir).Credentials()
+	if err != nil {
+		return nil, err
+	}
+	k := &Keyring{Credentials: cred}
+	if k.GossipKey, err = readKey(dir, fileGossipKey); err != nil {
+		return nil, err
+	}
+	if cred.Identity.Role != pki.Voter {
+		return k, nil
+	}
+	if k.PINKey, err = readKey(dir, filePINKey); err != nil {
+		return nil, err
+	}
+	k.Authority, err = pki.Dir(dir).Authority()
+	return k, err
+}
+
+// Save writes the keys into dir, which it makes if needed. The node's certificate
+// comes last: with it the set is whole.
+func (k *Keyring) Save(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	if err := writeSecret(dir, fileGossipKey, k.GossipKey); err != nil {
+		return err
+	}
+	if k.Authority != nil {
+		if err := writeSecret(dir, filePINKey, k.PINKey); err != nil {
+			return err
+		}
+		if err := pki.Dir(dir).SaveAuthority(k.Authority); err != nil {
+			return err
+		}
+	}
+	return pki.Dir(dir).SaveCredentials(k.Credentials)
+}
+
+// newCluster makes the keys of a new cluster and of its first voter.
+func newCluster(name string, now time.Time) (*Keyring, error) {
+	ca, err := pki.NewAuthority("stentor", now)
+	if err != nil {
+		return nil, err
+	}
+	cred, err := issue(ca, pki.Identity{Node: name, Role: pki.Voter}, now)
+	if err != nil {
+		return nil, err
+	}
+	k := &Keyring{Credentials: cred, Authority: ca, GossipKey: make([]byte, 32), PINKey: make([]byte, 32)}
+	rand.Read(k.GossipKey)
+	rand.Read(k.PINKey)
+	return k, nil
+}
+
+// issue makes a key and has the authority sign it.
+func issue(ca *pki.Authority, id pki.Identity, now time.Time) (*pki.Credentials, error) {
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	der, err := ca.Sign(pub, id, now)
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewCredentials(der, key, ca.Cert, now)
+}
+
+// readKey reads 32 secret bytes.
+func readKey(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("node: %w; restore it from a backup, or empty the folder and join the cluster again", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("node: %s can be read by others (%#o): if nobody did, `chmod 600 %s`", path, info.Mode().Perm(), path)
+	}
+	if info.Size() != 32 {
+		return nil, fmt.Errorf("node: %s must be 32 bytes, not %d", path, info.Size())
+	}
+	return os.ReadFile(path)
+}
+
+// writeSecret replaces a file at once or not at all, for its owner alone.
+func writeSecret(dir, name string, b []byte) error {
+	tmp, err := os.CreateTemp(dir, name+".*") // CreateTemp makes it 0600
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	if _, err = tmp.Write(b); err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return fmt.Errorf("node: write %s: %w", name, err)
+	}
+	return nil
+}
+
+// loadPeers returns the mesh addresses of nodes that were seen last.
+func loadPeers(dir string) []string {
+	b, err := os.ReadFile(filepath.Join(dir, filePeers))
+	if err != nil {
+		return nil // a node that has seen nobody yet
+	}
+	return strings.Fields(string(b))
+}
+
+func savePeers(dir string, addrs []string) error {
+	return writeSecret(dir, filePeers, []byte(strings.Join(addrs, "\n")+"\n"))
+}

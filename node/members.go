@@ -1,0 +1,322 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"google.golang.org/protobuf/proto"
+
+	"stentor/cluster"
+	"stentor/cluster/mesh"
+	"stentor/cluster/pki"
+	"stentor/control/controlpb"
+	controlstore "stentor/control/store"
+	"stentor/relay/wire"
+)
+
+// voterRetry is how often a new voter asks to be counted.
+const voterRetry = time.Second
+
+// becomeVoter asks the leader to count this node, until it is. The first node of
+// a cluster counts itself.
+func (n *Node) becomeVoter(ctx context.Context) error {
+	for !n.isVoter(n.store.Status()) {
+		if err := n.askToVote(ctx); err != nil {
+			n.log.Debug("not a voter yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(voterRetry):
+		}
+	}
+	n.log.Info("voter")
+	<-ctx.Done()
+	return nil
+}
+
+func (n *Node) askToVote(ctx context.Context) error {
+	body, err := proto.Marshal(&controlpb.Request{Kind: &controlpb.Request_AddVoter{AddVoter: n.cfg.Name}})
+	if err != nil {
+		return err
+	}
+	err = errors.New("no voter is known")
+	for _, node := range n.voters() {
+		var out []byte
+		if out, err = n.forward(ctx, node, body); err != nil {
+			continue
+		}
+		var res controlpb.Response
+		if err = proto.Unmarshal(out, &res); err == nil && !res.GetNotLeader() && res.GetFailure() == "" {
+			return nil
+		}
+	}
+	return err
+}
+
+func (n *Node) isVoter(s controlstore.Status) bool { return slices.Contains(s.Voters, n.cfg.Name) }
+
+// openFollower opens an edge's copy of the state, fed by the watch stream of any
+// voter.
+func (n *Node) openFollower(p Parts) (*controlstore.Follower, error) {
+	dial := p.DialWatch
+	if dial == nil {
+		dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+		}
+	}
+	return controlstore.NewFollower(controlstore.FollowerConfig{
+		Node: n.cfg.Name, Dir: filepath.Join(n.cfg.Data, "follower"), Key: sealKey(n.keys.Credentials.Key),
+		Dial: func(ctx context.Context) (net.Conn, string, error) { return n.dialWatch(ctx, dial) },
+		Forward: func(ctx context.Context, leader string, body []byte) ([]byte, error) {
+			return n.forwardAny(ctx, leader, body)
+		},
+		Logger: n.log, Registerer: n.reg,
+	})
+}
+
+// A follower races the voters for its watch stream: the next one is tried after
+// watchStagger, and none for longer than watchWithin, since an edge that was cut
+// off has to know of bans within a second of the heal (M2). Both suit an RTT of
+// 300 ms, in which TCP and TLS take 600.
+const (
+	watchStagger = 100 * time.Millisecond
+	watchWithin  = 800 * time.Millisecond
+)
+
+type watchDial = func(ctx context.Context, addr string) (net.Conn, error)
+
+// dialWatch connects to the watch port of a voter: those that gossip believes
+// alive first, but also the others, since gossip takes longer to heal.
+func (n *Node) dialWatch(ctx context.Context, dial watchDial) (net.Conn, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchWithin)
+	defer cancel()
+	type result struct {
+		conn  net.Conn
+		voter string
+		err   error
+	}
+	members := n.watchable()
+	results := make(chan result, len(members))
+	for i, m := range members {
+		go func() {
+			select {
+			case <-time.After(time.Duration(i) * watchStagger):
+			case <-ctx.Done():
+			}
+			conn, err := n.dialVoter(ctx, dial, m)
+			results <- result{conn, m.Node, err}
+		}()
+	}
+	err := errors.New("no voter is known yet")
+	for i := range members {
+		r := <-results
+		if r.err != nil {
+			err = r.err
+			continue
+		}
+		cancel()
+		for range members[i+1:] { // those that come too late
+			if late := <-results; late.conn != nil {
+				late.conn.Close()
+			}
+		}
+		return r.conn, r.voter, nil
+	}
+	return nil, "", fmt.Errorf("node: watch: %w", err)
+}
+
+// watchable returns the voters in the order in which they are tried.
+func (n *Node) watchable() []cluster.Member {
+	members := slices.DeleteFunc(n.gossip.Members(), func(m cluster.Member) bool {
+		return m.Role != pki.Voter || m.Node == n.cfg.Name
+	})
+	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+	slices.SortStableFunc(members, func(a, b cluster.Member) int {
+		switch {
+		case a.Alive == b.Alive:
+			return 0
+		case a.Alive:
+			return -1
+		}
+		return 1
+	})
+	return members
+}
+
+func (n *Node) dialVoter(ctx context.Context, dial watchDial, m cluster.Member) (net.Conn, error) {
+	raw, err := dial(ctx, m.Watch)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, n.watchTLS(m.Node))
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// watchALPN is the protocol on the watch port.
+const watchALPN = "stentor-watch/1"
+
+// watchTLS is the TLS of watch streams: both sides show their certificates. peer
+// is the node that must be at the other end, empty on the serving side.
+func (n *Node) watchTLS(peer string) *tls.Config {
+	own := func() (*tls.Certificate, error) { c := n.credentials().TLS(); return &c, nil }
+	return &tls.Config{
+		MinVersion:           tls.VersionTLS13,
+		NextProtos:           []string{watchALPN},
+		ClientAuth:           tls.RequireAnyClientCert,
+		InsecureSkipVerify:   true, // nodes have names, not host names: VerifyConnection checks those
+		GetCertificate:       func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own() },
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() },
+		VerifyConnection: func(s tls.ConnectionState) error {
+			id, err := n.identify(s.PeerCertificates)
+			switch {
+			case err != nil:
+				return err
+			case peer != "" && (id.Node != peer || id.Role != pki.Voter):
+				return fmt.Errorf("node: %s answered where voter %s was expected", id, peer)
+			}
+			return nil
+		},
+	}
+}
+
+// identify returns whose certificate it is, if it is of this cluster and valid.
+func (n *Node) identify(chain []*x509.Certificate) (pki.Identity, error) {
+	if len(chain) == 0 {
+		return pki.Identity{}, errors.New("node: no certificate")
+	}
+	id, _, err := pki.Verify(chain[0].Raw, n.credentials().CA, n.now())
+	return id, err
+}
+
+// serveWatch feeds the edges that follow this voter. On an edge it only keeps the
+// port closed to everyone.
+func (n *Node) serveWatch(ctx context.Context) error {
+	l := n.sockets.Watch
+	if l == nil || n.voter == nil {
+		<-ctx.Done()
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		raw, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		go n.serveWatcher(ctx, raw)
+	}
+}
+
+func (n *Node) serveWatcher(ctx context.Context, raw net.Conn) {
+	defer raw.Close()
+	conn := tls.Server(raw, n.watchTLS(""))
+	hctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	if err := conn.HandshakeContext(hctx); err != nil {
+		n.log.Debug("watch stream refused", "from", raw.RemoteAddr(), "err", err)
+		return
+	}
+	id, err := n.identify(conn.ConnectionState().PeerCertificates)
+	if err != nil {
+		return
+	}
+	if err := n.voter.ServeWatch(ctx, conn, id.Node); err != nil && ctx.Err() == nil {
+		n.log.Info("watch stream ended", "node", id.Node, "err", err)
+	}
+}
+
+// forwardAny sends a proposal to the leader, or to any voter where it is not known.
+func (n *Node) forwardAny(ctx context.Context, leader string, body []byte) ([]byte, error) {
+	nodes := n.voters()
+	if leader != "" {
+		nodes = append([]string{leader}, slices.DeleteFunc(nodes, func(v string) bool { return v == leader })...)
+	}
+	err := errors.New("node: no voter is known")
+	for _, node := range nodes {
+		var out []byte
+		if out, err = n.forward(ctx, node, body); err == nil {
+			return out, nil
+		}
+	}
+	return nil, err
+}
+
+// keepPeers writes down where the other nodes are, so that a restart finds them
+// also when the one that it joined by is gone.
+func (n *Node) keepPeers(ctx context.Context) error {
+	var saved string
+	for {
+		changed := n.gossip.Changed()
+		var addrs []string
+		for _, m := range n.gossip.Members() {
+			if m.Node != n.cfg.Name && m.Alive {
+				addrs = append(addrs, m.Mesh)
+			}
+		}
+		slices.Sort(addrs)
+		if now := strings.Join(addrs, " "); now != saved && len(addrs) > 0 {
+			if err := savePeers(n.cfg.Data, addrs); err != nil {
+				n.log.Warn("the addresses of the other nodes were not saved", "err", err)
+			}
+			saved = now
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// dialRelay connects to a neighbour for media.
+func (n *Node) dialRelay(ctx context.Context, node string) (*quic.Conn, error) {
+	return n.port.Dial(ctx, node, mesh.ALPNRelay)
+}
+
+// acceptLinks serves the relay links that others open.
+func (n *Node) acceptLinks(ctx context.Context) error {
+	l := n.port.Listen(mesh.ALPNRelay)
+	for {
+		conn, err := l.Accept(ctx)
+		if err != nil {
+			return nil // the port is closed, or the node stops
+		}
+		peer, err := mesh.Peer(conn)
+		if err != nil {
+			conn.CloseWithError(0, "no identity")
+			continue
+		}
+		go func() {
+			if err := n.relay.Accept(ctx, conn, peer.Node); err != nil && ctx.Err() == nil {
+				n.log.Info("relay link ended", "peer", peer.Node, "err", err)
+			}
+		}()
+	}
+}
+
+// carried tells the mesh which tracks this node has for others.
+func (n *Node) carried(id wire.TrackID, epoch uint64, path []string, delay time.Duration, on bool) {
+	if !on {
+		n.gossip.Withdraw(id.String())
+		return
+	}
+	n.gossip.Announce(cluster.Announcement{Node: n.cfg.Name, Track: id.String(), Epoch: epoch, Path: path, Delay: delay})
+}

@@ -1,0 +1,327 @@
+// Package node is one running node: it reads its keys, opens its ports, puts the
+// parts together and runs them. It is the only place where the control plane, the
+// cluster, the relay and the media meet; none of them knows another.
+//
+// [Run] is the table of contents. The rules are in control, the formats in relay
+// and cluster, the media in node/sfu; what stands here is how they are connected.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"stentor/cluster"
+	"stentor/cluster/mesh"
+	"stentor/cluster/pki"
+	controlstore "stentor/control/store"
+	"stentor/node/session"
+	"stentor/node/sfu"
+	"stentor/node/signal"
+	"stentor/relay"
+)
+
+// Build says which software this is.
+type Build struct {
+	Version string // "v0.1.0"
+	Commit  string // of git, or "unknown"
+}
+
+// Node is one running node.
+type Node struct {
+	cfg     Config
+	build   Build
+	keys    *Keyring
+	cred    atomic.Pointer[pki.Credentials] // replaced by renew
+	epoch   uint64                          // this incarnation: the time of its start, in nanoseconds
+	now     func() time.Time
+	log     *slog.Logger
+	reg     *prometheus.Registry
+	sockets Sockets
+
+	port     *mesh.Port
+	rpc      *mesh.RPC
+	peers    http.RoundTripper // http://NODE/path to the calls of a node
+	gossip   *cluster.Gossip
+	voter    *controlstore.Voter    // nil on an edge
+	follower *controlstore.Follower // nil on a voter
+	store    store                  // whichever of both it is
+	relay    *relay.Relay
+	door     *session.Door
+	stage    *stage
+	sfu      *sfu.SFU       // nil without a socket for it: a test of the mesh alone
+	signal   *signal.Server // nil like it
+	api      http.Handler
+	public   http.Handler
+}
+
+// Parts are what a node is made of from outside; tests hand in their own network.
+type Parts struct {
+	Config  Config
+	Build   Build
+	Keys    *Keyring
+	Sockets Sockets
+	Logger  *slog.Logger
+	// DialWatch connects to the watch port of a voter; nil means TCP.
+	DialWatch func(ctx context.Context, addr string) (net.Conn, error)
+	// Store changes how a voter keeps its log; nil leaves the defaults.
+	Store func(*controlstore.VoterConfig)
+}
+
+// Run runs a node as c says until ctx is done, and returns once it has let go of
+// everything. A node without keys joins the cluster first, if c says how.
+func Run(ctx context.Context, c Config, b Build, logs io.Writer) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", c.Name)
+	keys, err := LoadKeyring(c.Data)
+	if errors.Is(err, os.ErrNotExist) && c.Join != "" {
+		if err = Join(ctx, c, nil); err == nil {
+			keys, err = LoadKeyring(c.Data)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if id := keys.Credentials.Identity.Node; id != c.Name {
+		return usage(fmt.Errorf("%s holds the keys of %s, not of %s", c.Data, id, c.Name), "every node has a folder of its own; check --data and --name")
+	}
+	sockets, err := Listen(c)
+	if err != nil {
+		return err
+	}
+	n, err := New(Parts{Config: c, Build: b, Keys: keys, Sockets: sockets, Logger: log})
+	if err != nil {
+		sockets.Close()
+		return err
+	}
+	return n.Run(ctx)
+}
+
+// New puts a node together. It starts nothing; the sockets are the node's from
+// now on.
+func New(p Parts) (*Node, error) {
+	n := &Node{
+		cfg: p.Config, build: p.Build, keys: p.Keys, sockets: p.Sockets, log: p.Logger,
+		now: time.Now, reg: prometheus.NewRegistry(),
+	}
+	n.epoch = uint64(n.now().UnixNano())
+	n.cred.Store(p.Keys.Credentials)
+	n.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.reg.MustRegister(buildInfo(p.Build))
+
+	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openMedia, n.openDoor, n.openPublic} {
+		if err := step(p); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// openMesh makes the port that relay, Raft and gossip share, and who is on it.
+func (n *Node) openMesh(p Parts) (err error) {
+	n.port, err = mesh.New(mesh.Config{
+		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Logger: n.log, Registerer: n.reg,
+	})
+	if err != nil {
+		return err
+	}
+	n.rpc = mesh.NewRPC(n.port)
+	n.peers = n.rpc.Transport()
+	join := loadPeers(n.cfg.Data)
+	if n.cfg.Join != "" {
+		join = append(join, n.cfg.Join)
+	}
+	n.gossip, err = cluster.New(cluster.Config{
+		Meta: cluster.Meta{
+			Node: n.cfg.Name, Role: n.role(), Region: n.cfg.Region, Version: n.build.Version, Epoch: n.epoch,
+			Mesh: n.cfg.public(n.cfg.Mesh), Watch: n.cfg.public(n.cfg.Watch), HTTP: n.cfg.baseURL(),
+		},
+		Key: n.keys.GossipKey, Port: n.port, Join: join, Logger: n.log, Registerer: n.reg,
+	})
+	return err
+}
+
+// openStore opens this node's copy of the state.
+func (n *Node) openStore(p Parts) (err error) {
+	if n.role() == pki.Voter {
+		n.voter, err = n.openVoter(p)
+		n.store = n.voter
+		return err
+	}
+	n.follower, err = n.openFollower(p)
+	n.store = n.follower
+	return err
+}
+
+func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
+	first, err := firstCommands(n.cfg.Data, n.keys)
+	if err != nil {
+		return nil, err
+	}
+	c := controlstore.VoterConfig{
+		Node: n.cfg.Name, Dir: filepath.Join(n.cfg.Data, "raft"), Bootstrap: first != nil, Init: first,
+		Streams: controlstore.NewStreamLayer(n.rpc.Listener(mesh.KindRaft), func(ctx context.Context, node string) (net.Conn, error) {
+			return n.rpc.Open(ctx, node, mesh.KindRaft)
+		}),
+		Forward: n.forward, PINKey: n.keys.PINKey, Logger: n.log, Registerer: n.reg,
+		Exit: func(err error) {
+			n.log.Error("the log cannot be written; the process ends, so that nothing is acknowledged that is not kept", "err", err)
+			os.Exit(1)
+		},
+	}
+	if p.Store != nil {
+		p.Store(&c)
+	}
+	return controlstore.OpenVoter(c)
+}
+
+// openMedia makes the relay and the SFU.
+func (n *Node) openMedia(p Parts) (err error) {
+	route := &routing{self: n.cfg.Name, store: n.store, gossip: n.gossip}
+	n.relay, err = relay.New(relay.Config{
+		Node: n.cfg.Name, Parent: route.parent, Carried: n.carried, Logger: n.log, Registerer: n.reg,
+		Dial: n.dialRelay,
+	})
+	if err != nil {
+		return err
+	}
+	n.stage = &stage{node: n.cfg.Name, epoch: n.epoch, store: n.store, relay: n.relay, dead: n.dead, log: n.log}
+	if p.Sockets.RTC == nil {
+		return nil
+	}
+	n.sfu, err = sfu.New(sfu.Config{
+		Conn: p.Sockets.RTC, Advertise: n.cfg.advertiseAll(n.cfg.RTC), Logger: n.log, Registerer: n.reg,
+	})
+	return err
+}
+
+// openDoor makes the door, which asks this node's own copy of the state.
+func (n *Node) openDoor(Parts) error {
+	n.door = session.NewDoor(session.Config{
+		Node: n.cfg.Name, State: n.store, PINKey: n.store.PINKey, Credentials: n.credentials,
+		Nodes: func() int { return len(n.gossip.Members()) }, Logger: n.log, Registerer: n.reg,
+	})
+	return nil
+}
+
+// Run runs the parts until ctx is done: from the bottom up, so that what a part
+// depends on is there first, and down again in the other order.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.sockets.Close()
+	mesh := []part{
+		{"mesh", n.port.Run},
+		{"mesh calls", n.rpc.Run},
+		{"calls", serveHTTP(n.rpc.Listener(mesh.KindHTTP), n.calls(), n.log, func(s *http.Server) { s.ConnContext = n.rpc.ConnContext })},
+	}
+	state := []part{
+		{"gossip", n.gossip.Run},
+		{"store", n.store.Run},
+		{"watch", n.serveWatch},
+		{"join", func(ctx context.Context) error { return n.port.ServeJoin(ctx, n.admitNode) }},
+		{"renew", n.renew},
+		{"peers", n.keepPeers},
+	}
+	if n.voter != nil {
+		state = append(state, part{"become voter", n.becomeVoter})
+	}
+	media := []part{
+		{"relay", n.relay.Run},
+		{"relay links", n.acceptLinks},
+	}
+	if n.sfu != nil {
+		media = append(media, part{"sfu", n.sfu.Run})
+	}
+	people := []part{{"door", n.door.Run}}
+	if n.signal != nil {
+		people = append(people, part{"signal", n.signal.Run})
+	}
+	people = append(people, n.servers()...)
+	n.log.Info("node starts", "version", n.build.Version, "role", n.role(), "mesh", n.cfg.Mesh, "http", n.cfg.HTTP)
+	err := runLayers(ctx, mesh, state, media, people)
+	n.log.Info("node has stopped", "err", err)
+	return err
+}
+
+// servers are the listeners of people and of operators' tools.
+func (n *Node) servers() []part {
+	var out []part
+	if l := n.sockets.HTTP; l != nil {
+		out = append(out, part{"http", serveHTTP(l, n.public, n.log, nil)})
+	}
+	admin := adminMux(n.reg, http.HandlerFunc(n.health))
+	if l := n.sockets.Metrics; l != nil {
+		out = append(out, part{"metrics", serveHTTP(l, admin, n.log, nil)})
+	}
+	if l := n.sockets.Admin; l != nil {
+		out = append(out, part{"admin socket", serveHTTP(l, withProfiles(adminMux(n.reg, http.HandlerFunc(n.health))), n.log, nil)})
+	}
+	return out
+}
+
+func (n *Node) credentials() *pki.Credentials { return n.cred.Load() }
+
+func (n *Node) role() pki.Role { return n.keys.Credentials.Identity.Role }
+
+// Handler is what the node serves over HTTP.
+func (n *Node) Handler() http.Handler { return n.public }
+
+// Door is the node's door.
+func (n *Node) Door() *session.Door { return n.door }
+
+// Stage is what the node's publishers and viewers come to.
+func (n *Node) Stage() signal.Stage { return n.stage }
+
+// resolve returns the mesh address of a node.
+func (n *Node) resolve(node string) (string, bool) {
+	m, ok := n.gossip.Member(node)
+	return m.Mesh, ok
+}
+
+// dead reports whether that incarnation of a node is gone.
+func (n *Node) dead(node string, epoch uint64) bool {
+	if node == n.cfg.Name {
+		return epoch != n.epoch
+	}
+	m, ok := n.gossip.Member(node)
+	return !ok || !m.Alive || m.Epoch != epoch
+}
+
+// voters returns the nodes that vote, those that gossip believes alive, the
+// leader first where it is known.
+func (n *Node) voters() []string {
+	var out []string
+	leader := n.store.Status().Leader
+	for _, m := range n.gossip.Members() {
+		switch {
+		case m.Role != pki.Voter || !m.Alive || m.Node == n.cfg.Name:
+		case m.Node == leader:
+			out = append([]string{m.Node}, out...)
+		default:
+			out = append(out, m.Node)
+		}
+	}
+	return out
+}
+
+// buildInfo is the constant metric that names the software.
+func buildInfo(b Build) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "stentor_build_info", Help: "Always 1; the labels say which software runs.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit},
+	})
+	g.Set(1)
+	return g
+}

@@ -1,0 +1,132 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"stentor/control/api"
+	"stentor/control/web"
+	"stentor/control/webinar"
+	"stentor/node/session"
+	"stentor/node/sfu"
+	"stentor/node/signal"
+)
+
+// openPublic makes what people and their programs reach over HTTP: the door, WHIP
+// and WHEP, the pages, and the control API.
+func (n *Node) openPublic(Parts) error {
+	if n.voter != nil {
+		a, err := api.New(api.Config{
+			Store: n.voter, Roster: n, Mesh: n, PINKey: n.keys.PINKey, CA: n.keys.Authority.Digest(),
+			Now: n.now, Rand: rand.Reader, Version: n.build.Version, Logger: n.log, Registerer: n.reg,
+		})
+		if err != nil {
+			return err
+		}
+		n.api = a.Handler()
+	}
+	mux := http.NewServeMux()
+	if n.sfu != nil {
+		n.signal = signal.New(signal.Config{
+			Door: n.door, Stage: n.stage, Media: n.sfu, Node: n.cfg.Name, Version: n.shownVersion(),
+			Changed: n.store.Changed, Logger: n.log,
+		})
+		h := n.signal.Handler()
+		for _, prefix := range []string{"/whip/", "/whep/", "/api/v1/door/"} {
+			mux.Handle(prefix, h)
+		}
+	}
+	if n.api != nil {
+		mux.Handle("/api/", n.api)
+	} else {
+		mux.Handle("/api/", n.proxyAPI())
+	}
+	mux.HandleFunc("GET /livez", n.health)
+	mux.HandleFunc("GET /readyz", n.health)
+	mux.Handle("/", web.New(web.Config{
+		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, Logger: n.log,
+	}))
+	n.public = mux
+	return nil
+}
+
+// shownVersion is the version that visitors may see (S9).
+func (n *Node) shownVersion() string {
+	if n.cfg.HideVersion {
+		return ""
+	}
+	return n.build.Version
+}
+
+// describe is what the guest page shows before anybody is let in.
+func (n *Node) describe(link string) (web.Webinar, error) {
+	w, err := n.door.Webinar(link)
+	if d := (*webinar.Denial)(nil); errors.As(err, &d) {
+		return web.Webinar{}, &web.Refusal{Code: d.Code, Detail: d.Detail}
+	} else if err != nil {
+		return web.Webinar{}, err
+	}
+	return web.Webinar{
+		Title: w.Title, Mode: string(w.Mode), State: string(w.State), PINRequired: w.PINRequired, Live: w.Live,
+	}, nil
+}
+
+// proxyAPI passes the control API from an edge to a voter, which checks the token
+// itself: an edge holds no tokens.
+func (n *Node) proxyAPI() http.Handler {
+	return &httputil.ReverseProxy{
+		Transport: n.peers,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", n.anyVoter()
+			r.Out.Host = r.Out.URL.Host
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			n.log.Warn("no voter for the control API", "err", err)
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			json.NewEncoder(w).Encode(map[string]any{
+				"type": "about:blank", "title": "Service Unavailable", "status": http.StatusServiceUnavailable, "code": "no_voter",
+				"detail": "This edge cannot reach a voter now. Ask another node, or try again.",
+			})
+		},
+	}
+}
+
+// anyVoter returns a voter to ask, the leader if it is known. Without one the name
+// is nobody's, and asking it fails.
+func (n *Node) anyVoter() string {
+	if v := n.voters(); len(v) > 0 {
+		return v[0]
+	}
+	return "no-voter"
+}
+
+func (n *Node) voterAddresses() string {
+	var out []string
+	for _, v := range n.voters() {
+		if m, ok := n.gossip.Member(v); ok {
+			out = append(out, m.Mesh)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// compareVersions compares semantic versions; what is none is older than all.
+func compareVersions(a, b string) int { return semver.Compare(a, b) }
+
+var (
+	errNotAlive = errors.New("node: not alive")
+
+	_ signal.Door  = (*session.Door)(nil)
+	_ signal.Stage = (*stage)(nil)
+	_ signal.Media = (*sfu.SFU)(nil)
+	_ api.Roster   = (*Node)(nil)
+	_ api.Mesh     = (*Node)(nil)
+)

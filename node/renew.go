@@ -1,0 +1,104 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"stentor/cluster/mesh"
+	"stentor/cluster/pki"
+)
+
+// renewRetry is how soon a renewal that failed is tried again: the certificate is
+// good for many hours more by then.
+const renewRetry = time.Minute
+
+// renew keeps this node's certificate fresh until ctx is done. A voter signs its
+// own; an edge asks the voters. The key stays, so that one file is replaced.
+func (n *Node) renew(ctx context.Context) error {
+	for {
+		wait := max(n.credentials().RenewAt().Sub(n.now()), 0)
+		if wait == 0 {
+			if err := n.renewOnce(ctx); err != nil {
+				n.log.Warn("certificate was not renewed", "until", n.credentials().Cert.NotAfter, "err", err)
+				wait = renewRetry
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (n *Node) renewOnce(ctx context.Context) error {
+	old := n.credentials()
+	der, err := n.nextCertificate(ctx, old)
+	if err != nil {
+		return err
+	}
+	next, err := pki.NewCredentials(der, old.Key, old.CA, n.now())
+	if err != nil {
+		return err
+	}
+	if err := pki.Dir(n.cfg.Data).SaveCredentials(next); err != nil {
+		return err
+	}
+	n.cred.Store(next)
+	n.log.Info("certificate renewed", "until", next.Cert.NotAfter)
+	return nil
+}
+
+func (n *Node) nextCertificate(ctx context.Context, old *pki.Credentials) ([]byte, error) {
+	pub := old.Key.Public().(ed25519.PublicKey)
+	if n.keys.Authority != nil {
+		return n.keys.Authority.Sign(pub, old.Identity, n.now())
+	}
+	body, err := json.Marshal(mesh.RenewRequest{Public: pub})
+	if err != nil {
+		return nil, err
+	}
+	err = errors.New("no voter is known")
+	for _, voter := range n.voters() {
+		var reply mesh.RenewReply
+		if err = n.call(ctx, voter, http.MethodPost, "/renew", body, &reply); err == nil {
+			return reply.Certificate, nil
+		}
+	}
+	return nil, fmt.Errorf("node: renew: %w", err)
+}
+
+// serveRenew signs the next certificate of the node that asks, with the role that
+// it has.
+func (n *Node) serveRenew(w http.ResponseWriter, r *http.Request) {
+	peer, ok := mesh.PeerOf(r.Context())
+	if !ok || n.keys.Authority == nil {
+		http.Error(w, "ask a voter", http.StatusMisdirectedRequest)
+		return
+	}
+	var req mesh.RenewRequest
+	if err := json.NewDecoder(io.LimitReader(r.Body, 4<<10)).Decode(&req); err != nil || len(req.Public) != ed25519.PublicKeySize {
+		http.Error(w, "malformed", http.StatusBadRequest)
+		return
+	}
+	der, err := n.keys.Authority.Sign(req.Public, peer, n.now())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer(w, mesh.RenewReply{Certificate: der})
+}
+
+func certPEM(der []byte) []byte {
+	var b bytes.Buffer
+	pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return b.Bytes()
+}

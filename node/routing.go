@@ -1,0 +1,57 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"stentor/cluster"
+	"stentor/cluster/route"
+	"stentor/relay/wire"
+)
+
+// routing picks parents for tracks: the replicated state says where a stream
+// enters the mesh, gossip says who else carries it and who is alive.
+type routing struct {
+	self   string
+	store  store
+	gossip interface {
+		Carriers(track string) []cluster.Announcement
+		Member(node string) (cluster.Member, bool)
+	}
+}
+
+// parent returns the node to pull a track from.
+func (r *routing) parent(id wire.TrackID, exclude func(node string) bool) (string, bool) {
+	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
+	return route.Choose(r.self, candidates, "")
+}
+
+// candidates returns the nodes that carry the track, the origin among them.
+func (r *routing) candidates(id wire.TrackID) []route.Candidate {
+	w := r.store.State().Webinar(id.Webinar)
+	if w == nil {
+		return nil
+	}
+	s, ok := w.Stream(id.Stream)
+	if !ok || s.Origin == r.self {
+		return nil
+	}
+	out := []route.Candidate{r.candidate(s.Origin, []string{s.Origin}, 0)}
+	for _, a := range r.gossip.Carriers(id.String()) {
+		if a.Epoch == s.Epoch && a.Node != s.Origin && a.Node != r.self {
+			out = append(out, r.candidate(a.Node, a.Path, a.Delay))
+		}
+	}
+	return out
+}
+
+func (r *routing) candidate(node string, path []string, delay time.Duration) route.Candidate {
+	c := route.Candidate{Node: node, Path: path, Delay: delay, Carries: true}
+	m, ok := r.gossip.Member(node)
+	if !ok || !m.Alive {
+		c.Load = 1 // worth a try only when there is nobody else: gossip may be wrong
+		return c
+	}
+	c.RTT, c.Load, c.Draining = m.RTT, float64(m.Load), m.Draining
+	return c
+}
