@@ -48,7 +48,9 @@ type Store interface {
 	State() *control.State
 	// Changed returns a channel that is closed at the next change of State.
 	Changed() <-chan struct{}
-	// Propose returns once the command was committed and applied by the leader.
+	// Propose returns once the command was committed and applied by the leader. The
+	// error is a [*webinar.Denial] when it was refused; after any other one its
+	// outcome is not known.
 	Propose(ctx context.Context, c *controlpb.Command) (control.Result, error)
 }
 
@@ -73,7 +75,7 @@ type Mesh interface {
 	Status(ctx context.Context) (Status, error)
 }
 
-// Config is what an API needs. All fields are required but NoLeader, Logger and
+// Config is what an API needs. All fields are required but Logger and
 // Registerer.
 type Config struct {
 	Store  Store
@@ -85,10 +87,6 @@ type Config struct {
 	Now     func() time.Time // the clock
 	Rand    io.Reader        // crypto/rand, for secrets and ids
 	Version string           // of this software, for the OpenAPI document
-
-	// NoLeader reports whether an error of Propose means that nothing was proposed,
-	// for want of a leader. Without it such an outcome is called unknown.
-	NoLeader func(error) bool
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

@@ -33,7 +33,6 @@ const (
 	codeKeyReused       = "idempotency_key_reused"
 	codeTooMany         = "too_many"
 	codeConflict        = "conflict"
-	codeNoLeader        = "no_leader"
 	codeOutcomeUnknown  = "outcome_unknown"
 	codeBehind          = "node_behind"
 	codeInternal        = "internal"
@@ -75,8 +74,7 @@ func Kinds() []Kind {
 		{codeKeyReused, 422, "Idempotency key reused", "The same Idempotency-Key came before with another request. Draw a new key."},
 		{codeTooMany, 409, "Too many", "There are as many of these as there can be."},
 		{codeConflict, 409, "Not possible now", "The replicated state refuses the change; detail says why."},
-		{codeNoLeader, 503, "No leader", "The mesh has no quorum now. Nothing was changed; try again."},
-		{codeOutcomeUnknown, 504, "Outcome unknown", "The change was sent, and its outcome is not known. Repeat it with the same Idempotency-Key."},
+		{codeOutcomeUnknown, 504, "Outcome unknown", "No leader has confirmed the change: the mesh may have no quorum now, or the answer was lost. Repeat it with the same Idempotency-Key."},
 		{codeBehind, 503, "Node behind", "The change is made, but this node does not have it yet. Repeat with the same Idempotency-Key for the answer."},
 		{codeInternal, 500, "Internal error", "Something is wrong with the node; its log says more."},
 	}
@@ -94,7 +92,7 @@ func bodies() []string {
 
 // changes are the codes of routes that change the state.
 func changes() []string {
-	return []string{codeKeyReused, codeEnded, codeConflict, codeInvalidName, codeTooMany, codeNoLeader, codeOutcomeUnknown, codeBehind}
+	return []string{codeKeyReused, codeEnded, codeConflict, codeInvalidName, codeTooMany, codeOutcomeUnknown, codeBehind}
 }
 
 // kindOf returns the line of the table with that code.

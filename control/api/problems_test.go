@@ -16,8 +16,6 @@ import (
 	"stentor/control/webinar"
 )
 
-var errNoLeader = errors.New("no leader")
-
 // stuck is a body that stops arriving.
 type stuck struct{}
 
@@ -95,10 +93,6 @@ func refusals() map[string]func(w *world, id string) reply {
 		},
 		codeTooMany:  refusedBy(&webinar.Denial{Code: "too_many_webinars", Detail: "There are already 100000 webinars."}),
 		codeConflict: refusedBy(&webinar.Denial{Code: "feature_level", Detail: "Some nodes are too old for this."}),
-		codeNoLeader: func(w *world, _ string) reply {
-			w.store.fail = errNoLeader
-			return create(w, `{"title":"a"}`)
-		},
 		codeOutcomeUnknown: func(w *world, _ string) reply {
 			w.store.fail = errors.New("the leader went away")
 			return create(w, `{"title":"a"}`)

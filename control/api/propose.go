@@ -12,8 +12,9 @@ import (
 )
 
 // proposeTimeout bounds a change. With a live quorum the longest wait is for an
-// election, about a second; after five the client had better decide itself.
-const proposeTimeout = 5 * time.Second
+// election, about a second, and for one voter that hangs, three; after ten the
+// client had better decide itself.
+const proposeTimeout = 10 * time.Second
 
 // applyTimeout bounds the wait until this node has applied what the leader
 // committed. Voters are behind by milliseconds.
@@ -40,11 +41,8 @@ func (a *API) propose(ctx context.Context, r *request, version uint64, c *contro
 // refused turns what a command was refused with into a refusal.
 func (a *API) refused(err error) error {
 	var denial *webinar.Denial
-	switch {
-	case errors.As(err, &denial):
+	if errors.As(err, &denial) {
 		return refuse(codeOfDenial(denial.Code), denial.Detail)
-	case a.NoLeader != nil && a.NoLeader(err):
-		return refuse(codeNoLeader, "")
 	}
 	a.Logger.Warn("the outcome of a command is not known", "err", err)
 	return refuse(codeOutcomeUnknown, "")

@@ -130,8 +130,7 @@ func newWorld(t testing.TB) *world {
 	api, err := New(Config{
 		Store: w.store, Roster: w.crowd, Mesh: w.mesh, PINKey: testKey, CA: testCA,
 		Now: func() time.Time { return w.now }, Rand: rand.Reader, Version: "1.2.3",
-		NoLeader: func(err error) bool { return err == errNoLeader },
-		Logger:   slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)

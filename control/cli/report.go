@@ -91,7 +91,7 @@ var hintOf = map[string]string{
 	"webinar_not_found":   "stentor webinar list shows the webinars that this token may see",
 	"ban_not_found":       "stentor ban list WEBINAR shows the bans",
 	"version_mismatch":    "someone else changed it: look at it again, then repeat the command",
-	"no_leader":           "the mesh has no quorum now; stentor status shows which voters are missing",
+	"outcome_unknown":     "stentor status shows which voters are missing; look whether the change is there before you repeat it",
 	"unexpected_response": "is that the address of a Stentor node, and not of something in front of it?",
 	"body_too_large":      "nothing that the API takes is that long",
 }
