@@ -1,0 +1,105 @@
+package rtcclient
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+const (
+	// patience is how long a missing packet is waited for: a repair takes a round trip
+	// and the interval of NACKs.
+	patience = 500 * time.Millisecond
+	// window is how many packets may wait behind a missing one, and how far a number
+	// may be off before the sender is believed to have started afresh.
+	window = 4096
+)
+
+// order puts the packets of one track into sequence, waits a while for those that
+// are missing, and gives them up then.
+type order struct {
+	waiting map[uint16]arrival
+	next    uint16
+	begun   bool
+	gap     time.Time // since when next has been missing; zero: it is not
+	lost    int       // given up
+	strange int       // duplicates, and what came after it was given up
+}
+
+// arrival is a packet with the time at which it came in.
+type arrival struct {
+	*rtp.Packet
+	at time.Time
+}
+
+// push takes a packet and hands on what is in sequence now. missing is how many
+// packets before it were given up.
+func (o *order) push(p arrival, emit func(p arrival, missing int)) {
+	if !o.begun {
+		o.begun, o.next, o.waiting = true, p.SequenceNumber, make(map[uint16]arrival)
+	}
+	ahead := int16(p.SequenceNumber - o.next)
+	if _, twice := o.waiting[p.SequenceNumber]; twice || ahead < 0 && ahead > -window {
+		o.strange++
+		return
+	}
+	if ahead >= window || ahead <= -window { // a jump: the sender started afresh
+		o.flush(emit)
+		o.next = p.SequenceNumber
+	}
+	o.waiting[p.SequenceNumber] = p
+	o.drain(0, emit)
+	o.giveUp(p.at, emit)
+}
+
+// drain hands on the run that begins at next.
+func (o *order) drain(missing int, emit func(arrival, int)) {
+	for {
+		p, ok := o.waiting[o.next]
+		if !ok {
+			return
+		}
+		delete(o.waiting, o.next)
+		o.next++
+		o.gap = time.Time{}
+		emit(p, missing)
+		missing = 0
+	}
+}
+
+// giveUp leaves out what has been missing for too long.
+func (o *order) giveUp(now time.Time, emit func(arrival, int)) {
+	if len(o.waiting) == 0 {
+		return
+	}
+	if o.gap.IsZero() {
+		o.gap = now
+	}
+	if now.Sub(o.gap) >= patience || len(o.waiting) >= window/2 {
+		o.skip(emit)
+		if len(o.waiting) > 0 {
+			o.gap = now // the next gap has its own patience
+		}
+	}
+}
+
+// skip counts the missing packets before the next waiting one as lost.
+func (o *order) skip(emit func(arrival, int)) {
+	missing := 0
+	for {
+		if _, ok := o.waiting[o.next]; ok {
+			break
+		}
+		o.next++
+		missing++
+	}
+	o.lost += missing
+	o.drain(missing, emit)
+}
+
+// flush hands on everything.
+func (o *order) flush(emit func(arrival, int)) {
+	for len(o.waiting) > 0 {
+		o.skip(emit)
+	}
+}
