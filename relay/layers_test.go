@@ -193,8 +193,10 @@ func TestBothSidesPullOverOneLink(t *testing.T) {
 		if len(drain(t, ra)) != 5 || len(drain(t, rb)) != 1 {
 			t.Error("packets are missing")
 		}
-		if len(n1.links) != 1 || len(n2.links) != 1 || n1.linksEnded("duplicate") != 0 {
-			t.Errorf("%d and %d links", len(n1.links), len(n2.links))
+		for _, n := range []*node{n1, n2} {
+			if _, links := n.holds(); links != 1 || n.linksEnded("duplicate") != 0 {
+				t.Errorf("%s has %d links", n.name, links)
+			}
 		}
 		if s := n1.Status(); len(s) != 2 || s[0].Role != RoleRelay || s[1].Role != RoleOrigin || !slices.Equal(s[1].Children, []string{"n2"}) {
 			t.Errorf("status: %+v", s)

@@ -314,6 +314,13 @@ func status(n *node, id wire.TrackID) (TrackStatus, bool) {
 	return TrackStatus{}, false
 }
 
+// holds returns how many entries and links the node has.
+func (n *node) holds() (entries, links int) {
+	n.Relay.mu.Lock()
+	defer n.Relay.mu.Unlock()
+	return len(n.entries), len(n.links)
+}
+
 func (n *node) linksEnded(reason string) float64 {
 	return testutil.ToFloat64(n.metrics.linksEnded.WithLabelValues(reason))
 }

@@ -20,7 +20,7 @@ const (
 	trackWait = 5 * time.Second
 	// orphanWait is how long a track lives without a parent before its readers are told.
 	orphanWait = 10 * time.Second
-	// shunFor is how long a node that failed as parent is not asked again.
+	// shunFor is how long a node that failed as parent is not asked again while there is another.
 	shunFor = 2 * time.Second
 	// backoffLeast and backoffMost bound the wait before looking for a parent again.
 	backoffLeast = 50 * time.Millisecond
@@ -100,9 +100,11 @@ func (p *pull) run() {
 // once finds a parent and lets it serve. Served says that it had accepted.
 func (p *pull) once() (parent string, served bool, why error) {
 	now := time.Now()
-	parent, ok := p.relay.cfg.Parent(p.entry.id, func(node string) bool {
-		return node == p.relay.cfg.Node || p.shunned[node].After(now) || p.relay.feeds(p.entry, node)
-	})
+	impossible := func(node string) bool { return node == p.relay.cfg.Node || p.relay.feeds(p.entry, node) }
+	parent, ok := p.relay.cfg.Parent(p.entry.id, func(node string) bool { return p.shunned[node].After(now) || impossible(node) })
+	if !ok { // better one that has just failed than none
+		parent, ok = p.relay.cfg.Parent(p.entry.id, impossible)
+	}
 	if !ok {
 		return "", false, errors.New("no parent to be had")
 	}

@@ -49,12 +49,10 @@ func (t *Track) readerFrom(layer int, frame uint64) *Reader {
 	ring := r.layer.ring
 	tail := ring.tail()
 	oldest := uint64(math.MaxUint64)
-	for pos := tail; ; pos++ {
-		p := ring.at(pos)
-		if p == nil {
-			break
+	for pos, head := tail, ring.head.Load(); pos < head; pos++ {
+		if p := ring.at(pos); p != nil {
+			oldest = min(oldest, p.Frame)
 		}
-		oldest = min(oldest, p.Frame)
 	}
 	if key := ring.at(ring.key.Load() - 1); key != nil && key.Frame > frame && oldest > frame {
 		r.toKey() // what lay between is gone: go on where a decoder can
@@ -119,11 +117,11 @@ func (r *Reader) Try() *rtp.Packet {
 			return p
 		}
 		ring := r.layer.ring
+		if r.pos >= ring.head.Load() {
+			return nil
+		}
 		p := ring.at(r.pos)
-		if p == nil {
-			if r.pos >= ring.head.Load() {
-				return nil
-			}
+		if p == nil { // overwritten: it was there a moment ago
 			r.skips++
 			r.track.metrics.skips.Inc()
 			r.toKey()

@@ -44,13 +44,16 @@ func (r *ring) add(p *rtp.Packet) {
 
 // at returns the packet at a position, nil when it is overwritten or not there yet.
 //
-// The writer may be storing position head while head is still the old value, so the slot of position head-n is
-// taken for overwritten already, and head is read after the slot.
+// Head is read on both sides of the slot: before, since a slot that is not written yet holds a packet from one turn
+// earlier; after, since it may have been overwritten meanwhile. The writer stores position head while head still has the
+// old value, so the slot of position head-n counts as overwritten.
 func (r *ring) at(pos uint64) *rtp.Packet {
 	n := uint64(len(r.slots))
+	if pos >= r.head.Load() {
+		return nil
+	}
 	p := r.slots[pos%n].Load()
-	head := r.head.Load()
-	if pos >= head || head-pos >= n {
+	if r.head.Load()-pos >= n {
 		return nil
 	}
 	return p

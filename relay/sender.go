@@ -38,6 +38,7 @@ type sender struct {
 	nclosed int
 	resets  uint64 // of the layer, at the last look
 	buf     []byte // of a datagram
+	spare   []byte // of a frame that is over, for the next
 }
 
 // An outgoing is a frame on its way.
@@ -166,7 +167,7 @@ func (s *sender) begin(ctx context.Context, p *rtp.Packet) (*outgoing, error) {
 		h.Flags = wire.FlagKey | wire.FlagSwitch
 	}
 	s.open = append(s.open, o)
-	o.buf = h.Append(make([]byte, 0, 2048))
+	o.buf, s.spare = h.Append(s.spare[:0]), nil
 	if err := s.flush(o); err != nil || s.find(p.Frame) == nil {
 		return nil, err
 	}
@@ -289,6 +290,7 @@ func (s *sender) reset(o *outgoing, code quic.StreamErrorCode) {
 func (s *sender) forget(o *outgoing) {
 	s.closed[s.nclosed%len(s.closed)] = o.frame
 	s.nclosed++
+	s.spare = o.buf[:0]
 	for i := range s.open {
 		if s.open[i] == o {
 			s.open = append(s.open[:i], s.open[i+1:]...)
