@@ -199,7 +199,7 @@ type camera struct {
 	sent  [][]byte // payloads
 }
 
-func newCamera(t *testing.T, s *SFU, st *stage) *camera {
+func newCamera(t *testing.T, s *SFU, st *stage, edit ...func(offer string) string) *camera {
 	t.Helper()
 	c := &camera{t: t, pc: newClient(t, false), plis: make(chan struct{}, 64), seq: uint16(rand.Uint32()), time: rand.Uint32()}
 	var err error
@@ -236,7 +236,11 @@ func newCamera(t *testing.T, s *SFU, st *stage) *camera {
 			}
 		}
 	}()
-	c.pub, err = s.Publish(t.Context(), offerOf(t, c.pc), st)
+	offer := offerOf(t, c.pc)
+	for _, f := range edit {
+		offer = f(offer)
+	}
+	c.pub, err = s.Publish(t.Context(), offer, st)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,20 +312,32 @@ type screen struct {
 	got    chan *rtp.Packet
 	again  chan *rtp.Packet // came as RTX
 	remote chan *webrtc.TrackRemote
+	rtcp   chan rtcp.Packet
 }
 
 func newScreen(t *testing.T, s *SFU, st *stage) *screen {
 	t.Helper()
 	c := &screen{
 		t: t, pc: newClient(t, true), got: make(chan *rtp.Packet, 4096), again: make(chan *rtp.Packet, 4096),
-		remote: make(chan *webrtc.TrackRemote, 1),
+		remote: make(chan *webrtc.TrackRemote, 1), rtcp: make(chan rtcp.Packet, 64),
 	}
 	_, err := c.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		c.remote <- tr
+		go func() {
+			for {
+				packets, _, err := receiver.ReadRTCP()
+				if err != nil {
+					return
+				}
+				for _, p := range packets {
+					c.rtcp <- p
+				}
+			}
+		}()
 		for {
 			p, a, err := tr.ReadRTP()
 			if err != nil {

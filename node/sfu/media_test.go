@@ -375,3 +375,56 @@ func TestASinkThatRefusesEndsThePublisher(t *testing.T) {
 		t.Error("no reason")
 	}
 }
+
+func TestAViewerIsToldTheTime(t *testing.T) {
+	s, _ := newSFU(t)
+	st := newStage(t)
+	cam := newCamera(t, s, st)
+	cam.frame(true, 1)
+	cam.arrived(st)
+	scr := newScreen(t, s, st)
+	tr := wait(t, scr.remote, "the viewer's track")
+	p := scr.next()
+	report, ok := wait(t, scr.rtcp, "a report").(*rtcp.SenderReport)
+	if !ok || report.SSRC != uint32(tr.SSRC()) || report.PacketCount != 1 || report.OctetCount != 1000 {
+		t.Fatalf("%+v", report)
+	}
+	if d := time.Since(time.Unix(int64(report.NTPTime>>32)-2208988800, 0)); d < 0 || d > time.Minute {
+		t.Errorf("the report is %v old", d)
+	}
+	if d := int32(report.RTPTime - p.Timestamp); d < 0 || d > 90000*20 {
+		t.Errorf("now is %d ticks after the packet", d)
+	}
+	name, ok := wait(t, scr.rtcp, "a name").(*rtcp.SourceDescription)
+	if !ok || len(name.Chunks) != 1 || name.Chunks[0].Items[0].Text != "main" || !strings.Contains(scr.view.Answer(), "cname:main") {
+		t.Errorf("%+v", name)
+	}
+}
+
+func TestAPublisherThatDoesNotDeclareItsSources(t *testing.T) {
+	s, _ := newSFU(t)
+	st := newStage(t)
+	cam := newCamera(t, s, st, func(offer string) string {
+		var out strings.Builder
+		for line := range strings.Lines(offer) {
+			if !strings.HasPrefix(line, "a=ssrc") {
+				out.WriteString(line)
+			}
+		}
+		return out.String()
+	})
+	cam.frame(true, 3)
+	cam.arrived(st)
+}
+
+func TestAPublisherIsAskedForWhatWasLost(t *testing.T) {
+	s, reg := newSFU(t)
+	st := newStage(t)
+	cam := newCamera(t, s, st)
+	cam.frame(true, 3)
+	cam.seq += 2 // lost on the way
+	until(t, "the question", func() bool {
+		cam.frame(false, 1)
+		return metric(t, reg, "nacked_packets_total", "sent") >= 2
+	})
+}

@@ -19,17 +19,18 @@ type peer struct {
 	sfu       *SFU
 	pc        *webrtc.PeerConnection
 	answer    string
-	connected chan struct{} // closed when media can flow
-	done      chan struct{} // closed as soon as the end is decided
+	connected chan struct{}   // closed when media can flow
+	ctx       context.Context // done as soon as the end is decided; its cause says why
+	cancel    context.CancelCauseFunc
 	gone      chan struct{} // closed when nothing of it is left running
 	ended     func()        // called once, before gone is closed
 
-	once  sync.Once
-	mu    sync.Mutex // guards the following
-	cause error
-	up    bool
-	over  bool           // no more goroutines
-	work  sync.WaitGroup // goroutines that must end before gone
+	once    sync.Once
+	mu      sync.Mutex // guards the following
+	up      bool
+	over    bool           // no more goroutines
+	unwatch []func() bool  // what waited for other reasons to end
+	work    sync.WaitGroup // goroutines that must end before gone
 }
 
 // newPeer makes the PeerConnection of a plan, without negotiating yet.
@@ -44,8 +45,9 @@ func (s *SFU) newPeer(p *plan, direction webrtc.RTPTransceiverDirection, reg *in
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
 	c := &peer{
-		sfu: s, pc: pc, connected: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), ended: func() {},
+		sfu: s, pc: pc, connected: make(chan struct{}), gone: make(chan struct{}), ended: func() {},
 	}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if err := s.add(c); err != nil {
 		pc.Close()
 		return nil, err
@@ -73,7 +75,7 @@ func (c *peer) negotiate(p *plan) error {
 	}
 	select {
 	case <-gathered: // host candidates of a socket that is there: at once
-	case <-c.done:
+	case <-c.ctx.Done():
 		return c.err()
 	}
 	c.answer, err = p.complete(c.pc.LocalDescription().SDP)
@@ -82,7 +84,11 @@ func (c *peer) negotiate(p *plan) error {
 
 // live ties the peer to ctx and gives it connectTimeout to come up.
 func (c *peer) live(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { c.close(context.Cause(ctx)) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
 	late := time.AfterFunc(connectTimeout, func() {
 		select {
 		case <-c.connected:
@@ -90,11 +96,7 @@ func (c *peer) live(ctx context.Context) {
 			c.close(errTimeout)
 		}
 	})
-	go func() {
-		<-c.done
-		stop()
-		late.Stop()
-	}()
+	c.unwatch = append(c.unwatch, late.Stop, context.AfterFunc(ctx, func() { c.close(context.Cause(ctx)) }))
 }
 
 var errTimeout = fmt.Errorf("sfu: not connected after %v", connectTimeout)
@@ -125,9 +127,12 @@ var (
 func (c *peer) close(cause error) {
 	c.once.Do(func() {
 		c.mu.Lock()
-		c.cause, c.over = cause, true
+		c.over = true
+		for _, stop := range c.unwatch {
+			stop()
+		}
 		c.mu.Unlock()
-		close(c.done)
+		c.cancel(cause)
 		if err := c.pc.Close(); err != nil {
 			c.sfu.log.Debug("closing a connection", "err", err)
 		}
@@ -146,11 +151,7 @@ func (c *peer) finish() {
 	close(c.gone)
 }
 
-func (c *peer) err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cause
-}
+func (c *peer) err() error { return context.Cause(c.ctx) }
 
 // run starts a part of the connection, unless it has ended.
 func (c *peer) run(part func()) {

@@ -79,7 +79,7 @@ func (p *Publisher) Answer() string { return p.peer.answer }
 func (p *Publisher) Connected() <-chan struct{} { return p.peer.connected }
 
 // Done is closed when the connection ends.
-func (p *Publisher) Done() <-chan struct{} { return p.peer.done }
+func (p *Publisher) Done() <-chan struct{} { return p.peer.ctx.Done() }
 
 // Gone is closed when nothing of the connection is left running.
 func (p *Publisher) Gone() <-chan struct{} { return p.peer.gone }
@@ -189,7 +189,7 @@ func publisherInterceptors() (*interceptor.Registry, error) {
 func (p *Publisher) open() {
 	select {
 	case <-p.peer.connected:
-	case <-p.peer.done:
+	case <-p.peer.ctx.Done():
 		return
 	}
 	for _, in := range p.ingests {
@@ -201,7 +201,7 @@ func (p *Publisher) open() {
 		}
 		in.opened(track)
 	}
-	<-p.peer.done
+	<-p.peer.ctx.Done()
 	for _, in := range p.ingests {
 		in.close()
 	}
@@ -278,7 +278,7 @@ func (in *ingest) read(remote *webrtc.TrackRemote) {
 	}
 	select { // the first packets wait in pion's buffer, so that the first key frame is not lost
 	case <-in.open:
-	case <-in.publisher.peer.done:
+	case <-in.publisher.peer.ctx.Done():
 		return
 	}
 	var lost losses

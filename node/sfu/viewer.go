@@ -65,11 +65,8 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 		return nil, s.metrics.refused("view", err)
 	}
 	c.live(ctx)
-	vctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, cancel)
-	c.run(func() { <-c.done; cancel() })
 	for _, f := range v.forwards {
-		c.run(func() { f.run(vctx) })
+		c.run(func() { f.run(c.ctx) })
 		c.run(f.readFeedback)
 	}
 	return v, nil
@@ -82,7 +79,7 @@ func (v *Viewer) Answer() string { return v.peer.answer }
 func (v *Viewer) Connected() <-chan struct{} { return v.peer.connected }
 
 // Done is closed when the connection ends.
-func (v *Viewer) Done() <-chan struct{} { return v.peer.done }
+func (v *Viewer) Done() <-chan struct{} { return v.peer.ctx.Done() }
 
 // Gone is closed when nothing of the connection is left running.
 func (v *Viewer) Gone() <-chan struct{} { return v.peer.gone }

@@ -69,7 +69,13 @@ func (s *Server) methods(by map[string]handler) http.Handler {
 			writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This place knows " + allow + "."})
 			return
 		}
-		serve.ServeHTTP(w, r)
+		if err := serve(w, r); err != nil {
+			p := problemOf(err)
+			if p.Status >= 500 {
+				s.log.Warn("request failed", "method", r.Method, "path", r.Pattern, "code", p.Code, "err", err)
+			}
+			writeProblem(w, p)
+		}
 	})
 }
 

@@ -203,5 +203,5 @@ func notLive(sources []sfu.Source, err error) error {
 	if err == nil && len(sources) == 0 {
 		return webinar.ErrNotLive
 	}
-	return err
+	return decided(err)
 }

@@ -3,6 +3,7 @@ package signal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,7 +46,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.cfg.Stage.Claim(r.Context(), sess.Webinar, stream, sess.Participant, takeover)
 	if err != nil {
 		sess.End()
-		return err
+		return decided(err)
 	}
 	over := func() { claim.Release(); sess.End() }
 	res := s.open(sess, "/whip/"+url.PathEscape(link)+"/"+stream)
@@ -64,6 +65,16 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant)
 	res.created(w)
 	return nil
+}
+
+// decided is an error of the stage: a refusal as it stands, and where nobody could
+// decide (no quorum, no time) that it is worth coming again.
+func decided(err error) error {
+	var d *webinar.Denial
+	if err == nil || errors.As(err, &d) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", webinar.ErrUnavailable, err)
 }
 
 // nameless tells a publisher who brought no credential to bring one, rather than
