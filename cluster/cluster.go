@@ -119,7 +119,7 @@ func New(c Config) (*Gossip, error) {
 		tracks:  newTracks(c.Meta.Node, c.Meta.Epoch),
 		changed: make(chan struct{}),
 	}
-	g.queue = &memberlist.TransmitLimitedQueue{NumNodes: func() int { return int(g.count.Load()) }, RetransmitMult: retransmitMult}
+	g.queue = &memberlist.TransmitLimitedQueue{NumNodes: func() int { return int(g.count.Load()) }, RetransmitMult: announceMult}
 	g.metrics = newMetrics(c.Registerer, g)
 	return g, nil
 }
@@ -170,7 +170,7 @@ func (g *Gossip) UpdateMeta(change func(*Meta)) {
 	defer g.mu.Unlock()
 	m := g.meta
 	change(&m)
-	m.Node, m.Role, m.Mesh, m.Epoch = g.meta.Node, g.meta.Role, g.meta.Mesh, g.meta.Epoch
+	m.Node, m.Role, m.Mesh, m.Epoch, m.leaving = g.meta.Node, g.meta.Role, g.meta.Mesh, g.meta.Epoch, g.meta.leaving
 	if m == g.meta {
 		return
 	}

@@ -90,7 +90,7 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 	if m == nil || !m.Alive {
 		return
 	}
-	m.Alive, m.Left, m.Since = false, n.State == memberlist.StateLeft, time.Now()
+	m.Alive, m.Left, m.Since = false, m.leaving, time.Now()
 	g.count.Add(-1)
 	delete(g.coords, n.Name)
 	g.vivaldi.ForgetNode(n.Name)

@@ -24,11 +24,13 @@ type Meta struct {
 	Epoch    uint64  // grows with every start
 	Load     float32 // share of the uplink in use
 	Draining bool
+
+	leaving bool // it is saying goodbye
 }
 
 // Metadata on the wire:
 //
-//	1 | role (1 voter, 2 edge) | flags (1 draining) | epoch 8 | load 4 |
+//	1 | role (1 voter, 2 edge) | flags (1 draining, 2 leaving) | epoch 8 | load 4 |
 //	length, region | length, version | length, mesh | length, watch | length, http
 //
 // Numbers are big-endian, lengths uvarints. The name is memberlist's. What
@@ -58,6 +60,9 @@ func (m Meta) append(b []byte) ([]byte, error) {
 	if m.Draining {
 		flags |= 1
 	}
+	if m.leaving {
+		flags |= 2
+	}
 	start := len(b)
 	b = append(b, metaVersion, role, flags)
 	b = binary.BigEndian.AppendUint64(b, m.Epoch)
@@ -75,7 +80,7 @@ func parseMeta(node string, b []byte) (Meta, error) {
 	if len(b) < 15 || len(b) > memberlist.MetaMaxSize || b[0] != metaVersion {
 		return Meta{}, errMeta
 	}
-	m := Meta{Node: node, Draining: b[2]&1 != 0, Epoch: binary.BigEndian.Uint64(b[3:]), Load: math.Float32frombits(binary.BigEndian.Uint32(b[11:]))}
+	m := Meta{Node: node, Draining: b[2]&1 != 0, leaving: b[2]&2 != 0, Epoch: binary.BigEndian.Uint64(b[3:]), Load: math.Float32frombits(binary.BigEndian.Uint32(b[11:]))}
 	switch b[1] {
 	case 1:
 		m.Role = pki.Voter
