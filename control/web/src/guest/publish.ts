@@ -1,0 +1,182 @@
+// <stentor-publish>: for presenters, camera or screen onto the stage.
+import { Problem, asProblem } from "../http";
+import { type Key, megabits, number, t } from "../texts";
+import { type Child, Part, h } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { type Signal, effect, onEnd, signal } from "../ui/signals";
+import { capture, devices, type From, stop } from "./capture";
+import { type Outbound, Publisher } from "./publisher";
+
+const idle: Outbound = { frameWidth: 0, frameHeight: 0, framesPerSecond: 0, framesEncoded: 0, bytesSent: 0, codec: "" };
+
+export class Publish extends Part {
+  link!: string;
+  token!: () => string;
+  readonly #from = signal<From>("camera");
+  readonly #stream = signal<MediaStream | null>(null);
+  readonly #publisher = signal<Publisher | null>(null);
+  readonly #busy = signal(false);
+  readonly #problem = signal<Problem | null>(null);
+  readonly #out = signal({ ...idle, rate: 0 });
+  readonly #cameras = signal<MediaDeviceInfo[]>([]);
+  readonly #microphones = signal<MediaDeviceInfo[]>([]);
+  readonly #camera = signal("");
+  readonly #microphone = signal("");
+
+  /** outbound is what leaves, for the diagnostics. */
+  async outbound(): Promise<Outbound> {
+    return (await this.#publisher.peek()?.stats()) ?? idle;
+  }
+
+  render(): Child {
+    this.#measure();
+    onEnd(() => this.#end());
+    const preview = h("video", { class: "preview", playsinline: true, autoplay: true, muted: true, "aria-label": t("publish.preview") });
+    preview.muted = true;
+    effect(() => {
+      preview.srcObject = this.#stream();
+    });
+    return h("section", { class: "card publish", "aria-labelledby": "publish-title" },
+      h("h2", { id: "publish-title" }, t("publish.title")),
+      h("p", { class: "hint" }, t("publish.hint")),
+      h("div", { class: "publish-grid" },
+        h("div", { class: "preview-box" }, preview, () => !this.#stream() && h("p", { class: "preview-none" }, t("publish.nothing"))),
+        h("div", { class: "stack" }, this.#choice(), () => this.#from() === "camera" && this.#stream() && this.#pickers(), this.#buttons(),
+          h("p", { class: "problem", role: "alert", id: "publish-problem" }, () => this.#trouble()),
+          h("p", { class: "figures", role: "status", id: "publish-status" }, () => this.#status()),
+          h("p", { class: "warning" }, () => this.#short()))));
+  }
+
+  #choice(): HTMLElement {
+    const one = (from: From, words: Key) =>
+      h("button", { type: "button", class: "button", "aria-pressed": () => String(this.#stream() !== null && this.#from() === from), disabled: () => this.#busy(), onclick: () => void this.#take(from) }, icon(from), t(words));
+    return h("div", { class: "row" }, one("camera", "publish.camera"), "getDisplayMedia" in navigator.mediaDevices && one("screen", "publish.screen"));
+  }
+
+  #pickers(): Child {
+    const pick = (id: string, words: Key, list: () => MediaDeviceInfo[], chosen: Signal<string>) =>
+      h("div", { class: "field" }, h("label", { for: id }, t(words)),
+        h("select", { id, onchange: (e: Event) => {
+          chosen.set((e.target as HTMLSelectElement).value);
+          void this.#take("camera");
+        } }, () => list().map((d) => h("option", { value: d.deviceId, selected: d.deviceId === chosen.peek() }, d.label || d.deviceId.slice(0, 8)))));
+    return [pick("camera", "publish.which_camera", this.#cameras, this.#camera), pick("microphone", "publish.which_microphone", this.#microphones, this.#microphone)];
+  }
+
+  #buttons(): HTMLElement {
+    return h("div", { class: "row" }, () =>
+      this.#publisher()
+        ? h("button", { type: "button", class: "danger", id: "off-air", onclick: () => this.#end() }, t("publish.stop"))
+        : [
+            h("button", { type: "button", class: "primary", id: "on-air", disabled: () => !this.#stream() || this.#busy(), onclick: () => void this.#go(false) }, t("publish.start")),
+            this.#problem()?.code === "stream_taken" && h("button", { type: "button", class: "danger", onclick: () => void this.#go(true) }, t("publish.takeover")),
+          ]);
+  }
+
+  /** take captures, and lets go of what was captured before once the new is there. */
+  async #take(from: From): Promise<void> {
+    this.#problem.set(null);
+    this.#busy.set(true);
+    try {
+      const stream = await capture(from, this.#camera.peek(), this.#microphone.peek());
+      if (!this.isConnected) return stop(stream);
+      await this.#publisher.peek()?.replace(stream);
+      stop(this.#stream.peek());
+      this.#from.set(from);
+      this.#stream.set(stream);
+      stream.getVideoTracks()[0]?.addEventListener("ended", () => this.#ended(stream)); // "stop sharing"
+      if (from === "camera") await this.#list(stream);
+    } catch (e) {
+      if ((e as DOMException).name !== "NotAllowedError" || from === "camera") this.#problem.set(named(e));
+    } finally {
+      this.#busy.set(false);
+    }
+  }
+
+  async #list(stream: MediaStream): Promise<void> {
+    this.#camera.set(stream.getVideoTracks()[0]?.getSettings().deviceId ?? "");
+    this.#microphone.set(stream.getAudioTracks()[0]?.getSettings().deviceId ?? "");
+    this.#cameras.set(await devices("videoinput"));
+    this.#microphones.set(await devices("audioinput"));
+  }
+
+  async #go(takeover: boolean): Promise<void> {
+    const stream = this.#stream.peek();
+    if (!stream) return;
+    this.#problem.set(null);
+    this.#busy.set(true);
+    try {
+      const publisher = await Publisher.go(this.link, this.token(), stream, takeover);
+      if (!this.isConnected) return publisher.close();
+      this.#publisher.set(publisher);
+      void publisher.lost.then(() => this.#lost(publisher));
+    } catch (e) {
+      this.#problem.set(asProblem(e));
+    } finally {
+      this.#busy.set(false);
+    }
+  }
+
+  /** lost says that the sending has ended without being asked to. */
+  #lost(publisher: Publisher): void {
+    if (this.#publisher.peek() !== publisher) return;
+    publisher.close();
+    this.#publisher.set(null);
+    this.#problem.set(asProblem(new TypeError()));
+  }
+
+  #ended(stream: MediaStream): void {
+    if (this.#stream.peek() === stream) this.#end();
+  }
+
+  #end(): void {
+    const publisher = this.#publisher.peek();
+    this.#publisher.set(null);
+    publisher?.close();
+    stop(this.#stream.peek());
+    this.#stream.set(null);
+    this.#out.set({ ...idle, rate: 0 });
+  }
+
+  #measure(): void {
+    const timer = setInterval(() => {
+      void this.#publisher.peek()?.stats().then((s) => {
+        const rate = 8 * Math.max(0, s.bytesSent - this.#out.peek().bytesSent);
+        this.#out.set({ ...s, rate });
+      });
+    }, 1000);
+    onEnd(() => clearInterval(timer));
+  }
+
+  #trouble(): string {
+    const p = this.#problem();
+    if (!p) return "";
+    return p.code === "network" ? t("publish.lost") : p.sentence;
+  }
+
+  #status(): string {
+    const s = this.#out();
+    if (!this.#publisher()) return "";
+    if (!s.frameWidth) return t("publish.starting");
+    return t("publish.sending", { width: s.frameWidth, height: s.frameHeight, fps: number(s.framesPerSecond), codec: s.codec.replace("video/", "") }) + " · " + megabits(s.rate);
+  }
+
+  /** short says when less leaves than was captured: looked at in the outbound track, not assumed. */
+  #short(): string {
+    const captured = this.#stream()?.getVideoTracks()[0]?.getSettings().width ?? 0;
+    const sent = this.#out().frameWidth;
+    return sent && sent < captured ? t("publish.short", { sent, captured }) : "";
+  }
+}
+
+/** refusals of the browser to capture, by the names that it gives them. */
+const refusals: Record<string, string> = {
+  NotAllowedError: "no_permission", NotFoundError: "no_device", OverconstrainedError: "no_device", NotReadableError: "device_busy",
+};
+
+function named(e: unknown): Problem {
+  const code = refusals[(e as DOMException).name];
+  return code ? new Problem(code, "") : asProblem(e);
+}
+
+customElements.define("stentor-publish", Publish);

@@ -1,0 +1,146 @@
+// Publisher: one WHIP session (RFC 9725) from this page.
+import { Problem, send } from "../http";
+import { bye } from "./door";
+
+/** ceiling is the most that is sent for 4K, in bits a second. */
+const ceiling = 20_000_000;
+
+/** start is where the browser begins: without it "4K" goes out as 1080p (kbit/s). */
+const start = 8000;
+
+/** preferred codecs, the cheapest to encode at 4K (and the one that Safari plays) first. */
+const preferred = ["video/h264", "video/av1", "video/vp9", "video/vp8"];
+
+const graceful = 3_000;
+const connectWithin = 10_000;
+
+/** Outbound is what really leaves. */
+export interface Outbound {
+  frameWidth: number;
+  frameHeight: number;
+  framesPerSecond: number;
+  framesEncoded: number;
+  bytesSent: number;
+  codec: string;
+}
+
+export class Publisher {
+  readonly #pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  #resource = "";
+  #lose!: () => void;
+  /** lost is settled when nothing leaves any more. */
+  readonly lost = new Promise<void>((done) => (this.#lose = done));
+
+  private constructor(readonly bearer: string) {}
+
+  /** go sends a stream under the name main; takeover replaces whoever sends under it. */
+  static async go(link: string, bearer: string, stream: MediaStream, takeover: boolean): Promise<Publisher> {
+    const p = new Publisher(bearer);
+    try {
+      await p.#negotiate(`/whip/${encodeURIComponent(link)}/main${takeover ? "?takeover=true" : ""}`, stream);
+      await p.#connected();
+    } catch (e) {
+      p.close();
+      throw e;
+    }
+    return p;
+  }
+
+  async #negotiate(url: string, stream: MediaStream): Promise<void> {
+    for (const track of stream.getTracks()) {
+      const video = track.kind === "video";
+      const way = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings: video ? [{ maxBitrate: ceiling, maxFramerate: 30 }] : undefined });
+      if (video) prefer(way);
+    }
+    await this.#pc.setLocalDescription();
+    const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: this.#pc.localDescription!.sdp });
+    const location = answer.headers.get("Location");
+    if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
+    await this.#pc.setRemoteDescription({ type: "answer", sdp: begin(await answer.text()) });
+    await Promise.all(this.#pc.getSenders().map(keepResolution));
+  }
+
+  #connected(): Promise<void> {
+    const pc = this.#pc;
+    return new Promise((done, fail) => {
+      const broken = () => {
+        fail(new Problem("network", ""));
+        this.#lose();
+      };
+      const late = setTimeout(broken, connectWithin);
+      let grace = 0;
+      pc.onconnectionstatechange = () => {
+        clearTimeout(grace);
+        if (pc.connectionState === "connected") {
+          clearTimeout(late);
+          done();
+        }
+        if (pc.connectionState === "disconnected") grace = window.setTimeout(broken, graceful);
+        if (pc.connectionState === "failed" || pc.connectionState === "closed") broken();
+      };
+    });
+  }
+
+  /** replace changes camera, microphone or screen without a new session; a kind that was not sent before is left out. */
+  async replace(stream: MediaStream): Promise<void> {
+    for (const sender of this.#pc.getSenders()) {
+      const track = stream.getTracks().find((t) => t.kind === sender.track?.kind);
+      if (track) await sender.replaceTrack(track);
+    }
+  }
+
+  async stats(): Promise<Outbound> {
+    const out: Outbound = { frameWidth: 0, frameHeight: 0, framesPerSecond: 0, framesEncoded: 0, bytesSent: 0, codec: "" };
+    const report = await this.#pc.getStats();
+    report.forEach((s) => {
+      if (s.type !== "outbound-rtp") return;
+      out.bytesSent += s.bytesSent ?? 0;
+      if (s.kind !== "video" || (s.frameWidth ?? 0) < out.frameWidth) return;
+      out.frameWidth = s.frameWidth ?? 0;
+      out.frameHeight = s.frameHeight ?? 0;
+      out.framesPerSecond = s.framesPerSecond ?? 0;
+      out.framesEncoded = s.framesEncoded ?? 0;
+      out.codec = report.get(s.codecId)?.mimeType ?? "";
+    });
+    return out;
+  }
+
+  close(): void {
+    this.#pc.onconnectionstatechange = null;
+    this.#pc.close();
+    if (this.#resource) bye(this.#resource, this.bearer);
+    this.#resource = "";
+    this.#lose();
+  }
+}
+
+/** prefer orders the codecs; what the browser lacks is passed over. */
+function prefer(way: RTCRtpTransceiver): void {
+  const all = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
+  const rank = (c: { mimeType: string }) => (preferred.indexOf(c.mimeType.toLowerCase()) + preferred.length + 1) % (preferred.length + 1);
+  way.setCodecPreferences?.([...all].sort((a, b) => rank(a) - rank(b)));
+}
+
+/** keepResolution says that a slow network or computer costs frames, not size. */
+async function keepResolution(sender: RTCRtpSender): Promise<void> {
+  if (sender.track?.kind !== "video") return;
+  const wanted = sender.getParameters() as RTCRtpSendParameters & { degradationPreference?: string };
+  wanted.degradationPreference = "maintain-resolution";
+  await sender.setParameters(wanted).catch(() => {}); // Firefox has no such wish
+}
+
+/** begin adds the bitrate to start with to the video codecs of an answer that does not say it. */
+export function begin(sdp: string): string {
+  if (sdp.includes("x-google-start-bitrate")) return sdp;
+  const wish = `x-google-start-bitrate=${start};x-google-min-bitrate=${start / 4};x-google-max-bitrate=${ceiling / 1000}`;
+  return sdp.split(/(?=^m=)/m).map((part) => (part.startsWith("m=video") ? addWish(part, wish) : part)).join("");
+}
+
+function addWish(part: string, wish: string): string {
+  let out = part;
+  for (const [line, type] of part.matchAll(/^a=rtpmap:(\d+) (?!rtx|red|ulpfec|flexfec)[^\r\n]*\r?\n/gm)) {
+    const fmtp = new RegExp(`^(a=fmtp:${type} [^\\r\\n]*)`, "m");
+    out = fmtp.test(out) ? out.replace(fmtp, `$1;${wish}`) : out.replace(line, `${line}a=fmtp:${type} ${wish}\r\n`);
+  }
+  return out;
+}

@@ -1,0 +1,170 @@
+// <stentor-stage>: the picture, its controls, and what there is to say about it.
+import { Part, type Child, h } from "../ui/dom";
+import { icon, type Icon } from "../ui/icons";
+import { effect, onEnd, signal } from "../ui/signals";
+import { type Key, megabits, number, t } from "../texts";
+import { nothing } from "./player";
+import type { Visit } from "./visit";
+
+/** quietAfter is how long the controls stay on a full screen without a movement, in milliseconds. */
+const quietAfter = 2_500;
+
+interface IOSVideo extends HTMLVideoElement {
+  webkitEnterFullscreen?: () => void;
+}
+
+export class Stage extends Part {
+  visit!: Visit;
+  leave!: () => void;
+  readonly #silenced = signal(false);
+  readonly #full = signal(false);
+  readonly #stats = signal(nothing());
+
+  render(): Child {
+    const video = h("video", { playsinline: true, autoplay: true, "aria-label": t("stage.picture") }) as IOSVideo;
+    this.#feed(video);
+    this.#measure();
+    const controls = h("div", { class: "controls", role: "group", "aria-label": t("stage.controls") },
+      this.#state(),
+      h("span", { class: "grow" }),
+      this.#button(() => (this.#silenced() ? "silent" : "sound"), () => (this.#silenced() ? "stage.unmute" : "stage.mute"), () => this.#mute(video)),
+      document.pictureInPictureEnabled && this.#button(() => "inset", () => "stage.inset", () => inset(video)),
+      this.#button(() => (this.#full() ? "small" : "full"), () => (this.#full() ? "stage.small" : "stage.full"), () => this.#fullScreen(video)),
+      this.#button(() => "leave", () => "stage.leave", () => this.leave()),
+    );
+    const frame = h("div", { class: "frame" }, video, () => this.#veil(), () => this.#unmute(video));
+    this.#quiet();
+    return [frame, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures())];
+  }
+
+  /** feed gives the video what comes, and starts it with sound where the browser lets it. */
+  #feed(video: HTMLVideoElement): void {
+    effect(() => {
+      const stream = this.visit.stream();
+      if (video.srcObject !== stream) video.srcObject = stream;
+      if (stream) void this.#play(video);
+    });
+    video.addEventListener("volumechange", () => this.#silenced.set(video.muted));
+    onEnd(() => {
+      video.srcObject = null;
+      if (document.pictureInPictureElement === video) void document.exitPictureInPicture().catch(() => {});
+    });
+  }
+
+  async #play(video: HTMLVideoElement): Promise<void> {
+    try {
+      await video.play();
+    } catch (e) {
+      if ((e as DOMException).name !== "NotAllowedError") return;
+      video.muted = true; // sound needs a click: the button over the picture asks for it
+      this.#silenced.set(true);
+      await video.play().catch(() => {});
+    }
+  }
+
+  #measure(): void {
+    const timer = setInterval(() => {
+      void this.visit.stats().then((s) => this.#stats.set(s), () => {});
+    }, 1000);
+    onEnd(() => clearInterval(timer));
+  }
+
+  #button(sign: () => Icon, words: () => Key, act: () => void): HTMLElement {
+    return h("button", { type: "button", class: "round", onclick: act, "aria-label": () => t(words()), title: () => t(words()) }, () => icon(sign()));
+  }
+
+  /** state is the chip: on air, waiting, coming back. */
+  #state(): HTMLElement {
+    const key = (): Key => {
+      if (this.visit.phase() !== "watching") return `stage.${this.visit.phase()}` as Key;
+      return this.visit.live() ? "stage.live" : "stage.paused";
+    };
+    const kind = () => (key() === "stage.live" ? "live" : "wait");
+    return h("p", { class: () => `chip ${kind()}`, id: "phase", role: "status" }, () => t(key()));
+  }
+
+  /** veil is what stands over the picture while there is none. */
+  #veil(): Child {
+    const phase = this.visit.phase();
+    if (phase === "watching" && this.visit.live()) return null;
+    if (phase === "waiting" || phase === "watching") {
+      const again = phase === "watching";
+      return h("div", { class: "veil" },
+        h("p", { class: "veil-title" }, t(again ? "stage.paused_title" : "stage.waiting_title")),
+        h("p", {}, t("stage.waiting_hint")));
+    }
+    return h("div", { class: "veil" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("p", {}, t(`stage.${phase}` as Key)));
+  }
+
+  #unmute(video: HTMLVideoElement): Child {
+    if (!this.#silenced() || this.visit.phase() !== "watching") return null;
+    return h("button", { type: "button", class: "unmute primary", onclick: () => this.#mute(video) }, icon("silent"), t("stage.unmute"));
+  }
+
+  #mute(video: HTMLVideoElement): void {
+    video.muted = !video.muted;
+    this.#silenced.set(video.muted);
+    void video.play().catch(() => {});
+  }
+
+  #figures(): string {
+    const s = this.#stats();
+    if (this.visit.phase() !== "watching" || s.frameWidth === 0) return "";
+    return t("stage.figures", { width: s.frameWidth, height: s.frameHeight, fps: number(s.framesPerSecond), codec: s.codec.replace("video/", "") }) + this.#rate(s.bytesReceived);
+  }
+
+  #before = { bytes: 0, at: 0 };
+
+  #rate(bytes: number): string {
+    const [was, now] = [this.#before, performance.now()];
+    this.#before = { bytes, at: now };
+    if (!was.at || bytes < was.bytes) return "";
+    return " · " + megabits((8000 * (bytes - was.bytes)) / Math.max(1, now - was.at));
+  }
+
+  #fullScreen(video: IOSVideo): void {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else if (this.requestFullscreen) void this.requestFullscreen().catch(() => {});
+    else video.webkitEnterFullscreen?.();
+  }
+
+  /** quiet takes the controls off a full screen until something moves or has the focus. */
+  #quiet(): void {
+    let timer = 0;
+    const stir = () => {
+      this.classList.remove("quiet");
+      clearTimeout(timer);
+      if (this.#full.peek()) timer = window.setTimeout(() => this.classList.add("quiet"), quietAfter);
+    };
+    const change = () => {
+      this.#full.set(document.fullscreenElement === this);
+      stir();
+    };
+    const keys = (e: KeyboardEvent) => this.#key(e);
+    for (const kind of ["pointermove", "pointerdown", "keydown", "focusin"]) this.addEventListener(kind, stir);
+    document.addEventListener("fullscreenchange", change);
+    document.addEventListener("keydown", keys);
+    onEnd(() => {
+      clearTimeout(timer);
+      for (const kind of ["pointermove", "pointerdown", "keydown", "focusin"]) this.removeEventListener(kind, stir);
+      document.removeEventListener("fullscreenchange", change);
+      document.removeEventListener("keydown", keys);
+    });
+  }
+
+  /** key knows F for the full screen and M for the sound, unless somebody types. */
+  #key(e: KeyboardEvent): void {
+    const typing = (e.target as Element).closest?.("input, select, textarea, dialog");
+    if (typing || e.ctrlKey || e.metaKey || e.altKey) return;
+    const video = this.querySelector("video") as IOSVideo | null;
+    if (video && e.key === "f") this.#fullScreen(video);
+    if (video && e.key === "m") this.#mute(video);
+  }
+}
+
+function inset(video: HTMLVideoElement): void {
+  const toggled = document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture();
+  void Promise.resolve(toggled).catch(() => {}); // no picture yet
+}
+
+customElements.define("stentor-stage", Stage);

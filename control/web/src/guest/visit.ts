@@ -1,0 +1,200 @@
+// Visit: an admitted participant's stay, from the door to the sentence at its
+// end. It holds the token fresh, listens to events, and keeps the picture coming
+// back for as long as the participant is welcome.
+import { Problem, asProblem } from "../http";
+import { signal } from "../ui/signals";
+import { Backoff, pause } from "../wait";
+import type { Door, Grant, Knock } from "./door";
+import { Player, type Stats, nothing } from "./player";
+
+export type Phase = "connecting" | "waiting" | "watching" | "reconnecting" | "gone";
+
+/** passing are reasons that end a connection, not the stay. */
+const passing = new Set([
+  "network", "internal", "unavailable", "node_stopping", "not_ready", "not_live", "too_many_messages", "message_malformed",
+  "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_sessions",
+]);
+
+/** probeWithin is how soon after the events broke the picture must show life, in milliseconds. */
+const probeWithin = 500;
+
+export class Visit {
+  readonly phase = signal<Phase>("connecting");
+  readonly refusal = signal<Problem | null>(null); // why it is over
+  readonly live = signal(false);
+  readonly stream = signal<MediaStream | null>(null);
+  readonly grant;
+  readonly #door: Door;
+  readonly #knock: Knock | null;
+  readonly #end = new AbortController();
+  readonly #wake = new EventTarget();
+  #player: Player | null = null;
+  #socket: WebSocket | null = null;
+
+  /** knock is what opened the door, for when the token has run out in a sleeping tab; null after a reload. */
+  constructor(door: Door, grant: Grant, knock: Knock | null) {
+    this.#door = door;
+    this.#knock = knock;
+    this.grant = signal(grant);
+  }
+
+  /** run does everything until the stay is over. */
+  async run(): Promise<void> {
+    const leave = () => this.#hangUp();
+    addEventListener("pagehide", leave);
+    await Promise.all([this.#watch(), this.#listen(), this.#refresh()]);
+    removeEventListener("pagehide", leave);
+  }
+
+  /** leave ends the stay by the participant's own wish. */
+  leave(): void {
+    this.#over(new Problem("left", ""));
+  }
+
+  async stats(): Promise<Stats> {
+    return (await this.#player?.stats()) ?? nothing();
+  }
+
+  #over(why: Problem): void {
+    if (this.#end.signal.aborted) return;
+    this.#door.forget();
+    if (why.code === "invalid_invite") this.#door.forgetInvite();
+    this.refusal.set(why);
+    this.#hangUp();
+    this.#end.abort();
+    this.phase.set("gone");
+  }
+
+  #hangUp(): void {
+    this.stream.set(null);
+    this.#player?.close();
+    this.#player = null;
+    this.#socket?.close();
+    this.#socket = null;
+  }
+
+  get #ended(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  /** watch keeps a player, one after the other. */
+  async #watch(): Promise<void> {
+    const backoff = new Backoff();
+    while (!this.#ended) {
+      let wait = 0;
+      try {
+        this.#player = await Player.start(this.#door.link, this.grant.peek().token, this.#end.signal, (s) => this.stream.set(s));
+        backoff.reset();
+        this.phase.set("watching");
+        await this.#player.lost;
+        if (this.#ended) return;
+        this.#player?.close();
+        this.phase.set("reconnecting");
+      } catch (e) {
+        if (this.#ended) return;
+        wait = await this.#hurdle(asProblem(e), backoff);
+      }
+      this.#player = null;
+      await pause(wait, this.#end.signal, this.#wake);
+    }
+  }
+
+  /** hurdle looks at why there is no picture and returns how long to wait for the next try. */
+  async #hurdle(why: Problem, backoff: Backoff): Promise<number> {
+    if (!passing.has(why.code)) {
+      this.#over(why);
+      return 0;
+    }
+    if (why.code === "not_live" || why.status === 409) {
+      this.phase.set("waiting");
+      this.stream.set(null);
+      return 1000 * (why.retryAfter || 3);
+    }
+    this.phase.set(this.phase.peek() === "connecting" ? "connecting" : "reconnecting");
+    if (why.status === 401) await this.#renew();
+    return Math.max(backoff.next(), 1000 * why.retryAfter);
+  }
+
+  /** listen keeps an events connection. */
+  async #listen(): Promise<void> {
+    const backoff = new Backoff();
+    while (!this.#ended) {
+      const code = await this.#hear(() => backoff.reset());
+      if (this.#ended) return;
+      void this.#player?.probe(probeWithin).catch(() => {});
+      await pause(backoff.next(), this.#end.signal);
+      if (!this.#ended && (code === "token_invalid" || code === "credentials_required")) await this.#renew();
+    }
+  }
+
+  /** hear listens to one events connection until it ends, and returns the code that it ended with. */
+  #hear(welcome: () => void): Promise<string> {
+    return new Promise((done) => {
+      const url = new URL(this.#door.url("/events"), location.href);
+      url.protocol = url.protocol.replace("http", "ws");
+      const ws = (this.#socket = new WebSocket(url));
+      let code = "network";
+      ws.onopen = () => ws.send(JSON.stringify({ token: this.grant.peek().token }));
+      ws.onclose = () => done(code);
+      ws.onmessage = (e) => {
+        const m = JSON.parse(String(e.data)) as { type: string; live?: boolean; code?: string; detail?: string };
+        if (m.type === "welcome") welcome();
+        if (m.type === "welcome" || m.type === "stage") this.#stage(m.live === true);
+        if (m.type !== "removed") return;
+        code = m.code ?? "internal";
+        if (passing.has(code)) ws.close();
+        else this.#over(new Problem(code, m.detail ?? ""));
+      };
+    });
+  }
+
+  #stage(live: boolean): void {
+    this.live.set(live);
+    if (live) this.#wake.dispatchEvent(new Event("wake"));
+  }
+
+  /** refresh keeps the token younger than half of its life. */
+  async #refresh(): Promise<void> {
+    const backoff = new Backoff();
+    let wait = half(this.grant.peek());
+    while (!this.#ended) {
+      await pause(wait, this.#end.signal);
+      if (this.#ended) return;
+      wait = (await this.#renew()) ? half(this.grant.peek()) : backoff.next();
+    }
+  }
+
+  /** renew gets a new token by the old one, or by what opened the door before. */
+  async #renew(): Promise<boolean> {
+    try {
+      this.grant.set(await this.#door.refresh(this.grant.peek().token));
+      return true;
+    } catch (e) {
+      const why = asProblem(e);
+      if (!passing.has(why.code)) this.#over(why);
+      if (why.status !== 401 || this.#ended) return false;
+    }
+    return this.#again();
+  }
+
+  async #again(): Promise<boolean> {
+    if (!this.#knock) {
+      this.#over(new Problem("token_invalid", ""));
+      return false;
+    }
+    try {
+      this.grant.set(await this.#door.join(this.#knock));
+      return true;
+    } catch (e) {
+      const why = asProblem(e);
+      if (!passing.has(why.code)) this.#over(why);
+      return false;
+    }
+  }
+}
+
+/** half is half of a grant's life in milliseconds, whatever the clock of this device says. */
+function half(grant: Grant): number {
+  const life = new Date(grant.expires_at).getTime() - Date.now();
+  return Math.min(Math.max(life / 2, 20_000), 150_000);
+}

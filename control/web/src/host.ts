@@ -1,0 +1,63 @@
+// The host console: sign in, plan, run, and look at the mesh.
+import { loadTexts, t } from "./texts";
+import { type Child, h, must } from "./ui/dom";
+import { effect, root, signal } from "./ui/signals";
+import { API } from "./host/api";
+import { type Mesh } from "./host/mesh";
+import { type SignIn } from "./host/signin";
+import { type OneWebinar } from "./host/webinar";
+import { type Webinars } from "./host/webinars";
+import "./host/mesh";
+import "./host/signin";
+import "./host/webinar";
+import "./host/webinars";
+
+const box = must("host");
+const api = new API();
+
+/** place is the view that the fragment names. */
+const place = signal("");
+
+function look(): void {
+  api.takeToken();
+  place.set(location.hash);
+}
+
+/** view makes what belongs at a place. */
+function view(signedIn: boolean, at: string): HTMLElement {
+  const make = <T extends HTMLElement & { api: API }>(name: string) => Object.assign(document.createElement(name) as T, { api });
+  if (!signedIn) return make<SignIn>("stentor-signin");
+  if (at === "#/mesh") return make<Mesh>("stentor-mesh");
+  const one = /^#\/webinars\/([^/]+)$/.exec(at);
+  if (one) return Object.assign(make<OneWebinar>("stentor-webinar"), { webinar: decodeURIComponent(one[1]!) });
+  return make<Webinars>("stentor-webinars");
+}
+
+function bar(): Child {
+  if (!api.token()) return null;
+  const mesh = place() === "#/mesh";
+  return [
+    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": mesh ? false : "page" }, t("host.webinars")), h("a", { href: "#/mesh", "aria-current": mesh ? "page" : false }, t("host.mesh"))),
+    h("button", { type: "button", class: "link", id: "signout", onclick: () => api.signOut() }, t("host.signout")),
+  ];
+}
+
+async function run(): Promise<void> {
+  look(); // the token leaves the address before anything else
+  await loadTexts(box.dataset.texts!);
+  addEventListener("hashchange", look);
+  let first = true;
+  root(() => {
+    must("bar").append(h("div", { class: "bar-nav" }, bar));
+    effect(() => {
+      const shown = view(api.token() !== "", place());
+      for (const d of document.querySelectorAll("dialog")) d.close();
+      box.replaceChildren(shown);
+      if (!first) shown.querySelector<HTMLElement>("h1")?.focus();
+      first = false;
+    });
+  });
+  document.body.append(h("p", { id: "told", role: "status" }));
+}
+
+void run();

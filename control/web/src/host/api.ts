@@ -1,0 +1,183 @@
+// The control API, as far as the console uses it (/api/v1/openapi.json).
+import { Problem, get, send } from "../http";
+import { signal } from "../ui/signals";
+
+export interface Webinar {
+  id: string;
+  title: string;
+  mode: string;
+  link: string;
+  join_path: string;
+  state: "planned" | "live" | "ended";
+  has_pin: boolean;
+  created_at: string;
+  version: number;
+  pin?: string;
+}
+
+export interface Invite {
+  id: string;
+  name: string;
+  role: string;
+  secret?: string;
+  link_path?: string;
+  whip_path: string;
+}
+
+export interface Participant {
+  id: string;
+  name: string;
+  role: string;
+  node: string;
+  since: string;
+  uses: string[];
+}
+
+export type Strength = "strong" | "medium" | "weak";
+
+export interface Ban {
+  id: string;
+  participant: string;
+  name: string;
+  strength: Strength;
+  keys: string[];
+  at: string;
+}
+
+export interface NodeStatus {
+  node: string;
+  role: string;
+  region: string;
+  version: string;
+  url: string;
+  alive: boolean;
+  draining: boolean;
+  load: number;
+  rtt_ms: number;
+  staleness_ms: number;
+  outdated: boolean;
+  sessions: number;
+}
+
+export interface Hop {
+  node: string;
+  role: string;
+  parent?: string;
+  path: string[];
+  readers: number;
+  bitrate_bps: number;
+  rtt_ms: number;
+}
+
+export interface Track {
+  webinar: string;
+  stream: string;
+  track: string;
+  epoch: number;
+  hops: Hop[];
+}
+
+export interface Status {
+  node: string;
+  version: string;
+  commit: string;
+  cluster: string;
+  leader: string;
+  term: number;
+  index: number;
+  nodes: NodeStatus[];
+  tracks: Track[];
+  unreachable: string[];
+}
+
+interface List<T> {
+  items: T[];
+  next?: string;
+}
+
+const kept = "stentor.token";
+
+/** most bounds how many pages of a list are read: 10,000 items. */
+const most = 50;
+
+/** API speaks for whoever holds the token, which lives in memory and, for a reload of this tab, in sessionStorage. */
+export class API {
+  readonly token = signal(sessionStorage.getItem(kept) ?? "");
+
+  /** takeToken takes #token=sta_... out of the address. */
+  takeToken(): void {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (!token) return;
+    history.replaceState(history.state, "", location.pathname + location.search);
+    this.signIn(token);
+  }
+
+  signIn(token: string): void {
+    sessionStorage.setItem(kept, token);
+    this.token.set(token);
+  }
+
+  signOut(): void {
+    sessionStorage.removeItem(kept);
+    this.token.set("");
+  }
+
+  /** check asks whether a token is good, without taking it over. */
+  check = (token: string) => get("/api/v1/webinars?limit=1", { bearer: token });
+
+  status = () => this.#get<Status>("/status");
+  webinars = () => this.#all<Webinar>("/webinars");
+  webinar = (id: string) => this.#get<Webinar>(this.#of(id));
+  create = (body: { title: string; mode: string; pin?: string; generate_pin?: boolean }) => this.#post<Webinar>("/webinars", body);
+  end = (id: string) => this.#post<Webinar>(this.#of(id, "end"));
+  setPIN = (id: string, body: { value?: string; generate?: boolean }) => this.#post<{ pin: string; weak: boolean }>(this.#of(id, "pin"), body, "PUT");
+  clearPIN = (id: string) => this.#delete(this.#of(id, "pin"));
+  invites = (id: string) => this.#all<Invite>(this.#of(id, "invites"));
+  invite = (id: string, name: string, role: string) => this.#post<Invite>(this.#of(id, "invites"), { name, role });
+  participants = (id: string) => this.#get<{ items: Participant[]; unreachable: string[] }>(this.#of(id, "participants"));
+  disconnect = (id: string, participant: string, ban: boolean) =>
+    this.#post<{ ban?: { id: string; strength: Strength } }>(this.#of(id, "participants", participant, "disconnect"), { ban });
+  bans = (id: string) => this.#all<Ban>(this.#of(id, "bans"));
+  liftBan = (id: string, ban: string) => this.#delete(this.#of(id, "bans", ban));
+
+  #of(...parts: string[]): string {
+    return "/webinars/" + parts.map(encodeURIComponent).join("/");
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#guard(get<T>("/api/v1" + path, { bearer: this.token.peek() }));
+  }
+
+  async #all<T>(path: string): Promise<T[]> {
+    const all: T[] = [];
+    let next = "";
+    for (let i = 0; i < most; i++) {
+      const page = await this.#get<List<T>>(`${path}?limit=200${next && `&cursor=${encodeURIComponent(next)}`}`);
+      all.push(...page.items);
+      if (!page.next) break;
+      next = page.next;
+    }
+    return all;
+  }
+
+  /** post changes something, once: a repetition of the same request has the same key. */
+  #post<T>(path: string, json?: unknown, method = "POST"): Promise<T> {
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    return this.#guard(get<T>("/api/v1" + path, { method, json, headers, bearer: this.token.peek() }));
+  }
+
+  async #delete(path: string): Promise<void> {
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    await this.#guard(send("/api/v1" + path, { method: "DELETE", headers, bearer: this.token.peek() }));
+  }
+
+  /** guard signs out when the token is not one (any more). */
+  async #guard<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (e) {
+      if (e instanceof Problem && e.status === 401) this.signOut();
+      throw e;
+    }
+  }
+}

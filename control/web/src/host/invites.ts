@@ -1,0 +1,34 @@
+// Invites: personal links for presenters, moderators and guests who need no PIN.
+import { type Key, t } from "../texts";
+import { each, h } from "../ui/dom";
+import { signal } from "../ui/signals";
+import type { API, Invite, Webinar } from "./api";
+import { address, ask, copying, every, problemLine } from "./parts";
+
+const roles = ["presenter", "moderator", "attendee"];
+
+/** invites lists the personal links of w, and makes new ones. */
+export function invites(api: API, w: Webinar): HTMLElement {
+  const items = signal<Invite[]>([]);
+  const load = async () => items.set(await api.invites(w.id));
+  const problem = every(15_000, load);
+  const make = () => ask({
+    title: t("host.invite"),
+    yes: t("host.invite_make"),
+    body: [
+      h("div", { class: "field" }, h("label", { for: "invite-name" }, t("host.invite_name")), h("input", { id: "invite-name", name: "name", required: true, maxlength: 100, dir: "auto", autocomplete: "off", autofocus: true })),
+      h("div", { class: "field" }, h("label", { for: "invite-role" }, t("host.invite_role")), h("select", { id: "invite-role", name: "role" }, roles.map((r) => h("option", { value: r }, t(`common.role_${r}` as Key))))),
+    ],
+    async act(form) {
+      const made = await api.invite(w.id, String(form.get("name")).trim(), String(form.get("role")));
+      void load().catch(() => {});
+      return [h("p", {}, t("host.invite_once", { name: made.name })), copying("invite-link", t("host.invite_link"), address(made.link_path ?? w.join_path)),
+        made.role !== "attendee" && [h("p", { class: "hint" }, t("host.whip_hint")), copying("whip-url", "WHIP", address(made.whip_path)), copying("whip-token", t("host.whip_token"), made.secret ?? "")]];
+    },
+  });
+  const list = h("ul", { class: "rows", id: "invites" });
+  each(list, items, (i) => i.id, (i) => h("li", { class: "person" }, h("p", { class: "grow row-title", dir: "auto" }, () => i().name), h("span", { class: "chip" }, () => t(`common.role_${i().role}` as Key))));
+  return h("section", { class: "card", "aria-labelledby": "invites-title" },
+    h("div", { class: "head" }, h("h2", { id: "invites-title" }, t("host.invites")), h("button", { type: "button", class: "button", id: "invite", onclick: make }, t("host.invite"))),
+    h("p", { class: "hint" }, t("host.invites_hint")), problemLine(problem), list);
+}

@@ -1,0 +1,77 @@
+// <stentor-webinar>: one webinar: its link and doors, its people, its end.
+import { t } from "../texts";
+import { type Child, Part, h } from "../ui/dom";
+import { effect, signal } from "../ui/signals";
+import { bans } from "./bans";
+import type { API, Webinar } from "./api";
+import { pinChoice, pinOnce } from "./create";
+import { invites } from "./invites";
+import { address, ask, copying, every, problemLine, stateChip } from "./parts";
+import { people } from "./people";
+
+export class OneWebinar extends Part {
+  api!: API;
+  webinar!: string;
+
+  render(): Child {
+    const w = signal<Webinar | null>(null);
+    const load = async () => w.set(await this.api.webinar(this.webinar));
+    const problem = every(3000, load);
+    const version = signal(0); // grows when bans may have changed
+    const body = () => {
+      const first = w.peek()!;
+      const open = () => w()?.state !== "ended";
+      return [
+        h("div", { class: "head" }, h("h1", { dir: "auto", tabindex: "-1" }, () => w()!.title), () => stateChip(w()!.state),
+          () => open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => this.#end(first, load) }, t("host.end"))),
+        h("div", { class: "columns" },
+          h("div", { class: "stack" },
+            people(this.api, first, () => version.set(version.peek() + 1)),
+            bans(this.api, first, version)),
+          h("div", { class: "stack" },
+            h("section", { class: "card" }, h("h2", {}, t("host.guest_link")), copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
+              () => open() && !w()!.has_pin && h("p", { class: "warning" }, t("host.no_door")),
+              () => open() && this.#pin(w()!, load)),
+            () => open() && invites(this.api, first))),
+      ];
+    };
+    const here = signal(false); // the body is made once, and its parts follow w
+    effect(() => here.set(w() !== null));
+    return [h("p", {}, h("a", { href: "#/webinars", class: "back" }, t("host.back"))), problemLine(problem), () => here() && body()];
+  }
+
+  #pin(w: Webinar, load: () => Promise<void>): HTMLElement {
+    const set = () => ask({
+      title: t(w.has_pin ? "host.pin_change" : "host.pin_set"),
+      yes: t("host.save"),
+      body: [w.has_pin && h("p", { class: "hint" }, t("host.pin_inside")), pinChoice(false)],
+      act: async (form) => {
+        const made = await this.api.setPIN(w.id, form.get("how") === "type" ? { value: String(form.get("pin")) } : { generate: true });
+        await load();
+        return pinOnce(made.pin, made.weak);
+      },
+    });
+    const clear = () => ask({
+      title: t("host.pin_clear"), yes: t("host.pin_clear"), danger: true, body: h("p", {}, t("host.no_door")),
+      act: async () => {
+        await this.api.clearPIN(w.id);
+        await load();
+      },
+    });
+    return h("div", { class: "row" },
+      h("button", { type: "button", class: "button", onclick: set }, t(w.has_pin ? "host.pin_change" : "host.pin_set")),
+      w.has_pin && h("button", { type: "button", class: "button", onclick: clear }, t("host.pin_clear")));
+  }
+
+  #end(w: Webinar, load: () => Promise<void>): void {
+    ask({
+      title: t("host.end_title", { title: w.title }), yes: t("host.end"), danger: true, body: h("p", {}, t("host.end_hint")),
+      act: async () => {
+        await this.api.end(w.id);
+        await load();
+      },
+    });
+  }
+}
+
+customElements.define("stentor-webinar", OneWebinar);

@@ -1,0 +1,29 @@
+// The icons, as outlines of 24 by 24 that take the colour of the text.
+
+const outlines = {
+  sound: "M4 9v6h4l5 4V5L8 9zM16.5 8.5a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12",
+  silent: "M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5",
+  full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  small: "M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5",
+  inset: "M3 5h18v14H3zM12.5 11.5h6v5h-6z",
+  leave: "M14 4H5v16h9M10 12h11M17 8l4 4-4 4",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  camera: "M3 6.5h12v11H3zM15 10.5l6-3v9l-6-3z",
+  screen: "M3 4.5h18v12H3zM8 20.5h8M12 16.5v4",
+} as const;
+
+export type Icon = keyof typeof outlines;
+
+const svg = "http://www.w3.org/2000/svg";
+
+/** icon draws one icon; the button around it carries the words. */
+export function icon(name: Icon): SVGElement {
+  const el = document.createElementNS(svg, "svg");
+  el.setAttribute("viewBox", "0 0 24 24");
+  el.setAttribute("class", "icon");
+  el.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(svg, "path");
+  path.setAttribute("d", outlines[name]);
+  el.append(path);
+  return el;
+}

@@ -1,0 +1,94 @@
+// Package web serves the pages: the guest page behind a webinar's link, the
+// host console, and the scripts, styles and texts that they are made of.
+//
+// It decides nothing. What a page may show about a webinar comes in through
+// Config.Door; everything that somebody does on a page goes to the door's and
+// the control API's own addresses, which ask for credentials themselves. It
+// holds no session, sets no cookie but the language, and never sees a PIN: the
+// form of the guest page is sent by script to the door, and a form that was
+// sent without script is answered with a sentence and forgotten.
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+)
+
+// Config is what the pages need to know of the node that serves them.
+type Config struct {
+	// Version is the version of the server, such as "v0.1.0".
+	Version string
+	// ShowVersion puts Version on the guest page, where attackers can read it
+	// too. The host console always shows it.
+	ShowVersion bool
+	// Door says what a visitor may know of the webinar behind a link. Its error
+	// may be (or wrap) a *Refusal, which the visitor reads.
+	Door func(link string) (Webinar, error)
+	// Languages are the languages offered, as BCP 47 tags; the first is spoken
+	// to those who want none of them. Empty means all of the catalogue, with
+	// English first. Tags that the catalogue lacks are passed over.
+	Languages []string
+	// Logger hears of what went wrong while a page was made. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Webinar is what stands on the guest page before anybody is let in.
+type Webinar struct {
+	Title       string
+	Mode        string // "role-based" or "all-on-screen"
+	State       string // "planned", "live" or "ended"
+	PINRequired bool
+	Live        bool // something is on the stage now
+}
+
+// Refusal is a reason that a visitor may read: Code is stable and names a text
+// of the catalogue (denial.CODE); Detail is the sentence where there is none.
+type Refusal struct{ Code, Detail string }
+
+// Error returns the sentence.
+func (r *Refusal) Error() string { return r.Detail }
+
+// site is the handler behind New.
+type site struct {
+	config Config
+	texts  *texts
+	assets *assets
+	pages  map[string]*pages // by language
+	log    *slog.Logger
+}
+
+// New returns a handler for /, /w/{link}, /host, /manifest.webmanifest and
+// /assets/; every other path is answered with the page that says so. It panics
+// where the files that were compiled in do not fit together, which a test sees
+// first.
+func New(c Config) http.Handler {
+	s := &site{config: c, log: c.Logger, pages: map[string]*pages{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.texts = newTexts(c.Languages)
+	s.assets = newAssets(s.texts)
+	for _, lang := range s.texts.languages {
+		s.pages[lang] = newPages(s.texts, s.assets, lang)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("POST /{$}", s.follow)
+	mux.HandleFunc("GET /w/{link}", s.guest)
+	mux.HandleFunc("POST /w/{link}", s.guestWithoutScript)
+	mux.HandleFunc("GET /host", s.host)
+	mux.HandleFunc("GET /manifest.webmanifest", s.manifest)
+	mux.Handle("GET /assets/{name}", s.assets)
+	mux.HandleFunc("/", s.lost)
+	return protect(mux)
+}
+
+// refusalOf returns the sentence for a visitor that is in err, or one that
+// gives nothing away.
+func refusalOf(err error) *Refusal {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r
+	}
+	return &Refusal{Code: "unavailable", Detail: "This node cannot answer now. Try again in a moment."}
+}
