@@ -70,6 +70,7 @@ func TestS64ABanHoldsEveryKeyThatWasSeenTogether(t *testing.T) {
 	w.crowd.inside[id] = []Present{
 		present("p_1", "n1", "device:abc", "prefix:192.0.2.7/32"),
 		present("p_1", "n2", "device:abc", "registration:r_1"), // the same person at another node
+		present("p_1", "n3", "invite:i_9"),                     // by nothing but the participant
 		present("p_2", "n2", "registration:r_1", shared),       // and once more, by the registration
 		present("p_3", "n1", "device:other", "prefix:192.0.2.7/32"),
 	}
@@ -89,7 +90,7 @@ func TestS64ABanHoldsEveryKeyThatWasSeenTogether(t *testing.T) {
 	}
 	bans := decode[client.Bans](w.do(ask{method: "GET", path: "/api/v1/webinars/" + id + "/bans", token: w.host}).must(200)).Items
 	if len(bans) != 1 || bans[0].ID != d.Ban.ID || bans[0].By != w.hostID || bans[0].Name != "Name of p_1" ||
-		!slices.Equal(bans[0].Keys, []string{"device", "participant", "registration"}) {
+		!slices.Equal(bans[0].Keys, []string{"device", "invite", "participant", "registration"}) {
 		t.Errorf("the bans are %+v", bans)
 	}
 	w.do(ask{method: "DELETE", path: "/api/v1/webinars/" + id + "/bans/" + d.Ban.ID, token: w.host}).must(204)
