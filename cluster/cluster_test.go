@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/quic-go/quic-go/testutils/simnet"
@@ -122,8 +123,8 @@ func (w *world) start(i int, latency time.Duration, epoch uint64, options ...opt
 	link := &simnet.SimulatedLink{Latency: latency, UploadPacket: w.net.Router}
 	m := &member{w: w, name: name, reg: prometheus.NewRegistry(), done: make(chan struct{})}
 	m.conn = &filtered{SimConn: simnet.NewBlockingSimConn(udp, link)}
-	w.net.Router.AddNode(udp, link)
 	link.Start()
+	w.net.Router.AddNode(udp, link)
 	w.links = append(w.links, link)
 
 	cred := w.credentials(pki.Identity{Node: name, Role: pki.Edge})
@@ -492,6 +493,51 @@ func TestNewRefuses(t *testing.T) {
 			if _, err := New(c); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s: %v", test.name, err)
 			}
+		}
+	})
+}
+
+// Who calls from the address of a member has to be that member.
+func TestAStreamFromAnotherNodesAddressIsRefused(t *testing.T) {
+	inWorld(t, func(w *world) {
+		n1 := w.start(1, 20*time.Millisecond, 1)
+		n2 := w.start(2, 20*time.Millisecond, 1)
+		w.await(10*time.Second, []*member{n1, n2}, func(m *member) bool { return m.sees() == "n1 n2" })
+		n2.crash()
+
+		udp := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr(2)))
+		link := &simnet.SimulatedLink{Latency: time.Millisecond, UploadPacket: w.net.Router}
+		conn := simnet.NewBlockingSimConn(udp, link)
+		defer conn.Close()
+		link.Start()
+		w.net.Router.AddNode(udp, link)
+		w.links = append(w.links, link)
+		cred := w.credentials(pki.Identity{Node: "n9", Role: pki.Edge})
+		port, err := mesh.New(mesh.Config{Conn: conn, Credentials: func() *pki.Credentials { return cred }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(w.ctx)
+		defer cancel()
+		w.wg.Go(func() { port.Run(ctx) })
+		c, err := port.DialNode(w.ctx, "n1", addr(1), mesh.ALPNGossip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Context().Done()
+		if n := metric(t, n1.reg, "stentor_cluster_refused_total", "name"); n != 1 {
+			t.Errorf("counted %v", n)
+		}
+
+		// And n1 does not talk to it when it means n2.
+		tr, err := newTransport(n1.Gossip, netip.MustParseAddrPort(addr(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Shutdown()
+		port.Listen(mesh.ALPNGossip)
+		if _, err := tr.DialAddressTimeout(memberlist.Address{Addr: addr(2), Name: "n2"}, time.Second); err == nil || !strings.Contains(err.Error(), mesh.ErrWrongNode.Error()) {
+			t.Errorf("n9 passed for n2: %v", err)
 		}
 	})
 }

@@ -68,8 +68,8 @@ func (w *world) socket(addr string) *simnet.SimConn {
 	link := &simnet.SimulatedLink{Latency: latency, UploadPacket: w.net.Router}
 	udp := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr))
 	c := simnet.NewBlockingSimConn(udp, link)
-	w.net.Router.AddNode(udp, link)
 	link.Start()
+	w.net.Router.AddNode(udp, link)
 	w.links = append(w.links, link)
 	return c
 }
@@ -154,12 +154,6 @@ func (w *world) resolve(node string) (string, bool) {
 	defer w.mu.Unlock()
 	a, ok := w.addrs[node]
 	return a, ok
-}
-
-func (w *world) within(d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(w.ctx, d)
-	w.Cleanup(cancel)
-	return ctx
 }
 
 func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }

@@ -37,7 +37,7 @@ func NewJoinToken(ca [32]byte, random io.Reader) (JoinToken, error) {
 	return t, nil
 }
 
-var errToken = errors.New("pki: this is no join token: it looks like stj1.<43 characters>.<43 characters>, and comes from `stentor token join`")
+var errToken = errors.New("pki: this is no join token: it looks like stj1.<43 characters>.<43 characters>, and comes from `stentor join-token create`")
 
 // ParseJoinToken reads the secret form of a token; space around it is ignored,
 // since it comes out of files.

@@ -169,10 +169,15 @@ func worth(now, best scored) bool {
 	return gain > minGain && float64(gain) > minGainShare*float64(now.cost)
 }
 
+// spread is FNV-1a with a finalizer (of splitmix64), since the order of two hashes
+// is decided by their upper bits, which FNV leaves alike for like names.
 func spread(self, node string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(self))
 	h.Write([]byte{0})
 	h.Write([]byte(node))
-	return h.Sum64()
+	x := h.Sum64()
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
