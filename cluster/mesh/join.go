@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -86,6 +87,8 @@ type joinAnswer struct {
 func (p *Port) ServeJoin(ctx context.Context, handler JoinHandler) error {
 	l := p.Listen(ALPNJoin)
 	slots := make(chan struct{}, joining)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for {
 		conn, err := l.Accept(ctx)
 		if err != nil {
@@ -93,10 +96,10 @@ func (p *Port) ServeJoin(ctx context.Context, handler JoinHandler) error {
 		}
 		select {
 		case slots <- struct{}{}:
-			go func() {
+			wg.Go(func() {
 				defer func() { <-slots }()
 				p.serveJoin(ctx, conn, handler)
-			}()
+			})
 		default:
 			p.metrics.refused.WithLabelValues(ALPNJoin, "busy").Inc()
 			conn.CloseWithError(codeBusy, "busy")
@@ -190,7 +193,7 @@ func DialJoinOn(ctx context.Context, socket net.PacketConn, addr string, ca [32]
 	if now == nil {
 		now = time.Now
 	}
-	udp, err := resolveUDP(ctx, addr)
+	udp, err := resolveUDP(ctx, socket.LocalAddr(), addr)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -61,7 +61,7 @@ func (p *Port) DialAddr(ctx context.Context, addr, alpn string) (*quic.Conn, err
 // A TLS 1.3 client is done before the server has looked at its certificate, so
 // that a refusal of ours shows at the first read.
 func (p *Port) DialNode(ctx context.Context, node, addr, alpn string) (*quic.Conn, error) {
-	udp, err := resolveUDP(ctx, addr)
+	udp, err := resolveUDP(ctx, p.LocalAddr(), addr)
 	if err != nil {
 		return nil, err
 	}

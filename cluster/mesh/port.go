@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -280,10 +281,18 @@ func Lookup(ctx context.Context, addr string) ([]netip.AddrPort, error) {
 	return found, nil
 }
 
-func resolveUDP(ctx context.Context, addr string) (*net.UDPAddr, error) {
+// resolveUDP picks an address that the socket can reach: a socket that is bound
+// to an IPv4 address cannot send to the IPv6 one of a name that has both.
+func resolveUDP(ctx context.Context, from net.Addr, addr string) (*net.UDPAddr, error) {
 	found, err := Lookup(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	return net.UDPAddrFromAddrPort(found[0]), nil
+	to := found[0]
+	if local, ok := from.(*net.UDPAddr); ok && local.IP.To4() != nil {
+		if i := slices.IndexFunc(found, func(a netip.AddrPort) bool { return a.Addr().Unmap().Is4() }); i >= 0 {
+			to = found[i]
+		}
+	}
+	return net.UDPAddrFromAddrPort(to), nil
 }

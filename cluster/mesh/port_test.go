@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,7 +81,7 @@ func dialRaw(w *world, from string, to string, c *tls.Config) error {
 	tr := &quic.Transport{Conn: socket}
 	defer socket.Close()
 	defer tr.Close()
-	udp, _ := resolveUDP(w.ctx, to)
+	udp, _ := resolveUDP(w.ctx, socket.LocalAddr(), to)
 	conn, err := tr.Dial(w.ctx, udp, c, QUICConfig())
 	if err != nil {
 		return err
@@ -237,7 +239,7 @@ func TestGarbageIsCountedAndNeverAmplified(t *testing.T) {
 		n := w.node("n1", "1.0.0.1:4000", pki.Voter)
 		n.Listen(ALPNRelay)
 		n.Listen(ALPNJoin)
-		to, _ := resolveUDP(w.ctx, n.addr)
+		to, _ := resolveUDP(w.ctx, nil, n.addr)
 		packets := [][]byte{
 			initial(1200, []byte{0, 0, 0, 1}), initial(1350, []byte{0, 0, 0, 1}), initial(100, []byte{0, 0, 0, 1}),
 			initial(1200, []byte{0xfa, 0xce, 0xb0, 0x0c}), initial(1200, []byte{0, 0, 0, 0}),
@@ -322,7 +324,7 @@ func TestPacketsBesideQUIC(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		to, _ := resolveUDP(w.ctx, b.addr)
+		to, _ := resolveUDP(w.ctx, nil, b.addr)
 		if _, err := a.WritePacket([]byte("\x01hello"), to); err != nil {
 			t.Fatal(err)
 		}
@@ -384,4 +386,23 @@ func TestFrameStreamsDoNotWaitForLimits(t *testing.T) {
 			s.Close()
 		}
 	})
+}
+
+func TestLookup(t *testing.T) {
+	for _, test := range []struct{ addr, want string }{
+		{"1.2.3.4:5", "1.2.3.4:5"}, {"[::1]:5", "[::1]:5"}, {"1.2.3.4", ""}, {"", ""}, {"1.2.3.4:x", ""}, {"1.2.3.4:70000", ""},
+	} {
+		a, err := resolveUDP(t.Context(), nil, test.addr)
+		if (err == nil) != (test.want != "") || err == nil && a.String() != test.want {
+			t.Errorf("%q: %v, %v", test.addr, a, err)
+		}
+	}
+	found, err := Lookup(t.Context(), "localhost:5")
+	if err != nil || !slices.ContainsFunc(found, func(a netip.AddrPort) bool { return a.Addr().Is4() }) {
+		t.Skip("localhost is no IPv4 address here:", found, err)
+	}
+	a, err := resolveUDP(t.Context(), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, "localhost:5")
+	if err != nil || a.IP.To4() == nil {
+		t.Errorf("an IPv4 socket would send to %v, %v", a, err)
+	}
 }
