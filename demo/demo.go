@@ -108,12 +108,12 @@ func runOnce(ctx context.Context, c Config, f *folder) error {
 
 // prepare plans the nodes, or finds the ones of last time.
 func prepare(c Config, f *folder) (*mesh, error) {
-	m := &mesh{self: c.Self, out: c.Out, procs: newChildren(c.Nodes)}
+	m := &mesh{self: c.Self, out: c.Out}
 	if f.previous != nil {
 		if n := len(f.previous.Nodes); n != c.Nodes {
 			return nil, cli.Hint(cli.Usage(fmt.Errorf("demo: %s has %d nodes, not %d", f.path, n, c.Nodes)), fmt.Sprintf("say --nodes %d, or choose another folder", n))
 		}
-		m.nodes = f.previous.Nodes
+		m.nodes, m.procs = f.previous.Nodes, newChildren(c.Nodes)
 		fmt.Fprintf(c.Out, "Starting the %d nodes in %s again.\n", c.Nodes, f.path)
 		return m, nil
 	}
@@ -121,7 +121,7 @@ func prepare(c Config, f *folder) (*mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.nodes = planNodes(f.path, c.Nodes, tcp, udp)
+	m.nodes, m.procs = planNodes(f.path, c.Nodes, tcp, udp), newChildren(c.Nodes)
 	fmt.Fprintf(c.Out, "Starting a mesh of %d nodes on this machine, in %s.\n", c.Nodes, f.path)
 	return m, nil
 }

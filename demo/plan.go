@@ -25,11 +25,13 @@ type Node struct {
 	Mesh  string `json:"mesh"`
 	RTC   string `json:"rtc"`
 	Watch string `json:"watch"`
-	PID   int    `json:"pid"`
+	// Metrics is where /metrics and health are.
+	Metrics string `json:"metrics"`
+	PID     int    `json:"pid"`
 }
 
-// portsPerNode is how many ports of TCP, and as many of UDP, each node needs.
-const portsPerNode = 2
+// portsPerNode is how many ports of TCP each node needs; it needs no more of UDP.
+const portsPerNode = 3
 
 // planNodes gives each of n nodes below dir its folder, role and ports.
 func planNodes(dir string, n int, tcp, udp []int) []Node {
@@ -44,8 +46,9 @@ func planNodes(dir string, n int, tcp, udp []int) []Node {
 		data := filepath.Join(dir, name)
 		nodes[i] = Node{
 			Name: name, Role: role, Data: data, Log: filepath.Join(data, "log"),
-			HTTP: at(tcp[2*i]), Watch: at(tcp[2*i+1]), Mesh: at(udp[2*i]), RTC: at(udp[2*i+1]),
-			URL: "http://" + at(tcp[2*i]),
+			HTTP: at(tcp[portsPerNode*i]), Watch: at(tcp[portsPerNode*i+1]), Metrics: at(tcp[portsPerNode*i+2]),
+			Mesh: at(udp[portsPerNode*i]), RTC: at(udp[portsPerNode*i+1]),
+			URL: "http://" + at(tcp[portsPerNode*i]),
 		}
 	}
 	return nodes
@@ -60,6 +63,7 @@ func (n Node) nodeArgs(join string) []string {
 	args := []string{
 		"node", "--data", n.Data, "--name", n.Name, "--region", "demo",
 		"--mesh", n.Mesh, "--watch", n.Watch, "--http", n.HTTP, "--rtc", n.RTC,
+		"--metrics", n.Metrics,
 	}
 	if join != "" {
 		args = append(args, "--join", join, "--token-file", n.tokenFile())

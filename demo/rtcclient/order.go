@@ -20,10 +20,12 @@ const (
 type order struct {
 	waiting map[uint16]arrival
 	next    uint16
+	top     uint16 // the newest that was seen
 	begun   bool
-	gap     time.Time // since when next has been missing; zero: it is not
-	lost    int       // given up
-	strange int       // duplicates, and what came after it was given up
+	asked   map[uint16]time.Time // when missing ones were asked for
+	gap     time.Time            // since when next has been missing; zero: it is not
+	lost    int                  // given up
+	strange int                  // duplicates, and what came after it was given up
 }
 
 // arrival is a packet with the time at which it came in.
@@ -36,7 +38,8 @@ type arrival struct {
 // packets before it were given up.
 func (o *order) push(p arrival, emit func(p arrival, missing int)) {
 	if !o.begun {
-		o.begun, o.next, o.waiting = true, p.SequenceNumber, make(map[uint16]arrival)
+		o.begun, o.next, o.top = true, p.SequenceNumber, p.SequenceNumber
+		o.waiting, o.asked = make(map[uint16]arrival), make(map[uint16]time.Time)
 	}
 	ahead := int16(p.SequenceNumber - o.next)
 	if _, twice := o.waiting[p.SequenceNumber]; twice || ahead < 0 && ahead > -window {
@@ -45,11 +48,33 @@ func (o *order) push(p arrival, emit func(p arrival, missing int)) {
 	}
 	if ahead >= window || ahead <= -window { // a jump: the sender started afresh
 		o.flush(emit)
-		o.next = p.SequenceNumber
+		o.next, o.top = p.SequenceNumber, p.SequenceNumber
+	}
+	if int16(p.SequenceNumber-o.top) > 0 {
+		o.top = p.SequenceNumber
 	}
 	o.waiting[p.SequenceNumber] = p
 	o.drain(0, emit)
 	o.giveUp(p.at, emit)
+}
+
+// missing returns which packets to ask for at now.
+func (o *order) missing(now time.Time) []uint16 {
+	if len(o.waiting) == 0 {
+		clear(o.asked)
+		return nil
+	}
+	var out []uint16
+	for seq := o.next; seq != o.top; seq++ {
+		if _, here := o.waiting[seq]; here {
+			continue
+		}
+		if at, ok := o.asked[seq]; !ok || now.Sub(at) >= askAgain {
+			o.asked[seq] = now
+			out = append(out, seq)
+		}
+	}
+	return out
 }
 
 // drain hands on the run that begins at next.
@@ -60,6 +85,7 @@ func (o *order) drain(missing int, emit func(arrival, int)) {
 			return
 		}
 		delete(o.waiting, o.next)
+		delete(o.asked, o.next)
 		o.next++
 		o.gap = time.Time{}
 		emit(p, missing)
@@ -90,6 +116,7 @@ func (o *order) skip(emit func(arrival, int)) {
 		if _, ok := o.waiting[o.next]; ok {
 			break
 		}
+		delete(o.asked, o.next)
 		o.next++
 		missing++
 	}

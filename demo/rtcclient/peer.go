@@ -24,6 +24,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -110,6 +111,9 @@ func settings(endpoint string) webrtc.SettingEngine {
 	s.SetICETimeouts(disconnectedAfter, failedAfter, checkEvery)
 	s.SetDTLSRetransmissionInterval(repeatFlight)
 	s.SetIncludeLoopbackCandidate(true)
+	if n, err := stdnet.NewNet(); err == nil { // else pion makes its own, and says what is wrong
+		s.SetNet(roomy{n})
+	}
 	if onThisMachine(endpoint) { // other addresses would be of no use, and a server takes only so many
 		s.SetIPFilter(net.IP.IsLoopback)
 	}

@@ -10,15 +10,12 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"stentor/demo/h264"
 )
-
-// nackEvery is how often missing packets are asked for.
-const nackEvery = 20 * time.Millisecond
 
 // PlayerConfig is what a Player watches.
 type PlayerConfig struct {
@@ -26,7 +23,7 @@ type PlayerConfig struct {
 	Bearer string       // a session token, an invite's secret, or the PIN
 	HTTP   *http.Client // nil: http.DefaultClient
 	Logger *slog.Logger // nil: silent
-	// OnFrame gets every picture, in order, on the goroutine that reads them.
+	// OnFrame gets every picture, one at a time and in order. It must not wait.
 	OnFrame func(Frame)
 }
 
@@ -37,13 +34,15 @@ type PlayerStats struct {
 	WholeFrames   int // of which no packet is missing
 	KeyFrames     int
 	Packets       int // of video, repaired ones included
+	Repaired      int // of video, that came by RTX
 	Lost          int // of video, never repaired
 	Audio         int // packets
 	AudioLost     int
 	Bytes         int // of both, payload only
 
 	// From the capture of a whole frame to its last packet here, over the last few
-	// minutes. It counts the clocks' difference in, where those are two.
+	// minutes, of frames taken since Play. It counts the clocks' difference in, where
+	// those are two.
 	LatencyP50, LatencyP99, LatencyMax time.Duration
 
 	Connected  time.Duration // from Play to media being able to flow
@@ -59,6 +58,10 @@ type Player struct {
 	began time.Time
 
 	close sync.Once
+
+	receiving sync.Mutex // guards the following
+	video     order
+	pictures  frames
 
 	mu      sync.Mutex // guards the following
 	stats   PlayerStats
@@ -77,7 +80,9 @@ func Play(ctx context.Context, c PlayerConfig) (*Player, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	interceptors, err := playerInterceptors()
+	p := &Player{cfg: c, began: time.Now(), changed: make(chan struct{})}
+	p.pictures = frames{keep: c.OnFrame != nil, done: p.frame, size: p.size}
+	interceptors, err := p.interceptors()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +90,7 @@ func Play(ctx context.Context, c PlayerConfig) (*Player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Player{cfg: c, link: l, began: time.Now(), changed: make(chan struct{})}
+	p.link = l
 	l.pc.OnTrack(p.read)
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		_, err := l.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -158,31 +163,76 @@ func (p *Player) note(change func(*PlayerStats)) {
 
 // read reads a track until the connection is over. It is on a goroutine of its own.
 func (p *Player) read(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	var sequence order
-	emit := func(arrival, int) {}
-	video := track.Kind() == webrtc.RTPCodecTypeVideo
-	if video {
-		f := &frames{capture: captureID(receiver.GetParameters()), keep: p.cfg.OnFrame != nil, done: p.frame, size: p.size}
-		emit = f.packet
+	if track.Kind() == webrtc.RTPCodecTypeAudio {
+		p.readAudio(track)
+		return
 	}
+	p.receiving.Lock()
+	p.pictures.capture = captureID(receiver.GetParameters())
+	p.receiving.Unlock()
+	go p.ask(uint32(track.SSRC()))
+	for {
+		packet, attributes, err := track.ReadRTP()
+		if err != nil {
+			return
+		}
+		if attributes.Get(webrtc.AttributeRtxSequenceNumber) == nil { // those came by repairs already
+			p.arrived(packet, false)
+		}
+	}
+}
+
+func (p *Player) readAudio(track *webrtc.TrackRemote) {
+	var sequence order
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
 			return
 		}
-		a := arrival{packet, time.Now()}
-		sequence.push(a, emit)
+		now := time.Now()
+		sequence.push(arrival{packet, now}, func(arrival, int) {})
 		p.note(func(s *PlayerStats) {
 			s.Bytes += len(packet.Payload)
-			s.LastPacket = a.at
-			if video {
-				s.Packets++
-				s.Lost = sequence.lost
-			} else {
-				s.Audio++
-				s.AudioLost = sequence.lost
-			}
+			s.LastPacket = now
+			s.Audio++
+			s.AudioLost = sequence.lost
 		})
+	}
+}
+
+// arrived takes a packet of video.
+func (p *Player) arrived(packet *rtp.Packet, repaired bool) {
+	p.receiving.Lock()
+	defer p.receiving.Unlock()
+	now := time.Now()
+	p.video.push(arrival{packet, now}, p.pictures.packet)
+	p.note(func(s *PlayerStats) {
+		s.Bytes += len(packet.Payload)
+		s.LastPacket = now
+		s.Packets++
+		s.Lost = p.video.lost
+		if repaired {
+			s.Repaired++
+		}
+	})
+}
+
+// ask asks for missing packets of video until the connection is over.
+func (p *Player) ask(media uint32) {
+	tick := time.NewTicker(nackEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.Done():
+			return
+		case <-tick.C:
+		}
+		p.receiving.Lock()
+		packets := nackFor(media, p.video.missing(time.Now()))
+		p.receiving.Unlock()
+		if packets != nil {
+			_ = p.link.pc.WriteRTCP(packets) // lost, as on any network
+		}
 	}
 }
 
@@ -199,7 +249,8 @@ func (p *Player) frame(f Frame) {
 		if f.Key && s.FirstAt.IsZero() {
 			s.FirstAt, s.FirstFrame = f.Arrived, f.Arrived.Sub(p.began)
 		}
-		if !f.Capture.IsZero() {
+		// What was taken before we came lay in the server's ring until then.
+		if f.Capture.After(p.began) {
 			p.delay.add(f.Arrived.Sub(f.Capture))
 		}
 	})
@@ -212,18 +263,14 @@ func (p *Player) size(s h264.SPS) {
 	p.note(func(stats *PlayerStats) { stats.Width, stats.Height = s.Width, s.Height })
 }
 
-// playerInterceptors ask for missing packets and send receiver reports.
-func playerInterceptors() (*interceptor.Registry, error) {
-	again, err := nack.NewGeneratorInterceptor(nack.GeneratorSize(window), nack.GeneratorInterval(nackEvery))
-	if err != nil {
-		return nil, fmt.Errorf("rtcclient: %w", err)
-	}
+// interceptors restore repaired packets and send receiver reports.
+func (p *Player) interceptors() (*interceptor.Registry, error) {
 	reports, err := report.NewReceiverInterceptor()
 	if err != nil {
 		return nil, fmt.Errorf("rtcclient: %w", err)
 	}
 	r := &interceptor.Registry{}
-	r.Add(again)
+	r.Add(&repairs{payload: uint8(repairFormat.PayloadType), restore: func(packet *rtp.Packet) { p.arrived(packet, true) }})
 	r.Add(reports)
 	return r, nil
 }
