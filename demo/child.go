@@ -99,13 +99,12 @@ func (p *child) stop() {
 	}
 }
 
-// failure says why a process ended, with the last lines of its log.
+// failure says why a process ended.
 func (p *child) failure() error {
-	why := "ended"
-	if p.err != nil {
-		why = p.err.Error()
+	if p.err == nil {
+		return fmt.Errorf("demo: %s ended by itself", p.name)
 	}
-	return fmt.Errorf("demo: %s: %s\n%s", p.name, why, tail(p.log, 12))
+	return fmt.Errorf("demo: %s ended: %w", p.name, p.err)
 }
 
 // command runs this program with a clean environment: settings of a node that the

@@ -61,17 +61,18 @@ func Run(ctx context.Context, c Config) error {
 			}
 			continue
 		}
-		return f.hint(err)
+		return err
 	}
 }
 
 // runOnce is the demo from the first port to the last process.
-func runOnce(ctx context.Context, c Config, f *folder) error {
+func runOnce(ctx context.Context, c Config, f *folder) (err error) {
 	m, err := prepare(c, f)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		err = f.hint(err)
 		if len(m.procs.all) > 0 {
 			fmt.Fprintln(c.Out, "Stopping.")
 		}
@@ -100,7 +101,7 @@ func runOnce(ctx context.Context, c Config, f *folder) error {
 	case <-ctx.Done():
 		return nil
 	case p := <-m.procs.ended:
-		return childEnded(p)
+		return m.childEnded(p)
 	case err := <-publish.ended:
 		return fmt.Errorf("demo: the stream was refused: %w", err)
 	}
@@ -191,7 +192,7 @@ func (m *mesh) live(ctx context.Context, info *Info, p *publishing) error {
 		case err := <-p.ended:
 			return fmt.Errorf("demo: the stream was refused: %w", err)
 		case child := <-m.procs.ended:
-			return childEnded(child)
+			return m.childEnded(child)
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errSlow) {
 				return fmt.Errorf("demo: the stream did not reach %s within %v: %w", m.nodes[len(m.nodes)-1].Name, liveWithin, orSlow(p.publisher.Stats().LastError))

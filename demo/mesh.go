@@ -19,6 +19,8 @@ const (
 	// machine.
 	readyWithin = 60 * time.Second
 	readyEvery  = 100 * time.Millisecond
+	// signedInWithin is how long a new cluster may take to know its first token.
+	signedInWithin = 10 * time.Second
 	// stillWaiting is how often a person is told that it goes on.
 	stillWaiting = 5 * time.Second
 )
@@ -56,6 +58,9 @@ func (m *mesh) start(ctx context.Context) error {
 		return err
 	}
 	if err := m.ready(ctx, m.nodes[:1]); err != nil {
+		return err
+	}
+	if err := m.signedIn(ctx); err != nil {
 		return err
 	}
 	for i := range m.nodes[1:] {
@@ -129,6 +134,27 @@ func (m *mesh) connect() error {
 	return err
 }
 
+// signedIn waits until node 1 knows the first API token: a new cluster writes it into
+// its log after it has become one.
+func (m *mesh) signedIn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, signedInWithin)
+	defer cancel()
+	for {
+		_, err := m.admin.Webinars(ctx, client.Page{Limit: 1})
+		var refused *client.Problem
+		if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+			return err
+		}
+		select {
+		case p := <-m.procs.ended:
+			return m.childEnded(p)
+		case <-ctx.Done():
+			return fmt.Errorf("demo: %s does not take its own first token: %w", m.nodes[0].Name, err)
+		case <-time.After(readyEvery):
+		}
+	}
+}
+
 // ready waits until all of nodes are, and says so one by one.
 func (m *mesh) ready(ctx context.Context, nodes []Node) error {
 	began := time.Now()
@@ -163,7 +189,7 @@ func (m *mesh) ready(ctx context.Context, nodes []Node) error {
 		}
 		select {
 		case p := <-m.procs.ended:
-			return childEnded(p)
+			return m.childEnded(p)
 		case <-ctx.Done():
 			return m.notReady(ctx, waiting)
 		case <-tick.C:
@@ -180,7 +206,8 @@ func (m *mesh) notReady(ctx context.Context, waiting map[string]string) error {
 	}
 	for _, p := range m.procs.all {
 		if why, ok := waiting[p.name]; ok {
-			return fmt.Errorf("demo: %s was not ready after %v (%s); the end of its log:\n%s", p.name, readyWithin, why, tail(p.log, 12))
+			m.showLog(p)
+			return fmt.Errorf("demo: %s was not ready after %v: %s", p.name, readyWithin, why)
 		}
 	}
 	return errSlow
@@ -189,13 +216,18 @@ func (m *mesh) notReady(ctx context.Context, waiting map[string]string) error {
 // errPortTaken is a node that found another program on its port.
 var errPortTaken = errors.New("demo: a port that was free was taken by another program")
 
-// childEnded says that a node ended by itself, and why.
-func childEnded(p *child) error {
+// childEnded shows the end of a node that ended by itself, and says why.
+func (m *mesh) childEnded(p *child) error {
 	err := p.failure()
 	if strings.Contains(tail(p.log, 5), "address already in use") {
 		err = fmt.Errorf("%w: %w", errPortTaken, err)
 	}
+	m.showLog(p)
 	return err
+}
+
+func (m *mesh) showLog(p *child) {
+	fmt.Fprintf(m.out, "\nThe last lines that %s wrote:\n%s\n\n", p.name, tail(p.log, 12))
 }
 
 // probe asks a node whether it is ready, and returns what it still waits for.
