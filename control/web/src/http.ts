@@ -25,8 +25,8 @@ export class Problem extends Error {
 /** asProblem makes a Problem of whatever was thrown. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof TypeError || error instanceof DOMException) return new Problem("network", "");
-  return new Problem("internal", String(error));
+  console.warn(error); // not an answer, but a mistake of ours or of the browser
+  return new Problem("internal", "");
 }
 
 export interface Request {
@@ -60,9 +60,9 @@ export async function send(path: string, r: Request = {}): Promise<Response> {
       cache: "no-store",
       credentials: "omit",
     });
-  } catch (e) {
+  } catch {
     r.signal?.throwIfAborted();
-    throw asProblem(e);
+    throw new Problem("network", "");
   }
   if (!answer.ok) throw await refusal(answer);
   return answer;

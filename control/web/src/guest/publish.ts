@@ -122,7 +122,7 @@ export class Publish extends Part {
     if (this.#publisher.peek() !== publisher) return;
     publisher.close();
     this.#publisher.set(null);
-    this.#problem.set(asProblem(new TypeError()));
+    this.#problem.set(new Problem("network", ""));
   }
 
   #ended(stream: MediaStream): void {

@@ -7,8 +7,9 @@ import { address, ask, copying } from "./parts";
 
 type PIN = "generate" | "type" | "none";
 
-/** create asks for a title and a PIN; made hears of the new webinar. */
+/** create asks for a title and a PIN; made hears of the new webinar once the dialog is closed: its PIN is shown only there. */
 export function create(api: API, made: (w: Webinar) => void): void {
+  let webinar: Webinar | undefined;
   ask({
     title: t("host.new"),
     yes: t("host.create"),
@@ -20,9 +21,10 @@ export function create(api: API, made: (w: Webinar) => void): void {
     ],
     async act(form) {
       const w = await api.create({ title: String(form.get("title")), mode: String(form.get("mode")), ...wanted(form) });
-      made(w);
+      webinar = w;
       return [h("p", {}, t("host.created", { title: w.title })), copying("new-link", t("host.guest_link"), address(w.join_path)), pinOnce(w.pin), !w.has_pin && h("p", { class: "warning" }, t("host.no_door"))];
     },
+    closed: () => webinar && made(webinar),
   });
 }
 

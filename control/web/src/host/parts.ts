@@ -22,8 +22,8 @@ let hiding = 0;
 /** copying is a text with a button that copies it. */
 export function copying(id: string, label: string, text: string): HTMLElement {
   const copy = () => navigator.clipboard.writeText(text).then(() => tell(t("host.copied")), () => select());
-  const field = h("input", { id, type: "text", readonly: true, value: text, dir: "ltr", onfocus: () => select() });
-  const select = () => field.select();
+  const field: HTMLInputElement = h("input", { id, type: "text", readonly: true, value: text, dir: "ltr", onfocus: () => select() });
+  const select = (): void => field.select();
   return h("div", { class: "field" }, h("label", { for: id }, label),
     h("div", { class: "joined" }, field, h("button", { type: "button", class: "button", onclick: copy, "aria-label": `${t("host.copy")}: ${label}` }, icon("copy"), t("host.copy"))));
 }
@@ -73,6 +73,8 @@ interface Question {
   danger?: boolean;
   /** act does it; what it returns is shown before the dialog can be closed. */
   act(form: FormData): Promise<Child | void>;
+  /** closed hears that the dialog is gone, whatever was answered. */
+  closed?(): void;
 }
 
 /** ask opens a dialog with a question; it closes by itself once act is done and has nothing to show. */
@@ -94,14 +96,17 @@ export function ask(q: Question): void {
       busy.set(false);
     }
   };
-  const close = () => dialog.close();
+  const close = () => {
+    dialog.remove();
+    q.closed?.();
+  };
   const form = () => h("form", { class: "stack", onsubmit: submit }, q.body, problemLine(problem),
     h("div", { class: "row end" },
-      h("button", { type: "button", class: "button", onclick: close }, t("host.cancel")),
+      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("host.cancel")),
       h("button", { type: "submit", class: q.danger ? "danger" : "primary", disabled: () => busy() }, q.yes)));
   const done = () => h("div", { class: "stack", role: "status" }, outcome() as Child,
-    h("div", { class: "row end" }, h("button", { type: "button", class: "primary", onclick: close, autofocus: true }, t("host.done"))));
-  const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
+    h("div", { class: "row end" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close(), autofocus: true }, t("host.done"))));
+  const dialog: HTMLDialogElement = h("dialog", { "aria-labelledby": "question", onclose: close },
     h("h2", { id: "question" }, q.title), () => (outcome() === undefined ? form() : done()));
   document.body.append(dialog);
   dialog.showModal();

@@ -1,0 +1,190 @@
+package web_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestAudienceAndPresenter goes from the link to the picture and to the sentence
+// at the end, with a guest, a presenter and a host at once.
+func TestAudienceAndPresenter(t *testing.T) {
+	b, url := serveBackend(t)
+	browser := newBrowser(t)
+	guest := browser.open("guest")
+
+	guest.do("open", chromedp.Navigate(url+"/w/tides"))
+	guest.says("Not begun yet")
+	guest.pictures("door")
+
+	guest.fill("#name", "Ada Lovelace") // S33
+	guest.fill("#pin", "11112222")
+	guest.click("#join button")
+	guest.says("That is not the PIN of this webinar.")
+	guest.until("the PIN field has the focus", `document.activeElement.id === "pin"`)
+	guest.pictures("wrong-pin")
+
+	guest.fill("#pin", rightPIN)
+	guest.click("#join button")
+	guest.says("The webinar has not begun yet.")
+	guest.until("diagnostics", `window.stentor.state === "waiting" && Object.isFrozen(window.stentor)`)
+	guest.pictures("waiting")
+
+	presenter := browser.open("presenter")
+	presenter.do("open", chromedp.Navigate(url+"/w/tides#invite="+inviteToken))
+	presenter.says("You are invited.")
+	presenter.until("the invite is out of the address", `location.hash === ""`)
+	presenter.until("S34 nobody asks the invited for a PIN", `document.getElementById("pin-field").hidden`)
+	presenter.pictures("invited")
+	presenter.fill("#name", "Grace Hopper")
+	presenter.click("#join button")
+	presenter.says("Send to the stage")
+	presenter.click("stentor-publish .row .button")
+	presenter.until("a preview", `document.querySelector(".preview").videoWidth > 0`)
+	presenter.pictures("preview")
+	presenter.click("#on-air")
+	presenter.until("S1 4K leaves", `(await stentor.stats()).outbound.frameWidth === 3840`)
+	presenter.says("Sending 3840 × 2160")
+
+	// Retry-After says 30 seconds: the event brings the picture at once.
+	guest.until("S1 4K arrives", `(await stentor.stats()).frameWidth === 3840`)
+	first := guest.number(`(await stentor.stats()).framesDecoded`)
+	guest.until("frames go on", `(await stentor.stats()).framesDecoded > `+fmt.Sprint(first+5))
+	guest.says("3840 × 2160")
+	guest.until("it is on the screen", `document.querySelector("stentor-stage video").videoWidth === 3840`)
+	guest.pictures("watching")
+	presenter.pictures("on-air")
+
+	// A reload goes on without asking for the PIN.
+	guest.do("reload", chromedp.Reload())
+	guest.until("the picture is back", `window.stentor?.state === "watching" && (await stentor.stats()).framesDecoded > 0`)
+
+	host := browser.open("console")
+	host.do("open", chromedp.Navigate(url+"/host#token="+apiToken))
+	host.click(".row-link")
+	host.says("Ada Lovelace")
+	host.says("Grace Hopper")
+	host.pictures("webinar")
+	host.click(`[aria-label="Disconnect: Ada Lovelace"]`) // S63
+	host.says("Do not allow to rejoin")
+	host.pictures("remove")
+	host.click(`dialog input[name="ban"]`) // S64
+	host.click(`dialog .danger`)
+	host.says("Weak ban")
+	host.pictures("strength")
+	guest.says("The host has removed you from this webinar.")
+	guest.until("the picture is torn down", `document.querySelector("video") === null && window.stentor.state === "gone"`)
+	guest.pictures("removed")
+
+	guest.do("reload", chromedp.Reload())
+	guest.fill("#name", "Ada again")
+	guest.fill("#pin", rightPIN)
+	guest.click("#join button")
+	guest.says("The host has removed you from this webinar.")
+
+	host.click("dialog .primary")
+	host.says("Not allowed to rejoin")
+	host.click(`[aria-label="Allow again: Ada Lovelace"]`)
+	host.click("dialog .primary")
+	host.says("Ada Lovelace may join again.")
+	guest.click("#join button") // the same form, still filled
+	guest.until("the picture is back", `window.stentor.state === "watching"`)
+
+	presenter.click("#off-air")
+	guest.says("Nobody is on the stage now.")
+	guest.pictures("paused")
+
+	// S10: the server was upgraded behind the page's back.
+	b.change(func() { b.version = "v1.3.0" })
+	host.says("Grace Hopper")
+	for _, asked := range b.urls {
+		for _, secret := range []string{rightPIN, inviteToken, apiToken, "sts1."} {
+			if strings.Contains(asked, secret) {
+				t.Errorf("a secret stands in an address: %s", asked)
+			}
+		}
+	}
+}
+
+// TestAnOldPageSaysSo is S10: a page that was loaded before an upgrade.
+func TestAnOldPageSaysSo(t *testing.T) {
+	b, url := serveBackend(t)
+	b.version = "v1.10.0"
+	guest := newBrowser(t).open("old")
+	guest.do("open", chromedp.Navigate(url+"/w/tides"))
+	guest.says("A newer version is there: reload")
+	guest.says("Server v1.10.0")
+	guest.says("this page v1.2.3")
+}
+
+// TestHostPlans makes a webinar, its PIN and an invite, and looks at the mesh.
+func TestHostPlans(t *testing.T) {
+	_, url := serveBackend(t)
+	host := newBrowser(t).open("host")
+	host.do("open", chromedp.Navigate(url+"/host"))
+	host.says("API token")
+	host.pictures("signin")
+	host.fill("#token", "sta_wrong")
+	host.click(`button[type="submit"]`)
+	host.says("This API token is not")
+	host.fill("#token", apiToken)
+	host.click(`button[type="submit"]`)
+	host.says("Tides and moons")
+	host.pictures("webinars")
+
+	host.click("#new")
+	host.fill("#title", "A <b>bold</b> plan")
+	host.click(`input[value="none"]`)
+	host.says("everyone who gets hold of the link gets in") // S7
+	host.click(`input[value="type"]`)
+	host.fill("#pin", "1234")
+	host.says("This PIN is weak") // S32
+	host.pictures("new")
+	host.click(`input[value="generate"]`) // S31
+	host.click(`dialog .primary`)
+	host.says("“A <b>bold</b> plan” is ready.")
+	host.until("the PIN is shown once", `document.getElementById("new-pin")?.value === "40718263"`)
+	host.pictures("made")
+	host.click(`dialog .primary`)
+	host.until("the webinar is open", `document.querySelector("h1").textContent === "A <b>bold</b> plan"`)
+
+	host.click("#invite")
+	host.fill("#invite-name", "Grace")
+	host.click("dialog .primary")
+	host.until("the secret is shown once", `document.getElementById("invite-link")?.value.endsWith("#invite=`+inviteToken+`")`)
+	host.pictures("invite")
+	host.click("dialog .primary")
+	host.until("the invite is listed", `document.querySelector("#invites li")?.textContent.includes("Grace")`)
+
+	host.click("#end")
+	host.says("This cannot be undone.")
+	host.click("dialog .danger")
+	host.until("it has ended", `document.querySelector(".head .chip").textContent === "Ended" && !document.getElementById("end")`)
+
+	host.click(`.bar-nav a[href="#/mesh"]`)
+	host.says("outdated") // S8, S11
+	host.says("from n1, 18.4 ms")
+	host.pictures("mesh")
+	host.until("the origin stands first", `document.querySelector(".hops li").textContent.includes("origin")`)
+	host.click("#signout")
+	host.until("the token is forgotten", `document.getElementById("token") && sessionStorage.length === 0`)
+}
+
+// TestRightToLeft looks at the pages in Arabic, and at the home page.
+func TestRightToLeft(t *testing.T) {
+	_, url := serveBackend(t)
+	guest := newBrowser(t).open("arabic")
+	guest.do("open", chromedp.Navigate(url+"/w/tides?lang=ar"))
+	guest.says("اسمك")
+	guest.pictures("door")
+	guest.do("home", chromedp.Navigate(url+"/?lang=en"))
+	guest.fill("#link", url+"/w/tides#invite="+inviteToken)
+	guest.pictures("home")
+	guest.click(`main button`)
+	guest.says("You are invited.")
+	guest.do("lost", chromedp.Navigate(url+"/w/nowhere"))
+	guest.says("There is no webinar behind this link.")
+	guest.pictures("lost")
+}
