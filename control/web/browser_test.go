@@ -43,7 +43,6 @@ func newBrowser(t *testing.T) *browser {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path))
 	for name, value := range map[string]any{
 		"headless": "new", "no-sandbox": true, "disable-gpu": true, "disable-quic": true, "disable-component-update": true,
-		"autoplay-policy":              "no-user-gesture-required",
 		"use-fake-ui-for-media-stream": true, "use-fake-device-for-media-stream": true,
 		"allow-loopback-in-peer-connection": true, "disable-features": "WebRtcHideLocalIpsWithMdns",
 	} {

@@ -126,9 +126,9 @@ class GuestPage {
     stage.leave = () => visit.leave();
     const inside = h("div", { class: "inside" }, stage,
       h("div", { class: "under" },
-        h("h1", { dir: "auto", tabindex: "-1" }, this.#title),
+        h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
         h("p", { class: "hint" }, t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.grant().role}` as never))));
-    if (senders.has(grant.role)) inside.append(this.#publish(visit));
+    if (senders.has(grant.role)) inside.append(this.#publish(visit, stage));
     this.#entrance.replaceWith(inside);
     document.body.classList.add("on-stage");
     inside.querySelector("h1")!.focus({ preventScroll: true });
@@ -141,10 +141,11 @@ class GuestPage {
     void visit.run();
   }
 
-  #publish(visit: Visit): HTMLElement {
+  #publish(visit: Visit, stage: Stage): HTMLElement {
     const panel = document.createElement("stentor-publish") as Publish;
     panel.link = this.#door.link;
     panel.token = () => visit.grant.peek().token;
+    panel.onair = (on) => stage.hush(on);
     return panel;
   }
 

@@ -12,6 +12,7 @@ const idle: Outbound = { frameWidth: 0, frameHeight: 0, framesPerSecond: 0, fram
 export class Publish extends Part {
   link!: string;
   token!: () => string;
+  onair!: (on: boolean) => void;
   readonly #from = signal<From>("camera");
   readonly #stream = signal<MediaStream | null>(null);
   readonly #publisher = signal<Publisher | null>(null);
@@ -33,6 +34,7 @@ export class Publish extends Part {
     onEnd(() => this.#end());
     const preview = h("video", { class: "preview", playsinline: true, autoplay: true, muted: true, "aria-label": t("publish.preview") });
     preview.muted = true;
+    effect(() => this.onair(this.#publisher() !== null));
     effect(() => {
       preview.srcObject = this.#stream();
     });

@@ -18,6 +18,7 @@ export class Stage extends Part {
   leave!: () => void;
   readonly #silenced = signal(false);
   readonly #full = signal(false);
+  readonly #hushed = signal(false); // this page sends: its own sound would come back into the microphone
   readonly #stats = signal(nothing());
 
   render(): Child {
@@ -97,8 +98,15 @@ export class Stage extends Part {
   }
 
   #unmute(video: HTMLVideoElement): Child {
-    if (!this.#silenced() || this.visit.phase() !== "watching") return null;
+    if (!this.#silenced() || this.#hushed() || this.visit.phase() !== "watching") return null;
     return h("button", { type: "button", class: "unmute primary", onclick: () => this.#mute(video) }, icon("silent"), t("stage.unmute"));
+  }
+
+  /** hush takes the sound off while this page sends itself. */
+  hush(on: boolean): void {
+    this.#hushed.set(on);
+    const video = this.querySelector("video");
+    if (on && video) video.muted = true;
   }
 
   #mute(video: HTMLVideoElement): void {

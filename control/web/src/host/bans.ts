@@ -25,7 +25,7 @@ export function bans(api: API, w: Webinar, version: Signal<number>): HTMLElement
   });
   const list = h("ul", { class: "rows", id: "bans" });
   each(list, items, (b) => b.id, (b) => h("li", { class: "person" },
-    h("div", { class: "grow" }, h("p", { class: "row-title", dir: "auto" }, () => b().name || b().participant),
+    h("div", { class: "grow" }, h("p", { class: "row-title" }, h("bdi", {}, () => b().name || b().participant)),
       h("p", { class: "hint" }, () => `${t(`host.strength_${b().strength}`)} · ${t("host.since", { time: clock(b().at) })}`)),
     h("button", { type: "button", class: "button", "aria-label": () => `${t("host.lift")}: ${b().name}`, onclick: () => lift(b.peek()) }, t("host.lift"))));
   return h("section", { class: "card", "aria-labelledby": "bans-title", hidden: () => items().length === 0 && problem() === "" },

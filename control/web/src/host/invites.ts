@@ -27,7 +27,7 @@ export function invites(api: API, w: Webinar): HTMLElement {
     },
   });
   const list = h("ul", { class: "rows", id: "invites" });
-  each(list, items, (i) => i.id, (i) => h("li", { class: "person" }, h("p", { class: "grow row-title", dir: "auto" }, () => i().name), h("span", { class: "chip" }, () => t(`common.role_${i().role}` as Key))));
+  each(list, items, (i) => i.id, (i) => h("li", { class: "person" }, h("p", { class: "grow row-title" }, h("bdi", {}, () => i().name)), h("span", { class: "chip" }, () => t(`common.role_${i().role}` as Key))));
   return h("section", { class: "card", "aria-labelledby": "invites-title" },
     h("div", { class: "head" }, h("h2", { id: "invites-title" }, t("host.invites")), h("button", { type: "button", class: "button", id: "invite", onclick: make }, t("host.invite"))),
     h("p", { class: "hint" }, t("host.invites_hint")), problemLine(problem), list);

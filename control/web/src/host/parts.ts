@@ -71,6 +71,8 @@ interface Question {
   body: Child;
   yes: string;
   danger?: boolean;
+  /** after is the title once act is done, where that is no longer the question. */
+  after?: string;
   /** act does it; what it returns is shown before the dialog can be closed. */
   act(form: FormData): Promise<Child | void>;
   /** closed hears that the dialog is gone, whatever was answered. */
@@ -107,7 +109,7 @@ export function ask(q: Question): void {
   const done = () => h("div", { class: "stack", role: "status" }, outcome() as Child,
     h("div", { class: "row end" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close(), autofocus: true }, t("host.done"))));
   const dialog: HTMLDialogElement = h("dialog", { "aria-labelledby": "question", onclose: close },
-    h("h2", { id: "question" }, q.title), () => (outcome() === undefined ? form() : done()));
+    h("h2", { id: "question" }, () => (outcome() !== undefined && q.after) || q.title), () => (outcome() === undefined ? form() : done()));
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -17,7 +17,7 @@ export function people(api: API, w: Webinar, banned: () => void): HTMLElement {
   const problem = every(2000, load);
   const row = (p: Signal<Participant>) => h("li", { class: "person" },
     h("div", { class: "grow" },
-      h("p", { class: "row-title", dir: "auto" }, () => p().name),
+      h("p", { class: "row-title" }, h("bdi", {}, () => p().name)),
       h("p", { class: "hint" }, () => [t(`common.role_${p().role}` as Key), p().uses.includes("publish") && t("host.on_air"), t("host.at_node", { node: p().node }), t("host.since", { time: clock(p().since) })].filter(Boolean).join(" · "))),
     h("button", { type: "button", class: "button", "aria-label": () => `${t("host.remove")}: ${p().name}`, onclick: () => remove(api, w, p.peek(), banned, load) }, t("host.remove")));
   const list = h("ul", { class: "rows", id: "participants" });
@@ -42,6 +42,7 @@ function remove(api: API, w: Webinar, p: Participant, banned: () => void, load: 
   ask({
     title: t("host.remove_title", { name: p.name }),
     yes: t("host.remove"),
+    after: t("host.removed_for_good", { name: p.name }),
     danger: true,
     body: [h("p", {}, t("host.remove_hint")), h("label", { class: "choice" }, h("input", { type: "checkbox", name: "ban", value: "yes" }), t("host.ban")), h("p", { class: "hint" }, t("host.ban_hint"))],
     async act(form) {
@@ -50,8 +51,7 @@ function remove(api: API, w: Webinar, p: Participant, banned: () => void, load: 
       if (!ban) return tell(t("host.removed", { name: p.name }));
       banned();
       return h("div", { class: `strength ${ban.strength}`, id: "strength" },
-        h("p", { class: "row-title" }, t("host.removed_for_good", { name: p.name })),
-        h("p", {}, h("strong", {}, t(`host.strength_${ban.strength}`)), " ", t(`host.strength_${ban.strength}_hint`)));
+        h("p", { class: "row-title" }, t(`host.strength_${ban.strength}`)), h("p", {}, t(`host.strength_${ban.strength}_hint`)));
     },
   });
 }

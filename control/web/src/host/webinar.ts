@@ -22,7 +22,7 @@ export class OneWebinar extends Part {
       const first = w.peek()!;
       const open = () => w()?.state !== "ended";
       return [
-        h("div", { class: "head" }, h("h1", { dir: "auto", tabindex: "-1" }, () => w()!.title), () => stateChip(w()!.state),
+        h("div", { class: "head" }, h("h1", { tabindex: "-1" }, h("bdi", {}, () => w()!.title)), () => stateChip(w()!.state),
           () => open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => this.#end(first, load) }, t("host.end"))),
         h("div", { class: "columns" },
           h("div", { class: "stack" },

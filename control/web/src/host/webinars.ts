@@ -16,7 +16,7 @@ export class Webinars extends Part {
     const open = (w: Webinar) => (location.hash = `#/webinars/${encodeURIComponent(w.id)}`);
     const list = h("ul", { class: "rows", id: "webinars" });
     each(list, () => items() ?? [], (w) => w.id, (w) => h("li", {}, h("a", { class: "row-link", href: `#/webinars/${encodeURIComponent(w().id)}` },
-      h("span", { class: "row-title", dir: "auto" }, () => w().title),
+      h("span", { class: "row-title" }, h("bdi", {}, () => w().title)),
       h("span", { class: "hint" }, () => clock(w().created_at)),
       () => stateChip(w().state),
       () => w().state !== "ended" && h("span", { class: `chip ${w().has_pin ? "" : "warn"}` }, t(w().has_pin ? "host.has_pin" : "host.open_door")))));
