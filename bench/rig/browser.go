@@ -73,6 +73,10 @@ type Page struct {
 func (b *Browser) Open(url string, width, height int64) (*Page, error) {
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	p := &Page{ctx: ctx, cancel: cancel}
+	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context that it is first used with
+		cancel()
+		return nil, fmt.Errorf("rig: open a tab: %w", err)
+	}
 	if err := p.Do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url)); err != nil {
 		cancel()
 		return nil, fmt.Errorf("rig: open %s: %w", url, err)
@@ -114,6 +118,9 @@ func (p *Page) Join(name, pin string) error {
 	}
 	return p.Do(append(actions, chromedp.Click(chromedp.CSS("#join button[type=submit]")))...)
 }
+
+// Reload loads the page again.
+func (p *Page) Reload() error { return p.Do(chromedp.Reload()) }
 
 // Text returns the visible text of the whole page.
 func (p *Page) Text() (string, error) { return evaluate[string](p, `document.body.innerText`) }
