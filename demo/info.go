@@ -59,19 +59,23 @@ func (m *mesh) webinar(ctx context.Context, f *folder) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.admin.CreateWebinar(ctx, client.CreateWebinar{Title: "Stentor demo", GeneratePIN: true})
-	if err != nil {
-		return nil, fmt.Errorf("demo: plan the webinar: %w", err)
-	}
-	presenter, err := m.admin.Invite(ctx, w.ID, client.CreateInvite{Name: "Demo presenter", Role: "presenter"})
-	if err != nil {
-		return nil, fmt.Errorf("demo: invite the presenter: %w", err)
-	}
-	host, err := m.admin.CreateToken(ctx, client.CreateToken{Name: "demo host", Scopes: []string{"host"}})
+	token, err := m.admin.CreateToken(ctx, client.CreateToken{Name: "demo host", Scopes: []string{"host"}})
 	if err != nil {
 		return nil, fmt.Errorf("demo: a token for the host: %w", err)
 	}
-	info := newInfo(f.path, m.nodes, w, presenter, host.Token, admin)
+	host, err := client.New(m.nodes[0].URL, token.Token) // whoever plans a webinar is its host
+	if err != nil {
+		return nil, err
+	}
+	w, err := host.CreateWebinar(ctx, client.CreateWebinar{Title: "Stentor demo", GeneratePIN: true})
+	if err != nil {
+		return nil, fmt.Errorf("demo: plan the webinar: %w", err)
+	}
+	presenter, err := host.Invite(ctx, w.ID, client.CreateInvite{Name: "Demo presenter", Role: "presenter"})
+	if err != nil {
+		return nil, fmt.Errorf("demo: invite the presenter: %w", err)
+	}
+	info := newInfo(f.path, m.nodes, w, presenter, token.Token, admin)
 	if err := (cli.Context{Server: info.API, Token: admin}).Save(info.Context); err != nil {
 		return nil, err
 	}
@@ -159,7 +163,7 @@ On the command line:
 	if stream {
 		fmt.Fprintf(w, "\nOBS: Settings > Stream > WHIP, server %s?takeover=true and the bearer above,\n     replaces the clip; keyframe interval 1 s, no B-frames.\n", i.WHIP)
 	} else {
-		fmt.Fprintf(w, "\nNothing is on stage yet. Open the presenter's link, or\n  OBS: Settings > Stream > WHIP, with the address and bearer above; keyframe interval 1 s, no B-frames\n  FFmpeg (8 or newer): ffmpeg -re -i FILE -c:v libx264 -profile:v baseline -g 30 -c:a libopus -f whip -authorization %s %s\n", i.PresenterSecret, i.WHIP)
+		fmt.Fprintf(w, "\nNothing is on stage yet. Open the presenter's link, or\n  OBS: Settings > Stream > WHIP, with the address and bearer above; keyframe interval 1 s, no B-frames\n  FFmpeg (8 or newer): ffmpeg -re -i FILE -c:v libx264 -profile:v baseline -tune zerolatency -g 30 -c:a libopus -ar 48000 -ac 2 -f whip -authorization %s %s\n", i.PresenterSecret, i.WHIP)
 	}
 	fmt.Fprintf(w, "\nEverything for programs is in %s. Ctrl-C stops it all.\n", filepath.Join(i.Data, infoFile))
 }
