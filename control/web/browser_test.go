@@ -125,19 +125,21 @@ func (tab *tab) until(what, expression string) {
 	wrapped := fmt.Sprintf(`(async () => Boolean(await (%s)))()`, expression)
 	ctx, stop := context.WithTimeout(tab.ctx, patience)
 	defer stop()
+	var last error
 	for {
+		// An exception may come of a page that is being left: the next one is looked at.
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](wrapped, chromedp.EvalAwaitPromise))
 		if ok {
 			return
 		}
 		if err != nil && ctx.Err() == nil {
-			tab.t.Fatalf("%s: %s: %v", tab.name, what, err)
+			last = err
 		}
 		// The next look is a little later, in the browser's own time.
 		_ = chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`new Promise((f) => setTimeout(f, 50))`, chromedp.EvalAwaitPromise))
 		if ctx.Err() != nil {
 			tab.picture("failed")
-			tab.t.Fatalf("%s: %s: never came true: %s\nthe page says: %s", tab.name, what, expression, tab.text())
+			tab.t.Fatalf("%s: %s: never came true: %s (%v)\nthe page says: %s", tab.name, what, expression, last, tab.text())
 		}
 	}
 }

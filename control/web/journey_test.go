@@ -55,6 +55,12 @@ func TestAudienceAndPresenter(t *testing.T) {
 	guest.says("3840 × 2160")
 	guest.until("it is on the screen", `document.querySelector("stentor-stage video").videoWidth === 3840`)
 	guest.pictures("watching")
+	guest.size(844, 390, "dark") // a phone on its side
+	guest.until("the whole picture is seen", `(() => {
+		const stage = document.querySelector("stentor-stage video").getBoundingClientRect();
+		return stage.top >= 0 && stage.bottom <= innerHeight && stage.height > innerHeight * .8;
+	})()`)
+	guest.picture("watching-844-dark")
 	presenter.pictures("on-air")
 
 	guest.until("a click let the sound through", `!document.querySelector("stentor-stage video").muted`)
