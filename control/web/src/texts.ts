@@ -39,5 +39,5 @@ export function number(value: number, digits = 0): string {
 
 /** megabits says a bitrate. */
 export function megabits(bps: number): string {
-  return t("common.mbps", { rate: number(bps / 1e6, bps < 1e7 ? 1 : 0) });
+  return t("common.mbps", { rate: number(bps / 1e6, bps < 1e6 ? 2 : bps < 1e7 ? 1 : 0) });
 }
