@@ -1,3 +1,5 @@
+// The tests of this file run in a synctest bubble (inWorld): they sleep in virtual time.
+
 package cluster
 
 import (

@@ -55,11 +55,12 @@ func firstCommands(dir string, keys *Keyring) ([]*controlpb.Command, error) {
 	id := "c_" + base64.RawURLEncoding.EncodeToString(digest[:12])
 	hash := sha256.Sum256(trimmed(b))
 	return []*controlpb.Command{
-		{Principal: "init", RequestId: "init-cluster", Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{
-			Id: id, Name: "stentor", CaCertificate: keys.Authority.Cert.Raw,
-		}}},
 		{Principal: "init", RequestId: "init-token", Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{
 			Id: "t_admin", Name: "admin", Hash: hash[:], Scopes: []string{"admin", "host"},
+		}}},
+		// Last: with it the cluster is one, and its nodes are ready.
+		{Principal: "init", RequestId: "init-cluster", Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{
+			Id: id, Name: "stentor", CaCertificate: keys.Authority.Cert.Raw,
 		}}},
 	}, nil
 }

@@ -211,7 +211,8 @@ func (n *Node) openMedia(p Parts) (err error) {
 // openDoor makes the door, which asks this node's own copy of the state.
 func (n *Node) openDoor(Parts) error {
 	n.door = session.NewDoor(session.Config{
-		Node: n.cfg.Name, State: n.store, PINKey: n.store.PINKey, Credentials: n.credentials,
+		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
+		PINKey: n.store.PINKey, Credentials: n.credentials,
 		Nodes: func() int { return len(n.gossip.Members()) }, Logger: n.log, Registerer: n.reg,
 	})
 	return nil

@@ -107,7 +107,7 @@ func (n *Node) health(w http.ResponseWriter, r *http.Request) {
 func (n *Node) notReady() string {
 	s := n.store.Status()
 	switch {
-	case s.Applied == 0:
+	case n.store.State().Cluster().ID == "":
 		return "waiting for the state of the cluster"
 	case n.voter != nil && !n.isVoter(s):
 		return "waiting to become a voter"

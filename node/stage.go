@@ -8,7 +8,6 @@ import (
 
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
-	"stentor/node/session"
 	"stentor/node/sfu"
 	"stentor/node/signal"
 	"stentor/relay"
@@ -183,5 +182,3 @@ func (g *stage) find(ctx context.Context, id, stream string) []sfu.Source {
 	}
 	return sources
 }
-
-var _ session.State = store(nil)

@@ -1,3 +1,5 @@
+// The tests of this file run in a synctest bubble (inMesh): they sleep in virtual time.
+
 package relay
 
 import (

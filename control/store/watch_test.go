@@ -1,3 +1,5 @@
+// The tests of this file run in a synctest bubble (bubble): they sleep in virtual time.
+
 package store
 
 import (

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ type Member struct {
 	ip   netip.Addr
 	stop context.CancelFunc
 	done chan error
-	down bool
+	down atomic.Bool
 }
 
 // New returns a mesh of no nodes. Call Stop before the bubble ends.
@@ -147,12 +148,16 @@ func (m *Mesh) Node(name string) *Member { return m.nodes[name] }
 func (m *Mesh) Crash(name string) {
 	n := m.nodes[name]
 	m.net.setCut(n.ip, true)
-	n.down = true
+	n.down.Store(true)
 	n.stop()
 }
 
 // Cut cuts a node off from all others, or heals it.
 func (m *Mesh) Cut(name string, cut bool) { m.net.setCut(m.nodes[name].ip, cut) }
+
+// settleFor is how long memberlist's last probe may outlive its node; it ends before
+// the bubble does.
+const settleFor = 30 * time.Second
 
 // Stop stops all nodes, the newest first, and reports what they ended with.
 func (m *Mesh) Stop() {
@@ -160,10 +165,11 @@ func (m *Mesh) Stop() {
 	for i := len(m.order) - 1; i >= 0; i-- {
 		n := m.nodes[m.order[i]]
 		n.stop()
-		if err := <-n.done; err != nil && !n.down {
+		if err := <-n.done; err != nil && !n.down.Load() {
 			m.t.Errorf("%s ended: %v", n.Name, err)
 		}
 	}
+	time.Sleep(settleFor)
 }
 
 // patience is how long Eventually waits, in virtual time.

@@ -39,14 +39,14 @@ type watchers struct {
 	banned atomic.Bool // Mallory is, and every door has been told
 }
 
-func (m *Mesh) watch(t *testing.T, link, pin string, doors ...string) *watchers {
+func (m *Mesh) watch(t *testing.T, every time.Duration, link, pin string, doors ...string) *watchers {
 	ctx, stop := context.WithCancel(bg)
 	w := &watchers{stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		for ctx.Err() == nil {
 			for _, name := range doors {
-				if m.nodes[name].down {
+				if m.nodes[name].down.Load() {
 					continue
 				}
 				door, banned := m.nodes[name].Door(), w.banned.Load()
@@ -66,7 +66,7 @@ func (m *Mesh) watch(t *testing.T, link, pin string, doors ...string) *watchers 
 					t.Errorf("Mallory at the door of %s after the ban: %s", name, code(err))
 				}
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(every)
 		}
 	}()
 	return w
@@ -82,7 +82,7 @@ func mallory(pin string) session.Knock {
 func (m *Mesh) leader() string {
 	for _, name := range m.order {
 		var s client.Status
-		if n := m.nodes[name]; !n.down && m.Try(name, "GET", "/api/v1/status", nil, &s) == nil && s.Leader != "" && !m.nodes[s.Leader].down {
+		if n := m.nodes[name]; !n.down.Load() && m.Try(name, "GET", "/api/v1/status", nil, &s) == nil && s.Leader != "" && !m.nodes[s.Leader].down.Load() {
 			return s.Leader
 		}
 	}
@@ -112,7 +112,7 @@ func TestMeshInVirtualTime(t *testing.T) {
 			}
 			return true
 		})
-		watchers := m.watch(t, w.Link, w.PIN, all...)
+		watchers := m.watch(t, 100*time.Millisecond, w.Link, w.PIN, all...)
 		defer watchers.end()
 
 		g, err := m.Node("n4").Door().Join(bg, w.Link, mallory(w.PIN))
@@ -150,7 +150,7 @@ func TestMeshInVirtualTime(t *testing.T) {
 		t.Logf("from the answer to the ban to the end of the session at n4: %v", time.Since(before))
 		m.Eventually("every door has the ban", func() bool {
 			for _, n := range all {
-				if m.nodes[n].down {
+				if m.nodes[n].down.Load() {
 					continue
 				}
 				if _, err := m.Node(n).Door().Join(bg, w.Link, mallory(w.PIN)); code(err) != "banned" {
@@ -193,13 +193,13 @@ func TestM3TheDoorWorksWithoutAQuorum(t *testing.T) {
 
 		m.Cut("n4", true)
 		m.Call("n1", "POST", "/api/v1/webinars/"+w.ID+"/participants/"+g.Participant+"/disconnect", client.Disconnect{Ban: true}, nil)
-		watchers := m.watch(t, w.Link, w.PIN, "n4")
+		watchers := m.watch(t, 2*time.Second, w.Link, w.PIN, "n4")
 		time.Sleep(10 * time.Minute)
 		if inside.Context().Err() != nil {
 			t.Error("n4 knows of the ban while it is cut off: the cut does not cut")
 		}
 		watchers.end()
-		if n := watchers.tries.Load(); n < 1000 {
+		if n := watchers.tries.Load(); n < 300 {
 			t.Errorf("only %d tries", n)
 		}
 

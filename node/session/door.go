@@ -21,21 +21,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/cluster/pki"
-	"stentor/control"
 	"stentor/control/webinar"
 )
 
-// State is the node's own copy of the replicated state: of a voter all of it, of
-// an edge what an edge may hold.
+// State is the node's own copy of the replicated state at one moment: of a voter
+// all of it, of an edge what an edge may hold. *control.State is one.
 type State interface {
-	State() *control.State
-	Changed() <-chan struct{} // closed at the next change
+	Webinar(id string) *webinar.Webinar // nil: none
+	WebinarByLink(link string) *webinar.Webinar
 }
 
 // Config says what a Door needs. All fields but Registerer are required.
 type Config struct {
 	Node        string
-	State       State
+	State       func() State
+	Changed     func() <-chan struct{}        // closed at the next change of State
 	PINKey      func(webinarID string) []byte // the webinar's derived key; nil where this node has none
 	Credentials func() *pki.Credentials       // sign and check session tokens
 	Nodes       func() int                    // how many nodes share the budget of wrong PINs
@@ -275,7 +275,7 @@ func (d *Door) grant(c claims) (Grant, error) {
 
 // find returns the webinar behind a link or an id, nil if there is none.
 func (d *Door) find(link string) *webinar.Webinar {
-	s := d.cfg.State.State()
+	s := d.cfg.State()
 	if strings.HasPrefix(link, "w_") {
 		return s.Webinar(link)
 	}

@@ -41,7 +41,7 @@ type replica struct {
 	changed chan struct{}
 }
 
-func (r *replica) State() *control.State {
+func (r *replica) now() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state
@@ -114,7 +114,7 @@ func newEdge(t *testing.T, pin string) *edge {
 	}}})
 	cred := credentials(t, ca, "n1")
 	e.Door = NewDoor(Config{
-		Node: "n1", State: e.replica, PINKey: func(string) []byte { return key },
+		Node: "n1", State: e.replica.now, Changed: e.replica.Changed, PINKey: func(string) []byte { return key },
 		Credentials: func() *pki.Credentials { return cred }, Nodes: func() int { return 10 },
 		Logger: slog.New(slog.DiscardHandler), Registerer: e.reg,
 	})
@@ -207,7 +207,7 @@ func TestATokenOpensAnotherEdge(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := NewDoor(Config{
-		Node: "n2", State: e.replica, PINKey: func(string) []byte { return nil },
+		Node: "n2", State: e.replica.now, Changed: e.replica.Changed, PINKey: func(string) []byte { return nil },
 		Credentials: func() func() *pki.Credentials {
 			c := credentials(t, e.ca, "n2")
 			return func() *pki.Credentials { return c }
@@ -336,28 +336,19 @@ func TestABanDuringTheOpeningIsNotMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.cfg.State = banBetween{e.replica, g.Participant, new(int)}
+	looks := 0
+	e.cfg.State = func() State {
+		if looks++; looks == 3 { // found by the link; found by the token; found again for the last question
+			e.ban(g.Participant)
+		}
+		return e.replica.now()
+	}
 	if _, err := e.Open(ctx, link, g.Token, home, Watch); code(err) != "banned" {
 		t.Errorf("Open: %v, want banned", err)
 	}
 	if n := len(e.Sessions("")); n != 0 {
 		t.Errorf("%d sessions are left", n)
 	}
-}
-
-// banBetween bans a participant between the first and the last look at the state.
-type banBetween struct {
-	*replica
-	participant string
-	looks       *int
-}
-
-func (b banBetween) State() *control.State {
-	*b.looks++
-	if *b.looks == 3 { // found by the link; found by the token; found again for the last question
-		b.ban(b.participant)
-	}
-	return b.replica.State()
 }
 
 func TestM8WrongPINsAreRationed(t *testing.T) {

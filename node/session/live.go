@@ -91,7 +91,7 @@ func (d *Door) Sessions(id string) []Info {
 func (d *Door) Run(ctx context.Context) error {
 	seen := make(map[string]*webinar.Webinar)
 	for {
-		changed := d.cfg.State.Changed() // before the look, so that no change is missed
+		changed := d.cfg.Changed() // before the look, so that no change is missed
 		d.sweep(seen)
 		select {
 		case <-ctx.Done():
@@ -107,7 +107,7 @@ func (d *Door) Run(ctx context.Context) error {
 // sweep asks the rules again about everyone in a webinar that is not the value
 // that it was at the last look. A webinar is immutable, so the pointer tells.
 func (d *Door) sweep(seen map[string]*webinar.Webinar) {
-	state := d.cfg.State.State()
+	state := d.cfg.State()
 	for _, s := range d.live.of("") {
 		if w := state.Webinar(s.Webinar); w != nil && w == seen[s.Webinar] {
 			continue
@@ -123,7 +123,7 @@ func (d *Door) sweep(seen map[string]*webinar.Webinar) {
 }
 
 func (d *Door) stillAllowed(s *Session) error {
-	w := d.cfg.State.State().Webinar(s.Webinar)
+	w := d.cfg.State().Webinar(s.Webinar)
 	if w == nil {
 		return errNotFound
 	}

@@ -117,7 +117,7 @@ func newEdge(t *testing.T) *edge {
 	}}})
 	cred := credentials(t)
 	e.door = session.NewDoor(session.Config{
-		Node: "n1", State: e, PINKey: func(string) []byte { return key }, Credentials: func() *pki.Credentials { return cred },
+		Node: "n1", State: func() session.State { return e.State() }, Changed: e.Changed, PINKey: func(string) []byte { return key }, Credentials: func() *pki.Credentials { return cred },
 		Nodes: func() int { return 1 }, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	var err error
