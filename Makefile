@@ -51,6 +51,9 @@ test: deps
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
+figures: build
+	$(GO) run ./bench demo
+
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 

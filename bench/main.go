@@ -1,0 +1,33 @@
+// Command bench measures what Stentor promises, on this machine, with the real
+// thing: processes, sockets, browsers. Each scenario prints its figures as a table
+// that can be pasted, and says what it did. It tests nothing; tests are beside the
+// code.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the scenarios.
+type grammar struct {
+	Binary string `help:"The stentor program to measure; built by make." default:"./stentor" type:"existingfile"`
+
+	Demo demoScenario `cmd:"" help:"The demo: start to first 4K frame, frame rate, hop, CPU, ban."`
+}
+
+func main() {
+	var g grammar
+	k := kong.Parse(&g, kong.Name("bench"), kong.Description("Measures what Stentor promises, on this machine."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(&g); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
