@@ -133,8 +133,33 @@ func (v *Voter) send(ctx context.Context, b []byte) ([]byte, error) {
 	case v.cfg.Node:
 		return v.HandlePropose(ctx, b)
 	default:
-		return v.cfg.Forward(ctx, leader, b)
+		return v.forward(ctx, leader, b)
 	}
+}
+
+// leaderLook is how often a voter that waits for the leader's answer makes sure that
+// it still is the leader.
+const leaderLook = 50 * time.Millisecond
+
+// forward asks the leader, and gives up when this voter no longer takes it for one: a
+// machine that died does not say so, and whoever waited for it out would wait seconds
+// after the next leader is there.
+func (v *Voter) forward(ctx context.Context, leader string, b []byte) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		look := time.NewTicker(leaderLook)
+		defer look.Stop()
+		for v.Leader() == leader {
+			select {
+			case <-look.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel()
+	}()
+	return v.cfg.Forward(ctx, leader, b)
 }
 
 // HandlePropose answers another node's request. Only the leader can; others say who

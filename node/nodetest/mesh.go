@@ -94,14 +94,19 @@ func (m *Mesh) join(c node.Config, role string) {
 	if err := os.WriteFile(c.TokenFile, []byte(made.Token), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
+	if err := m.tryJoin(c); err != nil {
+		m.t.Fatalf("join of %s: %v", c.Name, err)
+	}
+}
+
+// tryJoin asks the cluster to let a node in.
+func (m *Mesh) tryJoin(c node.Config) error {
 	addr := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(c.Mesh))
 	socket := simnet.NewSimConn(addr, m.net)
 	m.net.AddNode(addr, socket)
 	defer m.net.RemoveNode(addr)
 	defer socket.Close()
-	if err := node.Join(context.Background(), c, socket); err != nil {
-		m.t.Fatalf("join of %s: %v", c.Name, err)
-	}
+	return node.Join(context.Background(), c, socket)
 }
 
 func (m *Mesh) run(c node.Config) *Member {
