@@ -81,6 +81,7 @@ func (p *pull) run() {
 			p.drop(ErrClosed)
 		case errors.Is(why, errReplaced):
 			p.drop(ErrSuperseded)
+			backoff = backoffLeast // the newer one is there to be had
 		case p.track != nil && !served && time.Since(p.orphaned) > orphanWait:
 			p.drop(ErrLost)
 		}
@@ -237,12 +238,17 @@ func (p *pull) accepted(l *link, up *upstream, m wire.Accept) error {
 	return nil
 }
 
-// adopt goes on with the track that is there, if the parent has the same one, and else begins a new one.
+// adopt goes on with the track that is there, if the parent has the same one, and begins one where there is none. A
+// parent with a newer one was asked for frames by the numbers of the old one, which mean nothing to it: the old track ends,
+// and the next question begins at the newest key frame.
 func (p *pull) adopt(m wire.Accept, w *way) (*Track, error) {
 	r, old := p.relay, p.track
 	same := old != nil && old.epoch == m.Epoch && old.instance == m.Instance
-	if old != nil && !same && m.Epoch < old.epoch {
+	switch {
+	case old != nil && !same && m.Epoch < old.epoch:
 		return nil, errStale
+	case old != nil && !same:
+		return nil, errReplaced
 	}
 	t := old
 	if !same {
@@ -260,16 +266,10 @@ func (p *pull) adopt(m wire.Accept, w *way) (*Track, error) {
 	p.track = t
 	if !same {
 		p.began = time.Now()
-		if old != nil {
-			r.announce(old, false)
-		}
 		p.entry.set(t)
 	}
 	r.announce(t, true)
 	r.mu.Unlock()
-	if old != nil && !same {
-		old.end(ErrSuperseded)
-	}
 	return t, nil
 }
 
