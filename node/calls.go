@@ -28,15 +28,27 @@ const maxCall = 8 << 20
 func (n *Node) calls() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /propose", n.servePropose)
-	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /sessions", votersOnly(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, n.door.Sessions(r.URL.Query().Get("webinar")))
-	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) })
+	}))
+	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
 	mux.HandleFunc("POST /renew", n.serveRenew)
 	if n.api != nil {
 		mux.Handle("/api/", n.api) // a host at an edge; its token is checked here
 	}
 	return mux
+}
+
+// votersOnly refuses edges what only the control API asks: who is inside is
+// personal data, and the API is served by voters.
+func votersOnly(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if peer, ok := mesh.PeerOf(r.Context()); !ok || peer.Role != pki.Voter {
+			http.Error(w, "for voters only", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	})
 }
 
 // servePropose takes a command from another node. A voter may send any; an edge
@@ -95,12 +107,12 @@ func mayPropose(peer pki.Identity, body []byte, s *control.State) bool {
 
 // forward sends a proposal to another node.
 func (n *Node) forward(ctx context.Context, node string, body []byte) ([]byte, error) {
-	return n.post(ctx, node, "/propose", body)
+	return n.request(ctx, n.electors, node, http.MethodPost, "/propose", body)
 }
 
 // call asks another node and decodes its JSON answer into to.
 func (n *Node) call(ctx context.Context, node, method, path string, body []byte, to any) error {
-	out, err := n.request(ctx, node, method, path, body)
+	out, err := n.request(ctx, n.peers, node, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -110,18 +122,14 @@ func (n *Node) call(ctx context.Context, node, method, path string, body []byte,
 	return nil
 }
 
-func (n *Node) post(ctx context.Context, node, path string, body []byte) ([]byte, error) {
-	return n.request(ctx, node, http.MethodPost, path, body)
-}
-
-func (n *Node) request(ctx context.Context, node, method, path string, body []byte) ([]byte, error) {
+func (n *Node) request(ctx context.Context, by http.RoundTripper, node, method, path string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+node+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	res, err := n.peers.RoundTrip(req)
+	res, err := by.RoundTrip(req)
 	if err != nil {
 		return nil, fmt.Errorf("node: ask %s: %w", node, err)
 	}

@@ -52,7 +52,7 @@ type Config struct {
 	// HideVersion takes the version off the guest page (S9).
 	HideVersion bool `yaml:"hide_version"`
 
-	// Join is the mesh address of any node of the cluster to join, and TokenFile
+	// Join is the mesh address of a voter of the cluster to join, and TokenFile
 	// holds the join token; both only matter until the node has its certificate.
 	Join      string `yaml:"join"`
 	TokenFile string `yaml:"token_file"`

@@ -19,10 +19,10 @@ import (
 // cluster's authority and keys, the node's certificate, and the first API token.
 // The node then starts with what is there.
 func Init(dir, name string) error {
-	if _, err := LoadKeyring(dir); err == nil {
-		return cli.Hint(fmt.Errorf("%s holds a node already", dir), "choose an empty folder with --data, or start that node with `stentor node`")
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, name := range []string{"node.crt", "node.key", "ca.crt", "ca.key", fileGossipKey, filePINKey, fileAdminToken, "raft"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return cli.Hint(fmt.Errorf("%s holds a node already, or what is left of one (%s)", dir, name), "choose an empty folder with --data, or start that node with `stentor node`")
+		}
 	}
 	keys, err := newCluster(name, time.Now())
 	if err != nil {

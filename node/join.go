@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"stentor/cluster/mesh"
@@ -84,6 +85,9 @@ func keepJoin(dir string, reply mesh.JoinReply, key ed25519.PrivateKey) error {
 func (n *Node) admitNode(ctx context.Context, r mesh.JoinRequest) (mesh.JoinReply, error) {
 	if n.keys.Authority == nil {
 		return mesh.JoinReply{}, &mesh.JoinError{Code: "not_a_voter", Detail: "This node cannot let others in. Ask one of the voters: " + n.voterAddresses() + "."}
+	}
+	if slices.Contains(n.store.Status().Voters, r.Node) {
+		return mesh.JoinReply{}, &mesh.JoinError{Code: "name_taken", Detail: fmt.Sprintf("A voter is called %s, running or not. Choose another name.", r.Node)}
 	}
 	if m, ok := n.gossip.Member(r.Node); ok && m.Alive {
 		return mesh.JoinReply{}, &mesh.JoinError{Code: "name_taken", Detail: fmt.Sprintf("A node called %s is running already. Choose another name.", r.Node)}

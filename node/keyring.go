@@ -53,6 +53,28 @@ func LoadKeyring(dir string) (*Keyring, error) {
 	return k, err
 }
 
+// expired reports whether the node's certificate has, and this node cannot sign
+// itself a new one.
+func (k *Keyring) expired(now time.Time) bool {
+	return k.Authority == nil && !now.Before(k.Credentials.Cert.NotAfter)
+}
+
+// refresh has a voter sign its own certificate when that is due, before anything
+// uses it: a cluster that was off for longer than certificates live starts again.
+func (k *Keyring) refresh(dir string, now time.Time) error {
+	if k.Authority == nil || now.Before(k.Credentials.RenewAt()) {
+		return nil
+	}
+	der, err := k.Authority.Sign(k.Credentials.Key.Public().(ed25519.PublicKey), k.Credentials.Identity, now)
+	if err != nil {
+		return err
+	}
+	if k.Credentials, err = pki.NewCredentials(der, k.Credentials.Key, k.Authority.Cert, now); err != nil {
+		return err
+	}
+	return pki.Dir(dir).SaveCredentials(k.Credentials)
+}
+
 // Save writes the keys into dir, which it makes if needed. The node's certificate
 // comes last: with it the set is whole.
 func (k *Keyring) Save(dir string) error {

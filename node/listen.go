@@ -25,8 +25,9 @@ type Sockets struct {
 // (net.core.rmem_max).
 const receiveBuffer = 4 << 20
 
-// Listen opens the ports of c. The error names the one that is taken.
-func Listen(c Config) (s Sockets, err error) {
+// Listen opens the ports of c; only voters are followed, so only they have a watch
+// port. The error names the one that is taken.
+func Listen(c Config, voter bool) (s Sockets, err error) {
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -38,8 +39,10 @@ func Listen(c Config) (s Sockets, err error) {
 	if s.RTC, err = listenUDP("rtc", c.RTC); err != nil {
 		return s, err
 	}
-	if s.Watch, err = listenTCP("watch", c.Watch); err != nil {
-		return s, err
+	if voter {
+		if s.Watch, err = listenTCP("watch", c.Watch); err != nil {
+			return s, err
+		}
 	}
 	if s.HTTP, err = listenTCP("http", c.HTTP); err != nil {
 		return s, err

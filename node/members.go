@@ -215,15 +215,25 @@ func (n *Node) serveWatch(ctx context.Context) error {
 	defer stop()
 	for {
 		raw, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		switch {
+		case err == nil:
+			go n.serveWatcher(ctx, raw)
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
 			return err
+		default: // out of file descriptors, say: that passes, and must not end the node
+			n.log.Warn("watch port", "err", err)
+			select {
+			case <-time.After(acceptRetry):
+			case <-ctx.Done():
+			}
 		}
-		go n.serveWatcher(ctx, raw)
 	}
 }
+
+// acceptRetry is how long a listener rests after an error that may pass.
+const acceptRetry = 200 * time.Millisecond
 
 func (n *Node) serveWatcher(ctx context.Context, raw net.Conn) {
 	defer raw.Close()

@@ -53,6 +53,7 @@ type Node struct {
 	port     *mesh.Port
 	rpc      *mesh.RPC
 	peers    http.RoundTripper // http://NODE/path to the calls of a node
+	electors http.RoundTripper // the same, for what only voters may see
 	gossip   *cluster.Gossip
 	voter    *controlstore.Voter    // nil on an edge
 	follower *controlstore.Follower // nil on a voter
@@ -87,7 +88,7 @@ func Run(ctx context.Context, c Config, b Build, logs io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", c.Name)
 	keys, err := LoadKeyring(c.Data)
-	if errors.Is(err, os.ErrNotExist) && c.Join != "" {
+	if c.Join != "" && (errors.Is(err, os.ErrNotExist) || err == nil && keys.expired(time.Now())) {
 		if err = Join(ctx, c, nil); err == nil {
 			keys, err = LoadKeyring(c.Data)
 		}
@@ -98,7 +99,10 @@ func Run(ctx context.Context, c Config, b Build, logs io.Writer) error {
 	if id := keys.Credentials.Identity.Node; id != c.Name {
 		return usage(fmt.Errorf("%s holds the keys of %s, not of %s", c.Data, id, c.Name), "every node has a folder of its own; check --data and --name")
 	}
-	sockets, err := Listen(c)
+	if err := keys.refresh(c.Data, time.Now()); err != nil {
+		return err
+	}
+	sockets, err := Listen(c, keys.Credentials.Identity.Role == pki.Voter)
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (n *Node) openMesh(p Parts) (err error) {
 		return err
 	}
 	n.rpc = mesh.NewRPC(n.port)
-	n.peers = n.rpc.Transport()
+	n.peers, n.electors = n.rpc.Transport(), n.rpc.VoterTransport()
 	join := loadPeers(n.cfg.Data)
 	if n.cfg.Join != "" {
 		join = append(join, n.cfg.Join)
@@ -198,7 +202,7 @@ func (n *Node) openMedia(p Parts) (err error) {
 	if err != nil {
 		return err
 	}
-	n.stage = &stage{node: n.cfg.Name, epoch: n.epoch, store: n.store, relay: n.relay, dead: n.dead, log: n.log}
+	n.stage = newStage(n.cfg.Name, n.epoch, n.store, n.relay, n.dead, n.log)
 	if p.Sockets.RTC == nil {
 		return nil
 	}
@@ -210,10 +214,11 @@ func (n *Node) openMedia(p Parts) (err error) {
 
 // openDoor makes the door, which asks this node's own copy of the state.
 func (n *Node) openDoor(Parts) error {
+	known := 1 + len(loadPeers(n.cfg.Data)) // before gossip has converged
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
 		PINKey: n.store.PINKey, Credentials: n.credentials,
-		Nodes: func() int { return len(n.gossip.Members()) }, Logger: n.log, Registerer: n.reg,
+		Nodes: func() int { return max(len(n.gossip.Members()), known) }, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
 }
@@ -241,6 +246,7 @@ func (n *Node) Run(ctx context.Context) error {
 	media := []part{
 		{"relay", n.relay.Run},
 		{"relay links", n.acceptLinks},
+		{"stage", n.stage.Run},
 	}
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})
@@ -291,13 +297,18 @@ func (n *Node) resolve(node string) (string, bool) {
 	return m.Mesh, ok
 }
 
-// dead reports whether that incarnation of a node is gone.
+// gossipSettles is how long after its start a node does not take its own ignorance
+// of another for that one's death.
+const gossipSettles = 30 * time.Second
+
+// dead reports whether that incarnation of a node is surely gone: a live publisher
+// must not lose the stage to someone who came to a node that just started.
 func (n *Node) dead(node string, epoch uint64) bool {
-	if node == n.cfg.Name {
-		return epoch != n.epoch
-	}
 	m, ok := n.gossip.Member(node)
-	return !ok || !m.Alive || m.Epoch != epoch
+	if !ok {
+		return n.now().Sub(time.Unix(0, int64(n.epoch))) > gossipSettles
+	}
+	return !m.Alive || m.Epoch > epoch
 }
 
 // voters returns the nodes that vote, those that gossip believes alive, the

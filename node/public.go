@@ -81,7 +81,7 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 // itself: an edge holds no tokens.
 func (n *Node) proxyAPI() http.Handler {
 	return &httputil.ReverseProxy{
-		Transport: n.peers,
+		Transport: n.electors,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", n.anyVoter()
 			r.Out.Host = r.Out.URL.Host

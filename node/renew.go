@@ -68,8 +68,12 @@ func (n *Node) nextCertificate(ctx context.Context, old *pki.Credentials) ([]byt
 	}
 	err = errors.New("no voter is known")
 	for _, voter := range n.voters() {
+		var out []byte
+		if out, err = n.request(ctx, n.electors, voter, http.MethodPost, "/renew", body); err != nil {
+			continue
+		}
 		var reply mesh.RenewReply
-		if err = n.call(ctx, voter, http.MethodPost, "/renew", body, &reply); err == nil {
+		if err = json.Unmarshal(out, &reply); err == nil {
 			return reply.Certificate, nil
 		}
 	}

@@ -114,11 +114,23 @@ func (r *RPC) dispatch(c *streamConn) {
 }
 
 // Open opens a stream to a node. A pooled connection that died meanwhile is
-// replaced once.
+// replaced once. Raft is spoken with voters only, whatever gossip says of a node.
 func (r *RPC) Open(ctx context.Context, node string, kind byte) (net.Conn, error) {
-	return r.open(ctx, node, kind, func(ctx context.Context) (*quic.Conn, error) {
+	return r.openTo(ctx, node, kind, kind == KindRaft)
+}
+
+func (r *RPC) openTo(ctx context.Context, node string, kind byte, voter bool) (net.Conn, error) {
+	c, err := r.open(ctx, node, kind, func(ctx context.Context) (*quic.Conn, error) {
 		return r.port.Dial(ctx, node, ALPNRPC)
 	})
+	if err != nil || !voter {
+		return c, err
+	}
+	if peer, err := PeerOfConn(c); err != nil || peer.Role != pki.Voter {
+		c.Close()
+		return nil, fmt.Errorf("mesh: call %s: %w", node, ErrNotVoter)
+	}
+	return c, nil
 }
 
 // OpenAddr opens a stream to whoever is at addr, if it is of this cluster.
@@ -227,7 +239,13 @@ func (r *RPC) Listener(kind byte) net.Listener {
 
 // Transport makes HTTP requests to nodes: http://n1/path. A stream is cheaper
 // than keeping one, so that each request has its own.
-func (r *RPC) Transport() http.RoundTripper {
+func (r *RPC) Transport() http.RoundTripper { return r.transport(false) }
+
+// VoterTransport is Transport for what only voters may see: it sends nothing to a
+// node whose certificate does not say that it votes.
+func (r *RPC) VoterTransport() http.RoundTripper { return r.transport(true) }
+
+func (r *RPC) transport(voter bool) http.RoundTripper {
 	return &http.Transport{
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
@@ -237,7 +255,7 @@ func (r *RPC) Transport() http.RoundTripper {
 			if err != nil {
 				return nil, fmt.Errorf("mesh: call %s: %w", addr, err)
 			}
-			return r.Open(ctx, node, KindHTTP)
+			return r.openTo(ctx, node, KindHTTP, voter)
 		},
 	}
 }

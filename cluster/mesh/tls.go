@@ -18,6 +18,7 @@ import (
 var (
 	ErrNoCertificate = errors.New("the other side showed no certificate: it has not joined the cluster")
 	ErrWrongNode     = errors.New("another node answered than the one that was called")
+	ErrNotVoter      = errors.New("it is no voter by its certificate")
 	ErrWrongCluster  = errors.New("the cluster that answered is not the one of the join token")
 )
 
@@ -147,7 +148,8 @@ func joinTLS(ca [32]byte, now clock) *tls.Config {
 	}
 }
 
-// pinned checks that the chain [node, authority] leads to the pinned authority.
+// pinned checks that the chain [node, authority] leads to the pinned authority, and
+// that the node is a voter: an edge could not redeem the token, only keep it.
 func pinned(chain []*x509.Certificate, ca [32]byte, now clock) (*x509.Certificate, error) {
 	i := slices.IndexFunc(chain, func(c *x509.Certificate) bool {
 		d := sha256.Sum256(c.Raw)
@@ -156,8 +158,12 @@ func pinned(chain []*x509.Certificate, ca [32]byte, now clock) (*x509.Certificat
 	if i < 1 {
 		return nil, fmt.Errorf("mesh: %w: ask for a new token, or look at the address", ErrWrongCluster)
 	}
-	if _, _, err := pki.Verify(chain[0].Raw, chain[i], now()); err != nil {
+	id, _, err := pki.Verify(chain[0].Raw, chain[i], now())
+	if err != nil {
 		return nil, fmt.Errorf("mesh: %w", err)
+	}
+	if id.Role != pki.Voter {
+		return nil, fmt.Errorf("mesh: %s cannot let others in: ask a voter: %w", id, ErrNotVoter)
 	}
 	return chain[i], nil
 }

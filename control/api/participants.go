@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"stentor/control"
 	"stentor/control/client"
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
@@ -70,22 +72,27 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 	if err != nil {
 		return nil, err
 	}
-	inside, _, err := a.Roster.Participants(ctx, in.ID)
-	if err != nil { // whoever has to go goes, also while the mesh is in pieces
-		a.Logger.Warn("disconnect without the roster", "webinar", in.ID, "err", err)
-		inside = nil
+	roster := a.askRoster(ctx, in.ID)
+	var inside []Present
+	select {
+	case inside = <-roster:
+		roster = nil
+	case <-time.After(rosterGrace):
 	}
-	c, present := removal(in.ID, in.Participant, inside)
-	if in.Body.Ban {
-		id, err := NewID(r.rand, banID)
-		if err != nil {
-			return nil, err
-		}
-		c.Ban = &controlpb.NewBan{Id: id, Seen: seenWith(c.GetKeys(), inside)}
-	}
-	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: c}})
+	result, state, present, err := a.remove(ctx, r, in, inside)
 	if err != nil {
 		return nil, err
+	}
+	if roster != nil { // gone already; now what the ban is to know the participant by
+		if late := <-roster; slices.ContainsFunc(late, func(v Present) bool { return v.ID == in.Participant }) {
+			again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
+			if err != nil {
+				return nil, err
+			}
+			if result, state, present, err = a.remove(ctx, again, in, late); err != nil {
+				return nil, err
+			}
+		}
 	}
 	answer := client.Disconnected{Present: present, Index: result.Index}
 	if w := state.Webinar(in.ID); w != nil && in.Body.Ban {
@@ -94,6 +101,40 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 		}
 	}
 	return &disconnectAnswer{answer}, nil
+}
+
+// rosterGrace is how long a removal waits for all nodes to say whom they serve: a
+// round trip to the other side of the world. Who does not answer in time (a node that
+// just died) must not keep a removed participant on the air.
+const rosterGrace = 150 * time.Millisecond
+
+// askRoster asks who is inside. Whoever has to go goes, also while the mesh is in
+// pieces, so there is an answer in any case.
+func (a *API) askRoster(ctx context.Context, webinar string) <-chan []Present {
+	answer := make(chan []Present, 1)
+	go func() {
+		inside, _, err := a.Roster.Participants(ctx, webinar)
+		if err != nil {
+			a.Logger.Warn("disconnect without the roster", "webinar", webinar, "err", err)
+			inside = nil
+		}
+		answer <- inside
+	}()
+	return answer
+}
+
+// remove proposes a removal, with a ban if that was asked for.
+func (a *API) remove(ctx context.Context, r *request, in *disconnectInput, inside []Present) (control.Result, *control.State, bool, error) {
+	c, present := removal(in.ID, in.Participant, inside)
+	if in.Body.Ban {
+		id, err := NewID(r.rand, banID)
+		if err != nil {
+			return control.Result{}, nil, false, err
+		}
+		c.Ban = &controlpb.NewBan{Id: id, Seen: seenWith(c.GetKeys(), inside)}
+	}
+	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: c}})
+	return result, state, present, err
 }
 
 // maxKeys and maxSeen are what one command takes: the identity keys of one

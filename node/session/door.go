@@ -106,7 +106,7 @@ var (
 // participant is welcome at another edge.
 var ErrStopping = &webinar.Denial{Code: "node_stopping", Detail: "This node is being restarted. You will be connected to another one."}
 
-// Webinar returns what the holder of a link (or of a webinar's id) may know.
+// Webinar returns what the holder of a link may know.
 func (d *Door) Webinar(link string) (Public, error) {
 	w := d.find(link)
 	if w == nil {
@@ -220,9 +220,12 @@ func (d *Door) bearer(token string, remote netip.Addr) (claims, *webinar.Webinar
 		d.cfg.Logger.Debug("session token refused", "reason", err)
 		return claims{}, nil, errToken
 	}
-	w := d.find(c.Webinar)
+	w := d.cfg.State().Webinar(c.Webinar)
 	if w == nil {
 		return claims{}, nil, errNotFound
+	}
+	if c.role(w) != c.Role || d.cfg.Now().Sub(time.UnixMilli(c.Admitted)) > admittedFor {
+		return claims{}, nil, errToken
 	}
 	if err := w.Allowed(c.Participant, c.keys(remote), c.Since, d.cfg.Now()); err != nil {
 		return claims{}, nil, err
@@ -252,7 +255,7 @@ func (d *Door) admit(w *webinar.Webinar, name string, k Knock) (claims, error) {
 	}
 	c := claims{
 		Webinar: w.ID, Participant: randomID("p_"), Name: name, Role: a.Role, Guest: a.Guest,
-		Since: a.Since, Keys: lasting(a.Keys).Strings(),
+		Since: a.Since, Keys: lasting(a.Keys).Strings(), Admitted: d.cfg.Now().UnixMilli(),
 	}
 	if a.InviteID != "" { // an invited person is the same participant every time
 		c.Participant = "p_" + strings.TrimPrefix(a.InviteID, "i_")
@@ -273,14 +276,9 @@ func (d *Door) grant(c claims) (Grant, error) {
 	}, nil
 }
 
-// find returns the webinar behind a link or an id, nil if there is none.
-func (d *Door) find(link string) *webinar.Webinar {
-	s := d.cfg.State()
-	if strings.HasPrefix(link, "w_") {
-		return s.Webinar(link)
-	}
-	return s.WebinarByLink(link)
-}
+// find returns the webinar behind a link, nil if there is none. Its id opens
+// nothing: it cannot be rotated (S7).
+func (d *Door) find(link string) *webinar.Webinar { return d.cfg.State().WebinarByLink(link) }
 
 // cleanName trims a name and reports whether it can be shown to others.
 func cleanName(name string) (string, bool) {

@@ -387,7 +387,10 @@ func TestTheRosterIsWhoIsThere(t *testing.T) {
 	if n := len(e.Sessions(webinarID)); n != 0 {
 		t.Errorf("%d in the roster before any connection", n)
 	}
-	s, err := e.Open(ctx, webinarID, g.Token, home, Watch)
+	if _, err := e.Open(ctx, webinarID, g.Token, home, Watch); code(err) != "not_found" {
+		t.Errorf("S7 a webinar's id opens the door: %v", err)
+	}
+	s, err := e.Open(ctx, link, g.Token, home, Watch)
 	if err != nil {
 		t.Fatal(err)
 	}

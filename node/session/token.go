@@ -47,6 +47,7 @@ type claims struct {
 	Guest       bool         `json:"g,omitempty"`
 	Keys        []string     `json:"k,omitempty"` // identity keys, without network prefixes
 	Since       uint64       `json:"s"`           // [webinar.Admission.Since]
+	Admitted    int64        `json:"a"`           // unix milliseconds; a refreshed token keeps it
 	Expires     int64        `json:"e"`           // unix milliseconds
 }
 
@@ -58,6 +59,23 @@ func (c claims) keys(remote netip.Addr) webinar.Keys {
 		keys = append(keys, webinar.Key{Kind: webinar.KindPrefix, Value: p.String()})
 	}
 	return keys
+}
+
+// admittedFor is how long tokens can be refreshed after one admission: longer than
+// any webinar, so that only a stolen token notices.
+const admittedFor = 24 * time.Hour
+
+// role returns what the participant is in w now: an invite can have been taken back
+// or changed since.
+func (c claims) role(w *webinar.Webinar) webinar.Role {
+	keys, _ := webinar.ParseKeys(c.Keys)
+	for _, k := range keys {
+		if k.Kind == webinar.KindInvite {
+			i, _ := w.Invite(k.Value)
+			return i.Role
+		}
+	}
+	return webinar.Attendee
 }
 
 // lasting returns keys without the network prefixes, which are looked at anew for

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"stentor/node/sfu"
 )
@@ -92,6 +93,9 @@ func accepts(h http.Header, path string, by map[string]handler) {
 	}
 }
 
+// bodyWithin bounds the arrival of a body.
+const bodyWithin = 10 * time.Second
+
 // body reads a body of one of the media types, at most limit bytes.
 func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) (string, error) {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -103,6 +107,9 @@ func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) 
 	if r.ContentLength > limit {
 		return "", tooLarge(limit)
 	}
+	// Who trickles a body holds a connection; a few seconds are enough for 64 KiB.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin)) // not every test's writer can
+	defer http.NewResponseController(w).SetReadDeadline(time.Time{})
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		if _, large := err.(*http.MaxBytesError); large {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,24 +238,54 @@ func trickle(t *testing.T, e *edge, view reply, offer string) {
 	}
 }
 
+// ended is closed when pc was told that the other side hung up, or noticed it: who is
+// hung up on in the instant of connecting gets no alert, only silence.
+func ended(pc *webrtc.PeerConnection) <-chan struct{} {
+	gone := make(chan struct{})
+	var once sync.Once
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		switch s {
+		case webrtc.PeerConnectionStateClosed, webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
+			once.Do(func() { close(gone) })
+		}
+	})
+	return gone
+}
+
+// eventually waits until ok, for the patience of wait.
+func (e *edge) eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	yes := make(chan struct{})
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for !ok() {
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+		close(yes)
+	}()
+	wait(t, yes, what)
+}
+
 func TestTakeoverEndsTheFirstPublisher(t *testing.T) {
 	e := newEdge(t)
 	pc, _, first := e.publish(t)
-	gone := make(chan struct{})
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateClosed {
-			close(gone)
-		}
-	})
+	gone := ended(pc)
 	_, _, offer := camera(t)
 	r := e.do("POST", "/whip/"+link+"?takeover=true", offer, asSDP, typeSDP, "Authorization", host)
 	if r.status != 201 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	wait(t, gone, "the end of the first publisher")
-	if r := e.do("DELETE", first.header.Get("Location"), ""); r.status != 404 {
-		t.Errorf("the first publisher's session: %d", r.status)
-	}
+	e.eventually(t, "the first publisher's session is forgotten", func() bool {
+		return e.do("DELETE", first.header.Get("Location"), "").status == 404
+	})
 	if p, _ := e.door.Webinar(link); !p.Live {
 		t.Error("the second publisher lost the stream to the first one's end")
 	}
@@ -269,17 +300,12 @@ func TestAKickEndsMediaAndEvents(t *testing.T) {
 		t.Fatalf("%d %s", joined.status, joined.body)
 	}
 	pc, offer := screen(t)
-	gone := make(chan struct{})
 	r := e.do("POST", "/whep/"+link, offer, asSDP, typeSDP, "Authorization", "Bearer "+grant.Token)
 	if r.status != 201 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	connect(t, pc, r.body)
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateClosed {
-			close(gone)
-		}
-	})
+	gone := ended(pc)
 	ws := e.events(t, grant.Token)
 	var m message
 	if err := wsjson.Read(t.Context(), ws, &m); err != nil || m.Type != "welcome" || m.Participant != grant.Participant || m.Live == nil || !*m.Live {
