@@ -27,6 +27,9 @@ func Join(ctx context.Context, c Config, socket net.PacketConn) error {
 	if err != nil {
 		return usage(fmt.Errorf("read the join token: %w", err), "an operator makes one with `stentor join-token create`; put it into a file and name that with --token-file")
 	}
+	if info, err := os.Stat(c.TokenFile); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return cli.Hint(fmt.Errorf("%s can be read by others (%#o)", c.TokenFile, info.Mode().Perm()), "make another token, and keep it with mode 600")
+	}
 	token, err := pki.ParseJoinToken(string(trimmed(b)))
 	if err != nil {
 		return usage(err, "the file must hold the token and nothing else")

@@ -27,16 +27,22 @@ import (
 // voterRetry is how often a new voter asks to be counted.
 const voterRetry = time.Second
 
-// becomeVoter asks the leader to count this node, until it is. The first node of
-// a cluster counts itself.
+// becomeVoter asks the leader for the log, and, once it has come, to be counted: a
+// node that the leader cannot reach must never be part of the quorum. The first node
+// of a cluster counts itself.
 func (n *Node) becomeVoter(ctx context.Context) error {
 	for !n.isVoter(n.store.Status()) {
-		if err := n.askToVote(ctx); err != nil {
+		ask := &controlpb.Request{Kind: &controlpb.Request_AddLearner{AddLearner: n.cfg.Name}}
+		if n.store.State().Cluster().ID != "" {
+			ask = &controlpb.Request{Kind: &controlpb.Request_AddVoter{AddVoter: n.cfg.Name}}
+		}
+		if err := n.askVoters(ctx, ask); err != nil {
 			n.log.Debug("not a voter yet", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-n.store.Changed():
 		case <-time.After(voterRetry):
 		}
 	}
@@ -45,8 +51,8 @@ func (n *Node) becomeVoter(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) askToVote(ctx context.Context) error {
-	body, err := proto.Marshal(&controlpb.Request{Kind: &controlpb.Request_AddVoter{AddVoter: n.cfg.Name}})
+func (n *Node) askVoters(ctx context.Context, ask *controlpb.Request) error {
+	body, err := proto.Marshal(ask)
 	if err != nil {
 		return err
 	}

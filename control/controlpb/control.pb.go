@@ -2803,6 +2803,7 @@ type Request struct {
 	//	*Request_Command
 	//	*Request_AddVoter
 	//	*Request_RemoveServer
+	//	*Request_AddLearner
 	//	*Request_Barrier
 	Kind          isRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
@@ -2873,6 +2874,15 @@ func (x *Request) GetRemoveServer() string {
 	return ""
 }
 
+func (x *Request) GetAddLearner() string {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_AddLearner); ok {
+			return x.AddLearner
+		}
+	}
+	return ""
+}
+
 func (x *Request) GetBarrier() *Barrier {
 	if x != nil {
 		if x, ok := x.Kind.(*Request_Barrier); ok {
@@ -2898,6 +2908,10 @@ type Request_RemoveServer struct {
 	RemoveServer string `protobuf:"bytes,3,opt,name=remove_server,json=removeServer,proto3,oneof"`
 }
 
+type Request_AddLearner struct {
+	AddLearner string `protobuf:"bytes,5,opt,name=add_learner,json=addLearner,proto3,oneof"` // gets the log, but does not count yet
+}
+
 type Request_Barrier struct {
 	Barrier *Barrier `protobuf:"bytes,4,opt,name=barrier,proto3,oneof"` // up to where must I have read to see everything acknowledged before now?
 }
@@ -2907,6 +2921,8 @@ func (*Request_Command) isRequest_Kind() {}
 func (*Request_AddVoter) isRequest_Kind() {}
 
 func (*Request_RemoveServer) isRequest_Kind() {}
+
+func (*Request_AddLearner) isRequest_Kind() {}
 
 func (*Request_Barrier) isRequest_Kind() {}
 
@@ -3702,11 +3718,13 @@ const file_control_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12.\n" +
 	"\x04puts\x18\x03 \x03(\v2\x1a.stentor.control.v1.RecordR\x04puts\x127\n" +
-	"\adeletes\x18\x04 \x03(\v2\x1d.stentor.control.v1.RecordKeyR\adeletes\"\xac\x01\n" +
+	"\adeletes\x18\x04 \x03(\v2\x1d.stentor.control.v1.RecordKeyR\adeletes\"\xcf\x01\n" +
 	"\aRequest\x12\x1a\n" +
 	"\acommand\x18\x01 \x01(\fH\x00R\acommand\x12\x1d\n" +
 	"\tadd_voter\x18\x02 \x01(\tH\x00R\baddVoter\x12%\n" +
-	"\rremove_server\x18\x03 \x01(\tH\x00R\fremoveServer\x127\n" +
+	"\rremove_server\x18\x03 \x01(\tH\x00R\fremoveServer\x12!\n" +
+	"\vadd_learner\x18\x05 \x01(\tH\x00R\n" +
+	"addLearner\x127\n" +
 	"\abarrier\x18\x04 \x01(\v2\x1b.stentor.control.v1.BarrierH\x00R\abarrierB\x06\n" +
 	"\x04kind\"\t\n" +
 	"\aBarrier\"\xd3\x01\n" +
@@ -3893,6 +3911,7 @@ func file_control_proto_init() {
 		(*Request_Command)(nil),
 		(*Request_AddVoter)(nil),
 		(*Request_RemoveServer)(nil),
+		(*Request_AddLearner)(nil),
 		(*Request_Barrier)(nil),
 	}
 	file_control_proto_msgTypes[37].OneofWrappers = []any{

@@ -194,6 +194,12 @@ func (v *Voter) handle(ctx context.Context, req *controlpb.Request) (*controlpb.
 		}
 		f := r.AddVoter(raft.ServerID(k.AddVoter), raft.ServerAddress(k.AddVoter), 0, tryFor)
 		return v.response(f.Error(), nil), nil
+	case *controlpb.Request_AddLearner:
+		if err := checkNode(k.AddLearner); err != nil {
+			return nil, err
+		}
+		f := r.AddNonvoter(raft.ServerID(k.AddLearner), raft.ServerAddress(k.AddLearner), 0, tryFor)
+		return v.response(f.Error(), nil), nil
 	case *controlpb.Request_RemoveServer:
 		return v.response(r.RemoveServer(raft.ServerID(k.RemoveServer), 0, tryFor).Error(), nil), nil
 	case *controlpb.Request_Barrier:
