@@ -36,6 +36,7 @@ var (
 	errEnded     = errors.New("track ended")
 	errReplaced  = errors.New("track was superseded")
 	errParentOut = errors.New("parent lost the track")
+	errRevoked   = errors.New("the stream is not on the stage any more")
 )
 
 // A pull fills the track of one entry from a parent, and from the next one when that fails. Its goroutine is the only
@@ -46,7 +47,11 @@ type pull struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	poked  chan struct{} // demand may have changed
-	asking string        // the node that was asked last; guarded by Relay.mu
+
+	revoked chan struct{} // what is pulled must not be: ask Config.Parent again
+
+	asking string // the node that was asked last; guarded by Relay.mu
+	least  uint64 // the lowest epoch that may be pulled; guarded by Relay.mu
 
 	track    *Track               // survives its parents; nil before the first accepts
 	shunned  map[string]time.Time // until when
@@ -55,7 +60,7 @@ type pull struct {
 }
 
 func newPull(r *Relay, e *entry) *pull {
-	p := &pull{relay: r, entry: e, poked: make(chan struct{}, 1), shunned: map[string]time.Time{}, orphaned: time.Now()}
+	p := &pull{relay: r, entry: e, poked: make(chan struct{}, 1), revoked: make(chan struct{}, 1), shunned: map[string]time.Time{}, orphaned: time.Now()}
 	p.ctx, p.cancel = context.WithCancel(r.ctx)
 	return p
 }
@@ -68,16 +73,29 @@ func (p *pull) poke() {
 	}
 }
 
+// revoke makes the pull leave its parent.
+func (p *pull) revoke() {
+	select {
+	case p.revoked <- struct{}{}:
+	default:
+	}
+}
+
 // run serves the entry until nobody wants it or another source replaces the pull.
 func (p *pull) run() {
 	defer p.cancel()
 	backoff := backoffLeast
 	for p.ctx.Err() == nil {
+		select {
+		case <-p.revoked: // before the next look at Config.Parent, which knows more than the one before
+			p.drop(ErrClosed)
+		default:
+		}
 		began := time.Now()
 		parent, served, why := p.once()
 		p.relay.log.Debug("relay: parent ceased", "track", p.entry.id.String(), "parent", parent, "why", why)
 		switch {
-		case errors.Is(why, errEnded):
+		case errors.Is(why, errEnded), errors.Is(why, errRevoked):
 			p.drop(ErrClosed)
 		case errors.Is(why, errReplaced):
 			p.drop(ErrSuperseded)
@@ -125,7 +143,8 @@ func (p *pull) once() (parent string, served bool, why error) {
 		p.orphaned = time.Now()
 	}
 	switch {
-	case errors.Is(err, errDuplicate), errors.Is(err, errUnwanted), errors.Is(err, errEnded), errors.Is(err, errReplaced):
+	case errors.Is(err, errDuplicate), errors.Is(err, errUnwanted), errors.Is(err, errEnded), errors.Is(err, errReplaced),
+		errors.Is(err, errRevoked):
 	default:
 		p.shunned[parent] = time.Now().Add(shunFor)
 	}
@@ -160,6 +179,8 @@ func (p *pull) serve(l *link) (served bool, why error) {
 		select {
 		case <-p.ctx.Done():
 			return served, p.ctx.Err()
+		case <-p.revoked:
+			return served, errRevoked
 		case <-l.done:
 			return served, l.err
 		case <-answer.C:
@@ -255,9 +276,18 @@ func (p *pull) adopt(m wire.Accept, w *way) (*Track, error) {
 		t = newTrack(p.entry.id, m.Info, m.Epoch, m.Instance, r.metrics)
 	}
 	r.mu.Lock()
-	if p.entry.pull != p { // published here meanwhile
+	why := error(nil)
+	switch {
+	case p.entry.pull != p: // published here meanwhile
+		why = errUnwanted
+	case same && p.entry.track != old: // Recheck has ended it
+		why = errRevoked
+	case m.Epoch < p.least:
+		why = errStale
+	}
+	if why != nil {
 		r.mu.Unlock()
-		return nil, errUnwanted
+		return nil, why
 	}
 	if same && old.way.Load().parent() != w.parent() {
 		r.metrics.reparents.Inc()
