@@ -30,6 +30,7 @@ type layer struct {
 	bell  bell
 
 	readers  atomic.Int64
+	waiting  atomic.Int64 // readers that wait for a key frame
 	leftAt   atomic.Int64 // when the last reader left, Unix nanoseconds
 	packets  atomic.Uint64
 	bytes    atomic.Uint64
@@ -91,6 +92,7 @@ func (l *layer) write(p *rtp.Packet) {
 		return
 	}
 	l.add(p)
+	l.keepKeyFrame()
 }
 
 // place extends the packet's sequence number. It reports false for a packet that is older than the ring. A new SSRC,

@@ -30,8 +30,8 @@ type Reader struct {
 }
 
 // Reader returns a reader of the layer that begins with the newest key frame, or, for audio, with the next packet.
-// When there is none, it waits
-// for one, and after half a second one is asked for. A layer that the track does not have has no packets.
+// When there is none, it waits for one. One is asked for every half second then: at once when the ring has lost its
+// newest, else after the first. A layer that the track does not have has no packets.
 func (t *Track) Reader(layer int) *Reader {
 	r := t.reader(layer)
 	r.toKey()
@@ -74,7 +74,8 @@ func (t *Track) reader(layer int) *Reader {
 // toKey moves to the newest key frame, or waits for the next one.
 func (r *Reader) toKey() {
 	ring := r.layer.ring
-	r.pending, r.wantsKey = nil, false
+	r.pending = nil
+	r.wantKey(false)
 	if r.track.info.Kind != wire.Video {
 		r.pos = ring.head.Load()
 		return
@@ -84,7 +85,8 @@ func (r *Reader) toKey() {
 	if key > 0 && r.startAt(key-1) {
 		return
 	}
-	r.pos, r.wantsKey = head, true
+	r.pos = head
+	r.wantKey(true)
 	if r.layer != r.track.none && !r.track.ended() {
 		r.layer.needKeyFrame(key)
 	}
@@ -104,8 +106,22 @@ func (r *Reader) startAt(pos uint64) bool {
 			r.pending = append(r.pending, p)
 		}
 	}
-	r.pos, r.seq, r.wantsKey = pos+1, key.Seq, false
+	r.pos, r.seq = pos+1, key.Seq
+	r.wantKey(false)
 	return true
+}
+
+// wantKey says whether the reader waits for a key frame; as long as one does, the layer goes on to ask.
+func (r *Reader) wantKey(wants bool) {
+	if wants == r.wantsKey {
+		return
+	}
+	r.wantsKey = wants
+	if wants {
+		r.layer.waiting.Add(1)
+	} else {
+		r.layer.waiting.Add(-1)
+	}
 }
 
 // Try returns the next packet, or nil when there is none yet.
@@ -169,6 +185,7 @@ func (r *Reader) Skips() uint64 { return r.skips }
 // Close ends the demand. It may be called more than once.
 func (r *Reader) Close() {
 	if r.closed.CompareAndSwap(false, true) {
+		r.wantKey(false)
 		r.layer.left()
 	}
 }
