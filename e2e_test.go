@@ -159,6 +159,32 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
+// TestEndToEndWithoutAStream is the demo for those who bring their own publisher. It
+// is told no folder, so it leaves none behind.
+func TestEndToEndWithoutAStream(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes: make e2e")
+	}
+	w := &world{t: t, binary: binary(t)}
+	var err error
+	if w.Demo, err = rig.StartDemo(context.Background(), w.binary, "", "--no-stream", "--nodes", "1"); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	if _, code := w.play(n1, w.Webinar.PIN); code != "not_live" {
+		t.Errorf("WHEP before anybody publishes: %s, want not_live", code)
+	}
+	if _, code := w.play(n1, wrongPIN); code != "wrong_pin" {
+		t.Errorf("WHEP with a wrong PIN: %s", code)
+	}
+	if err := w.Stop(); err != nil {
+		t.Errorf("Ctrl-C: %v\n%s", err, w.Output())
+	}
+	if _, err := os.Stat(w.Data); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", w.Data, err)
+	}
+}
+
 func (w *world) showLogs() {
 	for _, n := range w.Nodes {
 		if b, err := os.ReadFile(n.Log); err == nil {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,10 +54,14 @@ func (o *output) String() string {
 // startWithin bounds the start of a demo on a slow and busy machine.
 const startWithin = 3 * time.Minute
 
-// StartDemo runs `binary demo --data dir args...` and waits until it is ready.
+// StartDemo runs `binary demo --data dir args...` and waits until it is ready. Without
+// a dir the demo makes one, and is to remove it.
 func StartDemo(ctx context.Context, binary, dir string, args ...string) (*Demo, error) {
 	d := &Demo{out: &output{}, done: make(chan struct{}), Started: time.Now()}
-	d.cmd = exec.Command(binary, append([]string{"demo", "--data", dir}, args...)...)
+	if dir != "" {
+		args = append([]string{"--data", dir}, args...)
+	}
+	d.cmd = exec.Command(binary, append([]string{"demo"}, args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
 	if err := d.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("rig: %w", err)
@@ -78,7 +81,7 @@ func StartDemo(ctx context.Context, binary, dir string, args ...string) (*Demo, 
 		return strings.Contains(d.out.String(), "Ctrl-C stops it all"), nil
 	})
 	if err == nil {
-		err = d.load(dir)
+		err = d.load()
 	}
 	if err != nil {
 		d.Stop()
@@ -88,8 +91,14 @@ func StartDemo(ctx context.Context, binary, dir string, args ...string) (*Demo, 
 	return d, nil
 }
 
-func (d *Demo) load(dir string) error {
-	b, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+// load reads the file for programs, whose name the demo has printed.
+func (d *Demo) load() error {
+	_, rest, _ := strings.Cut(d.out.String(), "Everything for programs is in ")
+	path, _, found := strings.Cut(rest, "demo.json")
+	if !found {
+		return errors.New("it did not say where demo.json is")
+	}
+	b, err := os.ReadFile(path + "demo.json")
 	if err != nil {
 		return err
 	}
