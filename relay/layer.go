@@ -231,15 +231,17 @@ func (l *layer) wanted(now time.Time) bool {
 }
 
 // forget empties the ring for those who come later: nobody will fill it for a while, and a reader must not begin with a
-// key frame from before.
+// key frame from before, nor meet packets that the parent will send again. A reader that has come just now keeps it as it
+// is, and the parent is asked for what follows.
 func (l *layer) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ring.key.Store(0)
-	for i := range l.ring.index {
-		l.ring.index[i].Store(0)
+	if l.readers.Load() > 0 {
+		return
 	}
+	l.ring.clear()
 	l.frames = frames{}
+	l.deaths = l.deaths[:0] // among them what was cut off because nobody wanted it
 }
 
 // resume returns the frame from which a parent has to send: the first that is not complete here, or 0, the newest key

@@ -22,6 +22,7 @@ type ring struct {
 	index []atomic.Uint64              // sequence number s: its position plus one is in index[s%n]
 	head  atomic.Uint64                // the next position
 	key   atomic.Uint64                // position plus one of the newest key frame's first packet, 0 none so far
+	floor atomic.Uint64                // positions before this one are forgotten
 }
 
 func newRing(slots int) *ring {
@@ -61,11 +62,21 @@ func (r *ring) at(pos uint64) *rtp.Packet {
 
 // tail returns the oldest position that can still be read.
 func (r *ring) tail() uint64 {
-	head, n := r.head.Load(), uint64(len(r.slots))
+	head, n, floor := r.head.Load(), uint64(len(r.slots)), r.floor.Load()
 	if head < n {
-		return 0
+		return floor
 	}
-	return head - n + 1
+	return max(floor, head-n+1)
+}
+
+// clear forgets all packets: positions go on, but nothing from before is read or found again. The writer calls it.
+func (r *ring) clear() {
+	r.key.Store(0)
+	r.floor.Store(r.head.Load())
+	for i := range r.index {
+		r.index[i].Store(0)
+		r.slots[i].Store(nil)
+	}
 }
 
 // find returns the packet with that sequence number, nil when the ring does not hold it.

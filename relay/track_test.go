@@ -319,3 +319,49 @@ func TestManyReadersOneWriter(t *testing.T) {
 	track.Close()
 	wg.Wait()
 }
+
+func TestLayerThatComesBackGivesEachPacketOnce(t *testing.T) {
+	const first = 1 << 16
+	c := &camera{}
+	var sent [][]byte
+	for i := range 4 {
+		sent = append(sent, c.frame(i == 0, 2)...)
+	}
+	play := func(track *Track) { // as a link does, from the key frame on
+		for _, raw := range sent {
+			p, err := rtp.Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Seq += first
+			p.Frame, p.Arrived = p.Seq&^1, time.Now().UnixNano()
+			track.layers[0].insert(&p)
+		}
+	}
+	for name, open := range map[string]func(*Track) *Reader{
+		"a viewer": func(t *Track) *Reader { return t.Reader(0) },
+		"a child":  func(t *Track) *Reader { return t.readerFrom(0, first) },
+	} {
+		for _, late := range []bool{false, true} {
+			track := newVideo()
+			play(track)
+			track.layers[0].kill(first + 2)
+			track.layers[0].forget()
+			if late {
+				play(track)
+			}
+			r := open(track)
+			if !late {
+				play(track)
+			}
+			if got := read(r, first); !equal(got, 0, 1, 2, 3, 4, 5, 6, 7) || r.Skips() != 0 {
+				t.Errorf("%s, late %v: read %v, %d skips", name, late, got, r.Skips())
+			}
+			if track.layers[0].dead(first + 2) {
+				t.Error("a frame that came again is taken for dead")
+			}
+			r.Close()
+			track.Close()
+		}
+	}
+}
