@@ -58,7 +58,8 @@ func NewRewriter(c RewriterConfig) *Rewriter {
 }
 
 // Switch says that the packets which follow come from another source: another layer, another Track, or a place
-// far from the last. The number is the caller's own and comes back from [Rewriter.Source].
+// far from the last. The number is the caller's own and comes back from [Rewriter.Source]; another number than before
+// says that the capture clock may be another too.
 func (r *Rewriter) Switch(source int) { r.fresh, r.source = true, source }
 
 // Rewrite appends p with the viewer's header to dst, and returns it with its extended outgoing sequence number.
@@ -128,12 +129,13 @@ func (r *Rewriter) find(seq uint16) *segment {
 }
 
 // begin opens a segment at p: its number follows the last one, its time the last one by as much as has passed
-// between the two packets, by the capture clock where both have one and else by arrival.
+// between the two packets: by the capture clock where both have it from the same source, and else by arrival. Two
+// publishers' clocks may differ by seconds, which no jitter buffer forgives.
 func (r *Rewriter) begin(p *Packet) *segment {
 	time := r.time
 	if r.newest >= 0 {
 		elapsed := p.Arrived - r.arrived
-		if p.Capture != 0 && r.capture != 0 {
+		if p.Capture != 0 && r.capture != 0 && r.source == r.current().source {
 			elapsed = p.Capture - r.capture
 		}
 		// A layer's newest key frame may be older than what was sent last: time still has to go on.

@@ -283,14 +283,25 @@ func TestRewriterIsContinuous(t *testing.T) {
 }
 
 func TestRewriterUsesTheCaptureClock(t *testing.T) {
-	r := NewRewriter(RewriterConfig{Time: 0})
-	a, b := packet(1, 0, time.Second), packet(9, 0, 5*time.Second)
-	a.Capture, b.Capture = int64(10*time.Second), int64(11*time.Second)
-	r.Rewrite(nil, a)
-	r.Switch(1)
-	out, _, _ := r.Rewrite(nil, b)
-	if q, _ := Parse(out); q.Time != 90000 {
-		t.Errorf("time went on by %d ticks in a second", q.Time)
+	for _, test := range []struct {
+		name            string
+		to              int
+		arrival, clocks time.Duration // between the two packets
+		want            uint64
+	}{
+		{"a skip in one source goes by capture", 0, 4 * time.Second, time.Second, 90000},
+		{"another publisher's clock is 5 s ahead", 1, 40 * time.Millisecond, 5040 * time.Millisecond, 3600},
+		{"another publisher's clock is 5 s behind", 1, 40 * time.Millisecond, -4960 * time.Millisecond, 3600},
+	} {
+		r := NewRewriter(RewriterConfig{Time: 0})
+		a, b := packet(1, 0, time.Second), packet(9, 0, time.Second+test.arrival)
+		a.Capture, b.Capture = int64(10*time.Second), int64(10*time.Second+test.clocks)
+		r.Rewrite(nil, a)
+		r.Switch(test.to)
+		out, _, _ := r.Rewrite(nil, b)
+		if q, _ := Parse(out); q.Time != test.want {
+			t.Errorf("%s: time went on by %d ticks, want %d", test.name, q.Time, test.want)
+		}
 	}
 }
 
