@@ -328,6 +328,20 @@ func (n *Node) acceptLinks(ctx context.Context) error {
 	}
 }
 
+// recheck ends what this node pulls and the state no longer has: a publisher who was
+// removed is off the air here also when its own node does not know yet, or lies.
+func (n *Node) recheck(ctx context.Context) error {
+	for {
+		changed := n.store.Changed()
+		n.relay.Recheck(n.routing.current)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
 // carried tells the mesh which tracks this node has for others.
 func (n *Node) carried(id wire.TrackID, epoch uint64, path []string, delay time.Duration, on bool) {
 	if !on {

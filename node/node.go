@@ -58,6 +58,7 @@ type Node struct {
 	voter    *controlstore.Voter    // nil on an edge
 	follower *controlstore.Follower // nil on a voter
 	store    store                  // whichever of both it is
+	routing  *routing
 	relay    *relay.Relay
 	door     *session.Door
 	stage    *stage
@@ -194,9 +195,9 @@ func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
 
 // openMedia makes the relay and the SFU.
 func (n *Node) openMedia(p Parts) (err error) {
-	route := &routing{self: n.cfg.Name, store: n.store, gossip: n.gossip}
+	n.routing = &routing{self: n.cfg.Name, store: n.store, gossip: n.gossip}
 	n.relay, err = relay.New(relay.Config{
-		Node: n.cfg.Name, Parent: route.parent, Carried: n.carried, Logger: n.log, Registerer: n.reg,
+		Node: n.cfg.Name, Parent: n.routing.parent, Carried: n.carried, Logger: n.log, Registerer: n.reg,
 		Dial: n.dialRelay,
 	})
 	if err != nil {
@@ -247,6 +248,7 @@ func (n *Node) Run(ctx context.Context) error {
 		{"relay", n.relay.Run},
 		{"relay links", n.acceptLinks},
 		{"stage", n.stage.Run},
+		{"recheck", n.recheck},
 	}
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})

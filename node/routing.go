@@ -6,6 +6,7 @@ import (
 
 	"stentor/cluster"
 	"stentor/cluster/route"
+	"stentor/control/webinar"
 	"stentor/relay/wire"
 )
 
@@ -24,6 +25,17 @@ type routing struct {
 func (r *routing) parent(id wire.TrackID, exclude func(node string) bool) (string, bool) {
 	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
 	return route.Choose(r.self, candidates, "")
+}
+
+// current returns the epoch of the stream that a track belongs to, if it is on the
+// stage at all.
+func (r *routing) current(id wire.TrackID) (epoch uint64, ok bool) {
+	w := r.store.State().Webinar(id.Webinar)
+	if w == nil || w.State == webinar.Ended {
+		return 0, false
+	}
+	s, ok := w.Stream(id.Stream)
+	return s.Epoch, ok
 }
 
 // candidates returns the nodes that carry the track, the origin among them.

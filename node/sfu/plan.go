@@ -19,6 +19,7 @@ import (
 type plan struct {
 	offer *offer
 	used  []chosen // in the order of the offer
+	extra int      // publishers: sections that send more than a stream has
 }
 
 // chosen is one section in use.

@@ -33,6 +33,18 @@ type Publisher struct {
 	ingests []*ingest
 }
 
+// CheckPublish reports whether [SFU.Publish] has a use for an offer, as nil or an
+// [*OfferError]. It does nothing else, so that an offer can be judged before
+// anything is taken away from another publisher for it.
+func CheckPublish(offer string) error {
+	o, err := readOffer(offer)
+	if err != nil {
+		return err
+	}
+	_, _, err = planPublish(o, -1)
+	return err
+}
+
 // Publish answers a publisher's offer. The connection lives until ctx is done,
 // Close is called, the sink refuses a track or the other side goes. What is wrong
 // with the offer comes back as an [*OfferError].
@@ -58,7 +70,10 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink) (*Publisher,
 	}
 	p := &Publisher{peer: c, sink: sink}
 	for i, ch := range plan.used {
-		p.ingests = append(p.ingests, &ingest{publisher: p, name: trackName(infos[:i], infos[i]), info: infos[i], payload: ch.format.payload, open: make(chan struct{})})
+		p.ingests = append(p.ingests, &ingest{publisher: p, name: infos[i].Kind.String(), info: infos[i], payload: ch.format.payload, open: make(chan struct{})})
+	}
+	if plan.extra > 0 {
+		s.log.Info("a publisher's further sections are refused: a stream has one audio and one video track", "refused", plan.extra)
 	}
 	c.ended = func() { s.metrics.publishers.Dec() }
 	s.metrics.publishers.Inc()
@@ -90,18 +105,26 @@ func (p *Publisher) Err() error { return p.peer.err() }
 // Close ends the connection. When it returns, nothing more comes in.
 func (p *Publisher) Close() { p.peer.close(context.Canceled) }
 
-// planPublish chooses what to take: of each section that sends, the first format
-// that the ring understands. The order of the offer is the publisher's choice.
+// planPublish chooses what to take: of the first audio and the first video section
+// that sends one, the first format that the ring understands. The order of the
+// offer is the publisher's choice. A second section of a kind is refused, with
+// port 0 in the answer: a stream has one track of each, and a packet's payload type
+// alone says to which it belongs.
 func planPublish(o *offer, startBitrate int) (*plan, []wire.TrackInfo, error) {
 	p := &plan{offer: o}
 	var infos []wire.TrackInfo
 	var wanted int
+	taken := make(map[string]bool) // kinds
 	for i := range o.sections {
 		s := &o.sections[i]
 		if s.kind != "audio" && s.kind != "video" || s.refused() || !s.sends() {
 			continue
 		}
 		wanted++
+		if taken[s.kind] {
+			p.extra++
+			continue
+		}
 		for _, f := range s.formats {
 			if !ingestible(f) {
 				continue
@@ -113,6 +136,7 @@ func planPublish(o *offer, startBitrate int) (*plan, []wire.TrackInfo, error) {
 				c.format.fmtp = withParam(c.format.fmtp, "x-google-min-bitrate", strconv.Itoa(startBitrate))
 			}
 			p.used = append(p.used, c)
+			taken[s.kind] = true
 			break
 		}
 	}
@@ -151,20 +175,6 @@ func trackInfo(c chosen) wire.TrackInfo {
 		info.Extensions = append(info.Extensions, wire.Extension{ID: c.section.exts[uri], URI: uri})
 	}
 	return info
-}
-
-// trackName is "audio" or "video", with a number from the second one on.
-func trackName(before []wire.TrackInfo, info wire.TrackInfo) string {
-	n := 1
-	for _, b := range before {
-		if b.Kind == info.Kind {
-			n++
-		}
-	}
-	if n == 1 {
-		return info.Kind.String()
-	}
-	return fmt.Sprintf("%s%d", info.Kind, n)
 }
 
 // publisherInterceptors are the two that a publisher needs: reports of what

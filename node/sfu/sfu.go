@@ -12,8 +12,10 @@
 // of each that will be used, and what was refused is put back into the answer.
 //
 // The package decides nothing about who may enter and speaks no HTTP; that is
-// node/session and node/signal. One layer per track: an offer with simulcast is
-// answered without it, so that its sender falls back to a single encoding.
+// node/session and node/signal. A stream has one audio and one video track:
+// further sections of an offer that would send are refused with port 0. One layer
+// per track: an offer with simulcast is answered without it, so that its sender
+// falls back to a single encoding.
 package sfu
 
 import (
@@ -115,6 +117,10 @@ func newSettings(cfg Config, mux ice.UDPMux, logs pionLogs) (webrtc.SettingEngin
 	// several times dearer than GCM.
 	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	e.SetReceiveMTU(receiveMTU)
+	// A publisher without RTX repeats a lost packet on the media SSRC. By then a 4K
+	// stream is hundreds of packets further, and the default window of 64 takes the
+	// repair for a replay.
+	e.SetSRTPReplayProtectionWindow(replayWindow)
 	if cfg.Net != nil {
 		e.SetNet(cfg.Net)
 	}
@@ -123,6 +129,10 @@ func newSettings(cfg Config, mux ice.UDPMux, logs pionLogs) (webrtc.SettingEngin
 	}
 	return e, nil
 }
+
+// replayWindow is as many packets as a ring of video holds: what is older is of
+// no use to anyone.
+const replayWindow = 4096
 
 // receiveMTU is the largest packet that is read. WebRTC keeps below 1,200 bytes
 // of payload; the rest is for extensions and for encoders that do not.

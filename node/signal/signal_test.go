@@ -273,6 +273,39 @@ func (e *edge) eventually(t *testing.T, what string, ok func() bool) {
 	wait(t, yes, what)
 }
 
+func TestTakeoverWithAnUnusableOfferEndsNobody(t *testing.T) {
+	e := newEdge(t)
+	pc, track, first := e.publish(t)
+	_, _, offer := camera(t)
+	_, watch := screen(t)
+	for _, c := range []struct {
+		name, offer string
+		status      int
+		code        string
+	}{
+		{"only HEVC", strings.NewReplacer("VP8", "VP7", "VP9", "VP7", "H264", "H265", "AV1", "H265").Replace(offer), 406, "codec_not_accepted"},
+		{"only receives", watch, 422, "offer_no_media"},
+		{"no media", strings.Split(offer, "m=")[0], 422, "offer_no_media"},
+	} {
+		r := e.do("POST", "/whip/"+link+"?takeover=true", c.offer, asSDP, typeSDP, "Authorization", host)
+		if r.status != c.status || r.code != c.code {
+			t.Errorf("%s: %d %s, want %d %s", c.name, r.status, r.code, c.status, c.code)
+		}
+	}
+	if pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		t.Errorf("the first publisher is %v", pc.ConnectionState())
+	}
+	if err := track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0x10, 0}}); err != nil {
+		t.Error(err)
+	}
+	if s, ok := e.State().Webinar(webinarID).Stream("main"); !ok || s.Released {
+		t.Error("the stream is gone")
+	}
+	if r := e.do("DELETE", first.header.Get("Location"), ""); r.status != 200 {
+		t.Errorf("the first publisher's session: %d", r.status)
+	}
+}
+
 func TestTakeoverEndsTheFirstPublisher(t *testing.T) {
 	e := newEdge(t)
 	pc, _, first := e.publish(t)

@@ -39,7 +39,8 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nameless(r, err)
 	}
-	if err := sfu.CheckOffer(offer); err != nil {
+	// Before the claim: one that takes over ends another publisher.
+	if err := sfu.CheckPublish(offer); err != nil {
 		sess.End()
 		return err
 	}
