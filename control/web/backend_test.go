@@ -29,6 +29,7 @@ type backend struct {
 
 	mu       sync.Mutex // guards the following
 	live     bool
+	deaf     bool // a proxy in between lets no WebSocket through
 	state    string
 	pin      string
 	people   []map[string]any
@@ -97,6 +98,19 @@ func (b *backend) handler() http.Handler {
 	})
 }
 
+// asked counts the requests for a path, whatever the query.
+func (b *backend) asked(path string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, url := range b.urls {
+		if before, _, _ := strings.Cut(url, "?"); before == path {
+			n++
+		}
+	}
+	return n
+}
+
 func (b *backend) describe(w http.ResponseWriter, _ *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,6 +125,8 @@ func (b *backend) join(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case in.Name == "":
+		b.t.Error("nobody may join without a name")
 	case len(in.Device) != 43:
 		b.t.Errorf("the device key is %q", in.Device)
 	case b.banned[in.Device]:
@@ -125,7 +141,7 @@ func (b *backend) join(w http.ResponseWriter, r *http.Request) {
 	}
 	id, role := fmt.Sprintf("p_%d", len(b.people)+1), "attendee"
 	if in.Invite != "" {
-		role = "presenter"
+		in.Name, role = "Grace Hopper", "presenter" // the invite's name, whatever was typed
 	}
 	b.devices[id] = in.Device
 	b.people = append(b.people, map[string]any{"id": id, "name": in.Name, "role": role, "node": "n3", "since": time.Now(), "uses": []string{"watch"}})
@@ -172,6 +188,13 @@ func (b *backend) watch(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *backend) events(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	deaf := b.deaf
+	b.mu.Unlock()
+	if deaf {
+		problem(w, 426, "websocket_only", "No.", "")
+		return
+	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return

@@ -8,6 +8,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// shareScreen stands in for the dialog in which a person chooses a screen.
+const shareScreen = `navigator.mediaDevices.getDisplayMedia = async () => {
+	const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
+	const paint = canvas.getContext("2d");
+	setInterval(() => { paint.fillStyle = "hsl(" + performance.now() / 20 % 360 + " 60% 40%)"; paint.fillRect(0, 0, 1280, 720); }, 50);
+	const sound = new AudioContext().createMediaStreamDestination();
+	return new MediaStream([...canvas.captureStream(20).getTracks(), ...sound.stream.getTracks()]);
+}`
+
 // TestAudienceAndPresenter goes from the link to the picture and to the sentence
 // at the end, with a guest, a presenter and a host at once.
 func TestAudienceAndPresenter(t *testing.T) {
@@ -38,8 +47,9 @@ func TestAudienceAndPresenter(t *testing.T) {
 	presenter.until("the invite is out of the address", `location.hash === ""`)
 	presenter.until("S34 nobody asks the invited for a PIN", `document.getElementById("pin-field").hidden`)
 	presenter.pictures("invited")
-	presenter.fill("#name", "Grace Hopper")
+	presenter.until("nor for a name that the host has given", `document.getElementById("name-field").hidden`)
 	presenter.click("#join button")
+	presenter.says("You are here as Grace Hopper")
 	presenter.says("Send to the stage")
 	presenter.click("stentor-publish .row .button")
 	presenter.until("a preview", `document.querySelector(".preview").videoWidth > 0`)
@@ -66,9 +76,23 @@ func TestAudienceAndPresenter(t *testing.T) {
 	guest.until("a click let the sound through", `!document.querySelector("stentor-stage video").muted`)
 	presenter.until("who sends does not hear the own voice", `document.querySelector("stentor-stage video").muted`)
 
+	presenter.do("show a screen with sound", chromedp.Evaluate[chromedp.Void](shareScreen))
+	presenter.click("stentor-publish .row .button:nth-child(2)")
+	presenter.until("the screen leaves", `(await stentor.stats()).outbound.frameWidth === 1280`)
+	presenter.until("the microphone is kept", `document.getElementById("publish-silent").textContent === ""`)
+	presenter.picture("on-air-screen")
+	heard := guest.number(`(await stentor.stats()).audioPacketsReceived`)
+	guest.until("the presenter is still heard", `(await stentor.stats()).audioPacketsReceived > `+fmt.Sprint(heard+50))
+	presenter.click("stentor-publish .row .button")
+	presenter.until("the camera is back", `(await stentor.stats()).outbound.frameWidth === 3840`)
+
 	// A reload goes on without asking for the PIN; without a click it is silent.
+	b.change(func() { b.deaf = true })
 	guest.do("reload", chromedp.Reload())
 	guest.until("the picture is back", `window.stentor?.state === "watching" && (await stentor.stats()).framesDecoded > 0`)
+	guest.until("nothing covers it, though no events come", `!document.querySelector(".veil") && document.getElementById("phase").textContent === "Live"`)
+	b.change(func() { b.deaf = false })
+	guest.do("the events come back", chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("online"))`))
 	guest.pictures("silent")
 	guest.click(".unmute")
 	guest.until("the sound is on", `!document.querySelector("stentor-stage video").muted && !document.querySelector(".unmute")`)
@@ -79,6 +103,13 @@ func TestAudienceAndPresenter(t *testing.T) {
 	host.says("Ada Lovelace")
 	host.says("Grace Hopper")
 	host.pictures("webinar")
+	host.do("keep a button", chromedp.Evaluate[chromedp.Void](`window.kept = document.getElementById("pin-set"); kept.focus()`))
+	polled := b.asked("/api/v1/webinars/w_tides")
+	host.until("the webinar was looked at again", fmt.Sprintf(`performance.getEntriesByName(location.origin + "/api/v1/webinars/w_tides").length > %d`, polled))
+	host.until("what has the focus keeps it", `document.activeElement === window.kept`)
+	if n := b.asked("/api/v1/webinars/w_tides/invites"); n != 1 {
+		t.Errorf("the invites were asked for %d times", n)
+	}
 	host.click(`[aria-label="Disconnect: Ada Lovelace"]`) // S63
 	host.says("Do not allow to rejoin")
 	host.pictures("remove")

@@ -18,6 +18,9 @@ const senders = new Set(["owner", "moderator", "presenter"]);
 /** lookEvery is how often the server's version is looked at, in milliseconds. */
 const lookEvery = 5 * 60_000;
 
+/** unnamed is what the door hears of the invited instead of a name; nobody is shown it. */
+const unnamed = "Invited";
+
 class GuestPage {
   readonly #box = must("guest");
   readonly #entrance = must("door");
@@ -52,9 +55,11 @@ class GuestPage {
     });
   }
 
-  /** showInvite says so to the invited, who need no PIN. */
+  /** showInvite says so to the invited, who need no PIN, and no name: the host has given them one with the invite. */
   #showInvite(): void {
     must("invited").hidden = !this.#invite;
+    must("name-field").hidden = Boolean(this.#invite);
+    must<HTMLInputElement>("name").required = !this.#invite;
     const field = document.getElementById("pin-field");
     if (!field) return;
     field.hidden = Boolean(this.#invite);
@@ -65,8 +70,10 @@ class GuestPage {
     const button = form.querySelector("button")!;
     const typed = new FormData(form);
     const knock: Knock = { name: String(typed.get("name") ?? "").trim() };
-    if (this.#invite) knock.invite = this.#invite;
-    else if (typed.get("pin")) knock.pin = String(typed.get("pin")).trim();
+    if (this.#invite) {
+      knock.invite = this.#invite;
+      knock.name ||= unnamed;
+    } else if (typed.get("pin")) knock.pin = String(typed.get("pin")).trim();
     button.disabled = true;
     form.setAttribute("aria-busy", "true");
     must("problem").textContent = "";

@@ -4,7 +4,7 @@ import { type Key, megabits, number, t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { type Signal, effect, onEnd, signal } from "../ui/signals";
-import { capture, devices, type From, stop } from "./capture";
+import { type Capture, type From, camera, devices, screen } from "./capture";
 import { type Outbound, Publisher } from "./publisher";
 
 const idle: Outbound = { frameWidth: 0, frameHeight: 0, framesPerSecond: 0, framesEncoded: 0, bytesSent: 0, codec: "" };
@@ -13,8 +13,7 @@ export class Publish extends Part {
   link!: string;
   token!: () => string;
   onair!: (on: boolean) => void;
-  readonly #from = signal<From>("camera");
-  readonly #stream = signal<MediaStream | null>(null);
+  readonly #capture = signal<Capture | null>(null);
   readonly #publisher = signal<Publisher | null>(null);
   readonly #busy = signal(false);
   readonly #problem = signal<Problem | null>(null);
@@ -36,22 +35,23 @@ export class Publish extends Part {
     preview.muted = true;
     effect(() => this.onair(this.#publisher() !== null));
     effect(() => {
-      preview.srcObject = this.#stream();
+      preview.srcObject = this.#capture()?.stream ?? null;
     });
     return h("section", { class: "card publish", "aria-labelledby": "publish-title" },
       h("h2", { id: "publish-title" }, t("publish.title")),
       h("p", { class: "hint" }, t("publish.hint")),
       h("div", { class: "publish-grid" },
-        h("div", { class: "preview-box" }, preview, () => !this.#stream() && h("p", { class: "preview-none" }, t("publish.nothing"))),
-        h("div", { class: "stack" }, this.#choice(), () => this.#from() === "camera" && this.#stream() && this.#pickers(), this.#buttons(),
+        h("div", { class: "preview-box" }, preview, () => !this.#capture() && h("p", { class: "preview-none" }, t("publish.nothing"))),
+        h("div", { class: "stack" }, this.#choice(), () => this.#capture()?.from === "camera" && this.#pickers(), this.#buttons(),
           h("p", { class: "problem", role: "alert", id: "publish-problem" }, () => this.#trouble()),
           h("p", { class: "figures", role: "status", id: "publish-status" }, () => this.#status()),
-          h("p", { class: "warning" }, () => this.#short()))));
+          h("p", { class: "warning" }, () => this.#short()),
+          h("p", { class: "warning", role: "status", id: "publish-silent" }, () => this.#silent()))));
   }
 
   #choice(): HTMLElement {
     const one = (from: From, words: Key) =>
-      h("button", { type: "button", class: "button", "aria-pressed": () => String(this.#stream() !== null && this.#from() === from), disabled: () => this.#busy(), onclick: () => void this.#take(from) }, icon(from), t(words));
+      h("button", { type: "button", class: "button", "aria-pressed": () => String(this.#capture()?.from === from), disabled: () => this.#busy(), onclick: () => void this.#take(from) }, icon(from), t(words));
     return h("div", { class: "row" }, one("camera", "publish.camera"), "getDisplayMedia" in navigator.mediaDevices && one("screen", "publish.screen"));
   }
 
@@ -70,7 +70,7 @@ export class Publish extends Part {
       this.#publisher()
         ? h("button", { type: "button", class: "danger", id: "off-air", onclick: () => this.#end() }, t("publish.stop"))
         : [
-            h("button", { type: "button", class: "primary", id: "on-air", disabled: () => !this.#stream() || this.#busy(), onclick: () => void this.#go(false) }, t("publish.start")),
+            h("button", { type: "button", class: "primary", id: "on-air", disabled: () => !this.#capture() || this.#busy(), onclick: () => void this.#go(false) }, t("publish.start")),
             this.#problem()?.code === "stream_taken" && h("button", { type: "button", class: "danger", onclick: () => void this.#go(true) }, t("publish.takeover")),
           ]);
   }
@@ -79,37 +79,39 @@ export class Publish extends Part {
   async #take(from: From): Promise<void> {
     this.#problem.set(null);
     this.#busy.set(true);
+    const before = this.#capture.peek();
+    let taken: Capture | null = null;
     try {
-      const stream = await capture(from, this.#camera.peek(), this.#microphone.peek());
-      if (!this.isConnected) return stop(stream);
-      await this.#publisher.peek()?.replace(stream);
-      stop(this.#stream.peek());
-      this.#from.set(from);
-      this.#stream.set(stream);
-      stream.getVideoTracks()[0]?.addEventListener("ended", () => this.#ended(stream)); // "stop sharing"
-      if (from === "camera") await this.#list(stream);
+      taken = from === "camera" ? await camera(this.#camera.peek(), this.#microphone.peek()) : await screen(before?.voice ?? null, this.#microphone.peek());
+      if (!this.isConnected) return taken.stop();
+      await this.#publisher.peek()?.replace(taken.stream);
+      this.#capture.set(taken);
+      before?.stop();
+      this.#watch(taken);
+      if (from === "camera") await this.#list(taken);
     } catch (e) {
+      if (this.#capture.peek() !== taken) taken?.stop(); // what was there before goes on
       if ((e as DOMException).name !== "NotAllowedError" || from === "camera") this.#problem.set(named(e));
     } finally {
       this.#busy.set(false);
     }
   }
 
-  async #list(stream: MediaStream): Promise<void> {
-    this.#camera.set(stream.getVideoTracks()[0]?.getSettings().deviceId ?? "");
-    this.#microphone.set(stream.getAudioTracks()[0]?.getSettings().deviceId ?? "");
+  async #list(taken: Capture): Promise<void> {
+    this.#camera.set(taken.stream.getVideoTracks()[0]?.getSettings().deviceId ?? "");
+    this.#microphone.set(taken.voice?.getSettings().deviceId ?? "");
     this.#cameras.set(await devices("videoinput"));
     this.#microphones.set(await devices("audioinput"));
   }
 
   async #go(takeover: boolean): Promise<void> {
-    const stream = this.#stream.peek();
-    if (!stream) return;
+    const capture = this.#capture.peek();
+    if (!capture) return;
     this.#problem.set(null);
     this.#busy.set(true);
     try {
-      const publisher = await Publisher.go(this.link, this.token(), stream, takeover);
-      if (!this.isConnected) return publisher.close();
+      const publisher = await Publisher.go(this.link, this.token(), capture.stream, takeover);
+      if (!this.isConnected || this.#capture.peek() !== capture) return publisher.close();
       this.#publisher.set(publisher);
       void publisher.lost.then(() => this.#lost(publisher));
     } catch (e) {
@@ -127,16 +129,19 @@ export class Publish extends Part {
     this.#problem.set(new Problem("network", ""));
   }
 
-  #ended(stream: MediaStream): void {
-    if (this.#stream.peek() === stream) this.#end();
+  /** watch ends the sending when the browser's own "stop sharing" ends the picture. */
+  #watch(capture: Capture): void {
+    capture.stream.getVideoTracks()[0]?.addEventListener("ended", () => {
+      if (this.#capture.peek() === capture) this.#end();
+    });
   }
 
   #end(): void {
     const publisher = this.#publisher.peek();
     this.#publisher.set(null);
     publisher?.close();
-    stop(this.#stream.peek());
-    this.#stream.set(null);
+    this.#capture.peek()?.stop();
+    this.#capture.set(null);
     this.#out.set({ ...idle, rate: 0 });
   }
 
@@ -165,9 +170,15 @@ export class Publish extends Part {
 
   /** short says when less leaves than was captured: looked at in the outbound track, not assumed. */
   #short(): string {
-    const captured = this.#stream()?.getVideoTracks()[0]?.getSettings().width ?? 0;
+    const captured = this.#capture()?.stream.getVideoTracks()[0]?.getSettings().width ?? 0;
     const sent = this.#out().frameWidth;
     return sent && sent < captured ? t("publish.short", { sent, captured }) : "";
+  }
+
+  /** silent says that nobody will hear the presenter. */
+  #silent(): string {
+    const capture = this.#capture();
+    return capture && !capture.voice ? t("publish.silent") : "";
   }
 }
 

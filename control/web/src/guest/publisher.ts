@@ -26,6 +26,7 @@ export interface Outbound {
 
 export class Publisher {
   readonly #pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  readonly #senders = new Map<string, RTCRtpSender>(); // by kind
   #resource = "";
   #lose!: () => void;
   /** lost is settled when nothing leaves any more. */
@@ -47,10 +48,13 @@ export class Publisher {
   }
 
   async #negotiate(url: string, stream: MediaStream): Promise<void> {
-    for (const track of stream.getTracks()) {
-      const video = track.kind === "video";
+    for (const kind of ["video", "audio"]) {
+      // Both are negotiated, whether they are there yet or not: what comes later finds its place.
+      const track = stream.getTracks().find((t) => t.kind === kind) ?? kind;
+      const video = kind === "video";
       const way = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings: video ? [{ maxBitrate: ceiling, maxFramerate: 30 }] : undefined });
       if (video) prefer(way);
+      this.#senders.set(kind, way.sender);
     }
     await this.#pc.setLocalDescription();
     const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: this.#pc.localDescription!.sdp });
@@ -69,7 +73,7 @@ export class Publisher {
       };
       const late = setTimeout(broken, connectWithin);
       let grace = 0;
-      pc.onconnectionstatechange = () => {
+      const look = () => {
         clearTimeout(grace);
         if (pc.connectionState === "connected") {
           clearTimeout(late);
@@ -78,15 +82,18 @@ export class Publisher {
         if (pc.connectionState === "disconnected") grace = window.setTimeout(broken, graceful);
         if (pc.connectionState === "failed" || pc.connectionState === "closed") broken();
       };
+      pc.onconnectionstatechange = look;
+      look(); // it may have connected while the answer was worked in
     });
   }
 
-  /** replace changes camera, microphone or screen without a new session; a kind that was not sent before is left out. */
+  /**
+   * replace changes camera, microphone or screen without a new session. Only the
+   * picture can be refused, and it goes first: then nothing has changed.
+   */
   async replace(stream: MediaStream): Promise<void> {
-    for (const sender of this.#pc.getSenders()) {
-      const track = stream.getTracks().find((t) => t.kind === sender.track?.kind);
-      if (track) await sender.replaceTrack(track);
-    }
+    await this.#senders.get("video")?.replaceTrack(stream.getVideoTracks()[0] ?? null);
+    await this.#senders.get("audio")?.replaceTrack(stream.getAudioTracks()[0] ?? null);
   }
 
   async stats(): Promise<Outbound> {

@@ -3,7 +3,6 @@ import { Part, type Child, h } from "../ui/dom";
 import { icon, type Icon } from "../ui/icons";
 import { effect, onEnd, signal } from "../ui/signals";
 import { type Key, megabits, number, t } from "../texts";
-import { nothing } from "./player";
 import type { Visit } from "./visit";
 
 /** quietAfter is how long the controls stay on a full screen without a movement, in milliseconds. */
@@ -19,12 +18,10 @@ export class Stage extends Part {
   readonly #silenced = signal(false);
   readonly #full = signal(false);
   readonly #hushed = signal(false); // this page sends: its own sound would come back into the microphone
-  readonly #stats = signal(nothing());
 
   render(): Child {
     const video = h("video", { playsinline: true, autoplay: true, "aria-label": t("stage.picture") }) as IOSVideo;
     this.#feed(video);
-    this.#measure();
     const controls = h("div", { class: "controls", role: "group", "aria-label": t("stage.controls") },
       this.#state(),
       h("span", { class: "grow" }),
@@ -61,13 +58,6 @@ export class Stage extends Part {
       this.#silenced.set(true);
       await video.play().catch(() => {});
     }
-  }
-
-  #measure(): void {
-    const timer = setInterval(() => {
-      void this.visit.stats().then((s) => this.#stats.set(s), () => {});
-    }, 1000);
-    onEnd(() => clearInterval(timer));
   }
 
   #button(sign: () => Icon, words: () => Key, act: () => void): HTMLElement {
@@ -116,7 +106,7 @@ export class Stage extends Part {
   }
 
   #figures(): string {
-    const s = this.#stats();
+    const s = this.visit.figures();
     if (this.visit.phase() !== "watching" || s.frameWidth === 0) return "";
     return t("stage.figures", { width: s.frameWidth, height: s.frameHeight, fps: number(s.framesPerSecond), codec: s.codec.replace("video/", "") }) + this.#rate(s.bytesReceived);
   }

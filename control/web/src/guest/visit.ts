@@ -18,10 +18,17 @@ const passing = new Set([
 /** probeWithin is how soon after the events broke the picture must show life, in milliseconds. */
 const probeWithin = 500;
 
+/** silentAfter is when an events connection is taken for dead, in milliseconds: the server says something every 20 seconds. */
+const silentAfter = 50_000;
+
+/** lookEvery is how often the page looks at what arrives, in milliseconds. */
+const lookEvery = 1000;
+
 export class Visit {
   readonly phase = signal<Phase>("connecting");
   readonly refusal = signal<Problem | null>(null); // why it is over
-  readonly live = signal(false);
+  readonly live = signal(false); // something is on the stage: the events say so, or what arrives
+  readonly figures = signal(nothing()); // looked at every second
   readonly stream = signal<MediaStream | null>(null);
   readonly grant;
   readonly #door: Door;
@@ -30,6 +37,8 @@ export class Visit {
   readonly #wake = new EventTarget();
   #player: Player | null = null;
   #socket: WebSocket | null = null;
+  #told = 0; // how often the events spoke of the stage
+  #renewal: Promise<boolean> | null = null;
 
   /** knock is what opened the door, for when the token has run out in a sleeping tab; null after a reload. */
   constructor(door: Door, grant: Grant, knock: Knock | null) {
@@ -42,7 +51,9 @@ export class Visit {
   async run(): Promise<void> {
     const leave = () => this.#hangUp();
     addEventListener("pagehide", leave);
+    const looks = setInterval(() => void this.#look().catch(() => {}), lookEvery);
     await Promise.all([this.#watch(), this.#listen(), this.#refresh()]);
+    clearInterval(looks);
     removeEventListener("pagehide", leave);
   }
 
@@ -82,9 +93,11 @@ export class Visit {
     const backoff = new Backoff();
     while (!this.#ended) {
       let wait = 0;
+      const told = this.#told;
       try {
         this.#player = await Player.start(this.#door.link, this.grant.peek().token, this.#end.signal, (s) => this.stream.set(s));
         backoff.reset();
+        if (told === this.#told) this.live.set(true); // the stage opens to viewers only while somebody is on it
         this.phase.set("watching");
         await this.#player.lost;
         if (this.#ended) return;
@@ -97,6 +110,23 @@ export class Visit {
       this.#player = null;
       await pause(wait, this.#end.signal, this.#wake);
     }
+  }
+
+  #arrived = 0; // bytes, as of the last look
+  #toldThen = 0;
+
+  /**
+   * look lets what arrives speak for itself where the events do not: behind a
+   * proxy without WebSockets, or on a connection that has died unnoticed. Both
+   * looks must be younger than the last event, which knows better of a pause.
+   */
+  async #look(): Promise<void> {
+    const told = this.#told;
+    const now = await this.stats();
+    this.figures.set(now);
+    if (this.phase.peek() === "watching" && told === this.#told && told === this.#toldThen && this.#arrived > 0 && now.bytesReceived > this.#arrived) this.live.set(true);
+    this.#arrived = now.bytesReceived;
+    this.#toldThen = told;
   }
 
   /** hurdle looks at why there is no picture and returns how long to wait for the next try. */
@@ -134,21 +164,35 @@ export class Visit {
       url.protocol = url.protocol.replace("http", "ws");
       const ws = (this.#socket = new WebSocket(url));
       let code = "network";
+      let timer = 0;
+      const over = () => {
+        clearTimeout(timer);
+        ws.onopen = ws.onclose = ws.onmessage = null;
+        ws.close(); // on a dead network it would take minutes to say that it did
+        done(code);
+      };
+      const alive = () => {
+        clearTimeout(timer);
+        timer = window.setTimeout(over, silentAfter);
+      };
+      alive();
       ws.onopen = () => ws.send(JSON.stringify({ token: this.grant.peek().token }));
-      ws.onclose = () => done(code);
+      ws.onclose = over;
       ws.onmessage = (e) => {
+        alive();
         const m = JSON.parse(String(e.data)) as { type: string; live?: boolean; code?: string; detail?: string };
         if (m.type === "welcome") welcome();
         if (m.type === "welcome" || m.type === "stage") this.#stage(m.live === true);
         if (m.type !== "removed") return;
         code = m.code ?? "internal";
-        if (passing.has(code)) ws.close();
+        if (passing.has(code)) over();
         else this.#over(new Problem(code, m.detail ?? ""));
       };
     });
   }
 
   #stage(live: boolean): void {
+    this.#told++;
     this.live.set(live);
     if (live) this.#wake.dispatchEvent(new Event("wake"));
   }
@@ -164,8 +208,13 @@ export class Visit {
     }
   }
 
-  /** renew gets a new token by the old one, or by what opened the door before. */
-  async #renew(): Promise<boolean> {
+  /** renew gets a new token; who asks while one is under way gets the same, or a sleeper would wake as three participants. */
+  #renew(): Promise<boolean> {
+    return (this.#renewal ??= this.#newToken().finally(() => (this.#renewal = null)));
+  }
+
+  /** newToken comes by the old one, or by what opened the door before. */
+  async #newToken(): Promise<boolean> {
     try {
       this.grant.set(await this.#door.refresh(this.grant.peek().token));
       return true;

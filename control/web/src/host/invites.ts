@@ -11,7 +11,7 @@ const roles = ["presenter", "moderator", "attendee"];
 export function invites(api: API, w: Webinar): HTMLElement {
   const items = signal<Invite[]>([]);
   const load = async () => items.set(await api.invites(w.id));
-  const problem = every(15_000, load);
+  const problem = every(60_000, load); // another console may have made one; this one looks by itself
   const make = () => ask({
     title: t("host.invite"),
     yes: t("host.invite_make"),

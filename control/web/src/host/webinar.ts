@@ -1,7 +1,7 @@
 // <stentor-webinar>: one webinar: its link and doors, its people, its end.
 import { t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
-import { effect, signal } from "../ui/signals";
+import { derived, signal } from "../ui/signals";
 import { bans } from "./bans";
 import type { API, Webinar } from "./api";
 import { pinChoice, pinOnce } from "./create";
@@ -18,11 +18,14 @@ export class OneWebinar extends Part {
     const load = async () => w.set(await this.api.webinar(this.webinar));
     const problem = every(3000, load);
     const version = signal(0); // grows when bans may have changed
+    const title = derived(() => w()?.title ?? "");
+    const state = derived(() => w()?.state ?? "planned");
+    const open = derived(() => state() !== "ended");
+    const pinned = derived(() => w()?.has_pin === true);
     const body = () => {
       const first = w.peek()!;
-      const open = () => w()?.state !== "ended";
       return [
-        h("div", { class: "head" }, h("h1", { tabindex: "-1" }, h("bdi", {}, () => w()!.title)), () => stateChip(w()!.state),
+        h("div", { class: "head" }, h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
           () => open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => this.#end(first, load) }, t("host.end"))),
         h("div", { class: "columns" },
           h("div", { class: "stack" },
@@ -30,23 +33,23 @@ export class OneWebinar extends Part {
             bans(this.api, first, version)),
           h("div", { class: "stack" },
             h("section", { class: "card" }, h("h2", {}, t("host.guest_link")), copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
-              () => open() && !w()!.has_pin && h("p", { class: "warning" }, t("host.no_door")),
-              () => open() && this.#pin(w()!, load)),
+              () => open() && !pinned() && h("p", { class: "warning" }, t("host.no_door")),
+              () => open() && this.#pin(first.id, pinned, load)),
             () => open() && invites(this.api, first))),
       ];
     };
-    const here = signal(false); // the body is made once, and its parts follow w
-    effect(() => here.set(w() !== null));
+    const here = derived(() => w() !== null); // the body is made once, and its parts follow what they show
     return [h("p", {}, h("a", { href: "#/webinars", class: "back" }, t("host.back"))), problemLine(problem), () => here() && body()];
   }
 
-  #pin(w: Webinar, load: () => Promise<void>): HTMLElement {
+  #pin(id: string, pinned: () => boolean, load: () => Promise<void>): HTMLElement {
+    const words = () => t(pinned() ? "host.pin_change" : "host.pin_set");
     const set = () => ask({
-      title: t(w.has_pin ? "host.pin_change" : "host.pin_set"),
+      title: words(),
       yes: t("host.save"),
-      body: [w.has_pin && h("p", { class: "hint" }, t("host.pin_inside")), pinChoice(false)],
+      body: [pinned() && h("p", { class: "hint" }, t("host.pin_inside")), pinChoice(false)],
       act: async (form) => {
-        const made = await this.api.setPIN(w.id, form.get("how") === "type" ? { value: String(form.get("pin")) } : { generate: true });
+        const made = await this.api.setPIN(id, form.get("how") === "type" ? { value: String(form.get("pin")) } : { generate: true });
         await load();
         return pinOnce(made.pin, made.weak);
       },
@@ -54,13 +57,13 @@ export class OneWebinar extends Part {
     const clear = () => ask({
       title: t("host.pin_clear"), yes: t("host.pin_clear"), danger: true, body: h("p", {}, t("host.no_door")),
       act: async () => {
-        await this.api.clearPIN(w.id);
+        await this.api.clearPIN(id);
         await load();
       },
     });
     return h("div", { class: "row" },
-      h("button", { type: "button", class: "button", onclick: set }, t(w.has_pin ? "host.pin_change" : "host.pin_set")),
-      w.has_pin && h("button", { type: "button", class: "button", onclick: clear }, t("host.pin_clear")));
+      h("button", { type: "button", class: "button", id: "pin-set", onclick: set }, words),
+      h("button", { type: "button", class: "button", hidden: () => !pinned(), onclick: clear }, t("host.pin_clear")));
   }
 
   #end(w: Webinar, load: () => Promise<void>): void {

@@ -56,6 +56,13 @@ export function effect(work: () => void): () => void {
   return stop;
 }
 
+/** derived follows what work returns, and wakes its readers only where that is another value. */
+export function derived<T>(work: () => T): () => T {
+  const value = signal<T | undefined>(undefined);
+  effect(() => value.set(work()));
+  return value as () => T;
+}
+
 /** root runs what is given and returns what ends everything made inside. */
 export function root(work: () => void): () => void {
   const self: Owner = { inside: new Set() };
