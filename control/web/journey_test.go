@@ -54,6 +54,8 @@ func TestAudienceAndPresenter(t *testing.T) {
 	presenter.click("stentor-publish .row .button")
 	presenter.until("a preview", `document.querySelector(".preview").videoWidth > 0`)
 	presenter.pictures("preview")
+	presenter.until("the way on air is on the screen", `(scrollTo(0, 0), document.getElementById("on-air").getBoundingClientRect().bottom <= innerHeight)`)
+	presenter.picture("panel")
 	presenter.click("#on-air")
 	presenter.until("S1 4K leaves", `(await stentor.stats()).outbound.frameWidth === 3840`)
 	presenter.says("Sending 3840 × 2160")

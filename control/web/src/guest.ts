@@ -131,7 +131,7 @@ class GuestPage {
     const stage = document.createElement("stentor-stage") as Stage;
     stage.visit = visit;
     stage.leave = () => visit.leave();
-    const inside = h("div", { class: "inside" }, stage,
+    const inside = h("div", { class: grant.role === "presenter" ? "inside presents" : "inside" }, stage,
       h("div", { class: "under" },
         h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
         h("p", { class: "hint" }, t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.grant().role}` as never))));
