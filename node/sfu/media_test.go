@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -427,4 +428,33 @@ func TestAPublisherIsAskedForWhatWasLost(t *testing.T) {
 		cam.frame(false, 1)
 		return metric(t, reg, "nacked_packets_total", "sent") >= 2
 	})
+}
+
+func TestAPacketThatComesLateOnTheMediaSSRCIsNoReplay(t *testing.T) {
+	s, _ := newSFU(t)
+	st := newStage(t)
+	cam := newCamera(t, s, st)
+	cam.frame(true, 1)
+	lost := cam.seq
+	cam.seq++ // a publisher without RTX sends it again on the media SSRC
+	for range 4 { // in bursts that a socket's buffer holds
+		cam.frame(false, 25)
+		cam.arrived(st)
+	}
+	err := cam.track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: lost, Timestamp: cam.time - 4*3000}, Payload: []byte{0x61, 1, 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam.frame(false, 1)
+	cam.arrived(st)
+	track := st.track("video")
+	r := track.Reader(0)
+	defer r.Close()
+	found := false
+	for p := r.Try(); p != nil; p = r.Try() {
+		found = found || uint16(p.Seq) == lost
+	}
+	if !found {
+		t.Error("the repair was discarded")
+	}
 }
