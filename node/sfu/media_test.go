@@ -436,7 +436,7 @@ func TestAPacketThatComesLateOnTheMediaSSRCIsNoReplay(t *testing.T) {
 	cam := newCamera(t, s, st)
 	cam.frame(true, 1)
 	lost := cam.seq
-	cam.seq++ // a publisher without RTX sends it again on the media SSRC
+	cam.seq++     // a publisher without RTX sends it again on the media SSRC
 	for range 4 { // in bursts that a socket's buffer holds
 		cam.frame(false, 25)
 		cam.arrived(st)
