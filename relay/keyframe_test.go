@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,13 +12,19 @@ func asking(t *testing.T) (*Track, *[]time.Duration) {
 	track := newVideo()
 	t.Cleanup(track.Close)
 	start, asked := time.Now(), new([]time.Duration)
-	track.keyframe = func(int) { *asked = append(*asked, time.Since(start)) }
+	var mu sync.Mutex // between timers; the test looks when they rest
+	track.keyframe = func(int) {
+		mu.Lock()
+		defer mu.Unlock()
+		*asked = append(*asked, time.Since(start))
+	}
 	return track, asked
 }
 
-func times(t *testing.T, got []time.Duration, want ...time.Duration) {
+func times(t *testing.T, asked *[]time.Duration, want ...time.Duration) {
 	t.Helper()
 	synctest.Wait()
+	got := *asked
 	if len(got) != len(want) {
 		t.Fatalf("asked at %v, want %v", got, want)
 	}
@@ -40,13 +47,13 @@ func TestRequestThatIsLostIsRepeatedWhileAReaderWaits(t *testing.T) {
 		time.Sleep(1200 * ms) // the publisher hears nothing
 		track.RequestKeyFrame(0)
 		time.Sleep(500 * ms)
-		times(t, *asked, 500*ms, 1000*ms, 1500*ms)
+		times(t, asked, 500*ms, 1000*ms, 1500*ms)
 		write(t, track, c.frame(true, 2)...)
 		if len(read(r, 0)) != 2 {
 			t.Error("no key frame")
 		}
 		time.Sleep(10 * time.Second)
-		times(t, *asked, 500*ms, 1000*ms, 1500*ms)
+		times(t, asked, 500*ms, 1000*ms, 1500*ms)
 		gone.Close()
 	})
 }
@@ -58,7 +65,7 @@ func TestNobodyWaitsAnyMoreNobodyAsks(t *testing.T) {
 		time.Sleep(600 * ms)
 		r.Close()
 		time.Sleep(10 * time.Second)
-		times(t, *asked, 500*ms, 1000*ms) // the second was on its way
+		times(t, asked, 500*ms, 1000*ms) // the second was on its way
 	})
 }
 
@@ -70,12 +77,12 @@ func TestReaderThatComesWhenTheKeyFrameIsOverwrittenAsksAtOnce(t *testing.T) {
 		for range videoSlots {
 			write(t, track, c.frame(false, 1)...)
 		}
-		times(t, *asked) // nobody reads
+		times(t, asked) // nobody reads
 		r := track.Reader(0)
 		defer r.Close()
-		times(t, *asked, 0)
+		times(t, asked, 0)
 		time.Sleep(600 * ms)
-		times(t, *asked, 0, 500*ms)
+		times(t, asked, 0, 500*ms)
 	})
 }
 
@@ -101,6 +108,7 @@ func TestKeyFrameIsKeptInTheRingAsLongAsSomebodyReads(t *testing.T) {
 		}
 		write(t, track, c.frame(true, 2)...)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(*asked) != 1 {
 			t.Errorf("asked again though a key frame came")
 		}
