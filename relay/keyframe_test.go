@@ -1,37 +1,44 @@
 package relay
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// asking returns a video track in a relay of its own, and when its publisher was asked for key frames.
-func asking(t *testing.T) (*Track, *[]time.Duration) {
+// asks is when a publisher was asked for key frames. The race detector sees no order between what timers do and who
+// waits for them by synctest.Wait, hence the lock.
+type asks struct {
+	mu    sync.Mutex // guards the following
+	times []time.Duration
+}
+
+func (a *asks) all() []time.Duration {
+	synctest.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.times)
+}
+
+// asking returns a video track, and when its publisher was asked for key frames.
+func asking(t *testing.T) (*Track, *asks) {
 	track := newVideo()
 	t.Cleanup(track.Close)
-	start, asked := time.Now(), new([]time.Duration)
-	var mu sync.Mutex // between timers; the test looks when they rest
+	start, asked := time.Now(), &asks{}
 	track.keyframe = func(int) {
-		mu.Lock()
-		defer mu.Unlock()
-		*asked = append(*asked, time.Since(start))
+		asked.mu.Lock()
+		defer asked.mu.Unlock()
+		asked.times = append(asked.times, time.Since(start))
 	}
 	return track, asked
 }
 
-func times(t *testing.T, asked *[]time.Duration, want ...time.Duration) {
+func times(t *testing.T, asked *asks, want ...time.Duration) {
 	t.Helper()
-	synctest.Wait()
-	got := *asked
-	if len(got) != len(want) {
+	if got := asked.all(); !slices.Equal(got, want) {
 		t.Fatalf("asked at %v, want %v", got, want)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Fatalf("asked at %v, want %v", got, want)
-		}
 	}
 }
 
@@ -93,7 +100,7 @@ func TestKeyFrameIsKeptInTheRingAsLongAsSomebodyReads(t *testing.T) {
 		defer r.Close()
 		c := &camera{}
 		write(t, track, c.frame(true, 1)...)
-		for len(*asked) == 0 && c.seq < videoSlots {
+		for len(asked.all()) == 0 && c.seq < videoSlots {
 			write(t, track, c.frame(false, 1)...)
 			time.Sleep(ms)
 		}
@@ -103,13 +110,12 @@ func TestKeyFrameIsKeptInTheRingAsLongAsSomebodyReads(t *testing.T) {
 		for range 900 { // in no time, so that all requests are one
 			write(t, track, c.frame(false, 1)...)
 		}
-		if len(*asked) != 1 {
-			t.Errorf("asked %d times at one time", len(*asked))
+		if len(asked.all()) != 1 {
+			t.Errorf("asked %d times at one time", len(asked.all()))
 		}
 		write(t, track, c.frame(true, 2)...)
 		time.Sleep(time.Second)
-		synctest.Wait()
-		if len(*asked) != 1 {
+		if len(asked.all()) != 1 {
 			t.Errorf("asked again though a key frame came")
 		}
 		late := track.Reader(0)
