@@ -44,14 +44,16 @@ func (w *world) garbage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s after the garbage: %v", n.Name, err)
 	}
-	counted := false
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "stentor_mesh_garbage_total") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
-			counted = true
+	for _, metric := range []string{"stentor_mesh_garbage_total", "stentor_sfu_garbage_total", "stentor_node_watch_refused_total"} {
+		counted := false
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, metric) && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+				counted = true
+			}
 		}
-	}
-	if !counted {
-		t.Error("the garbage on the mesh port was not counted")
+		if !counted {
+			t.Errorf("the garbage was not counted in %s", metric)
+		}
 	}
 	if code, _ := w.door(n2, map[string]string{"name": "Ada", "pin": w.Webinar.PIN}); code != "admitted" {
 		t.Errorf("the door of %s after the garbage: %s", n.Name, code)

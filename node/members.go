@@ -247,6 +247,7 @@ func (n *Node) serveWatcher(ctx context.Context, raw net.Conn) {
 	hctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	if err := conn.HandshakeContext(hctx); err != nil {
+		n.watchRefused.Inc()
 		n.log.Debug("watch stream refused", "from", raw.RemoteAddr(), "err", err)
 		return
 	}

@@ -50,6 +50,8 @@ type Node struct {
 	reg     *prometheus.Registry
 	sockets Sockets
 
+	watchRefused prometheus.Counter
+
 	port     *mesh.Port
 	rpc      *mesh.RPC
 	peers    http.RoundTripper // http://NODE/path to the calls of a node
@@ -125,7 +127,10 @@ func New(p Parts) (*Node, error) {
 	n.epoch = uint64(n.now().UnixNano())
 	n.cred.Store(p.Keys.Credentials)
 	n.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	n.reg.MustRegister(buildInfo(p.Build))
+	n.watchRefused = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "stentor_node_watch_refused_total", Help: "Connections to the watch port that were no TLS, or not of a node of this cluster.",
+	})
+	n.reg.MustRegister(buildInfo(p.Build), n.watchRefused)
 
 	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openMedia, n.openDoor, n.openPublic} {
 		if err := step(p); err != nil {

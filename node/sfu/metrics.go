@@ -18,6 +18,7 @@ type metrics struct {
 	packetsOut, bytesOut   *prometheus.CounterVec
 	nacks, keyframes       *prometheus.CounterVec
 	dropped, refusals      *prometheus.CounterVec
+	garbage                prometheus.Counter
 	stalls, skips          prometheus.Counter
 	firstPacket, firstKeys prometheus.Histogram
 }
@@ -37,6 +38,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return f.NewHistogram(prometheus.HistogramOpts{Name: "stentor_sfu_" + name, Help: help, Buckets: buckets})
 	}
 	return &metrics{
+		garbage: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_garbage_total", Help: "Packets on the media port that belong to no protocol which is spoken there; nobody reads or answers them.",
+		}),
 		publishers: gauge("publishers", "Publishers that are connected or connecting."),
 		viewers:    gauge("viewers", "Viewers that are connected or connecting."),
 		senders: f.NewGaugeVec(prometheus.GaugeOpts{

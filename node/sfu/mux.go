@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/pion/ice/v4"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // advertisedMux shares one UDP socket among all connections, told apart by the
@@ -18,7 +19,7 @@ type advertisedMux struct {
 	unspecified bool
 }
 
-func newAdvertisedMux(cfg Config, logs pionLogs) (*advertisedMux, error) {
+func newAdvertisedMux(cfg Config, logs pionLogs, garbage prometheus.Counter) (*advertisedMux, error) {
 	local, ok := cfg.Conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return nil, errors.New("sfu: Conn is not a UDP socket")
@@ -31,7 +32,7 @@ func newAdvertisedMux(cfg Config, logs pionLogs) (*advertisedMux, error) {
 		m.candidates = append(m.candidates, &net.UDPAddr{IP: a.Unmap().AsSlice(), Port: local.Port, Zone: a.Zone()})
 	}
 	m.UDPMuxDefault = ice.NewUDPMuxDefault(ice.UDPMuxParams{
-		UDPConn: cfg.Conn, Net: cfg.Net, Logger: logs.NewLogger("mux"),
+		UDPConn: &sifted{cfg.Conn, garbage}, Net: cfg.Net, Logger: logs.NewLogger("mux"),
 	})
 	return m, nil
 }

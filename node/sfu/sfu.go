@@ -90,7 +90,7 @@ func New(cfg Config) (*SFU, error) {
 	}
 	s := &SFU{cfg: cfg, log: cfg.Logger, now: time.Now, metrics: newMetrics(cfg.Registerer), peers: make(map[*peer]struct{})}
 	logs := pionLogs{log: cfg.Logger}
-	mux, err := newAdvertisedMux(cfg, logs)
+	mux, err := newAdvertisedMux(cfg, logs, s.metrics.garbage)
 	if err != nil {
 		return nil, err
 	}
