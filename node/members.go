@@ -339,12 +339,18 @@ func (n *Node) recheck(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-n.pulled:
 		}
 	}
 }
 
-// carried tells the mesh which tracks this node has for others.
+// carried tells the mesh which tracks this node has for others. What is new is held
+// against the state as well: the parent may have been behind.
 func (n *Node) carried(id wire.TrackID, epoch uint64, path []string, delay time.Duration, on bool) {
+	select {
+	case n.pulled <- struct{}{}:
+	default:
+	}
 	if !on {
 		n.gossip.Withdraw(id.String())
 		return

@@ -51,6 +51,7 @@ type Node struct {
 	sockets Sockets
 
 	watchRefused prometheus.Counter
+	pulled       chan struct{} // a track came or went
 
 	port     *mesh.Port
 	rpc      *mesh.RPC
@@ -122,7 +123,7 @@ func Run(ctx context.Context, c Config, b Build, logs io.Writer) error {
 func New(p Parts) (*Node, error) {
 	n := &Node{
 		cfg: p.Config, build: p.Build, keys: p.Keys, sockets: p.Sockets, log: p.Logger,
-		now: time.Now, reg: prometheus.NewRegistry(),
+		now: time.Now, reg: prometheus.NewRegistry(), pulled: make(chan struct{}, 1),
 	}
 	n.epoch = uint64(n.now().UnixNano())
 	n.cred.Store(p.Keys.Credentials)
