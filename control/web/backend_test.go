@@ -22,7 +22,7 @@ const (
 )
 
 // backend stands in for a node: one webinar behind the link "tides", with the
-// door's and the control API's answers as the contract has them.
+// door's and the control API's answers as a node gives them.
 type backend struct {
 	t     *testing.T
 	media *forwarder
