@@ -185,6 +185,52 @@ func TestEndToEndWithoutAStream(t *testing.T) {
 	}
 }
 
+// TestEndToEndFromThePage publishes 4K from the presenter's page at node 1 and
+// watches it on the guest page at node 2: two browsers' tabs, two nodes, no clip.
+func TestEndToEndFromThePage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the machine for itself: make e2e")
+	}
+	b, err := rig.OpenBrowser(context.Background())
+	if errors.Is(err, rig.ErrNoBrowser) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	w := &world{t: t, binary: binary(t)}
+	if w.Demo, err = rig.StartDemo(context.Background(), w.binary, "", "--no-stream", "--nodes", "2"); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	presenter, err := b.Open(w.Presenter, 1440, 900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, css := range []string{"#join button[type=submit]", "stentor-publish .row .button", "#on-air:not([disabled])"} {
+		if err := presenter.Click(css); err != nil {
+			t.Fatalf("click on %s: %v", css, err)
+		}
+	}
+	w.eventually(t, "S1 4K leaves the presenter's page", func() (bool, error) {
+		return presenter.True("stentor.stats().then(s => s.outbound !== null && s.outbound.frameWidth === 3840)")
+	})
+	guest, err := b.Open(w.At(w.Guest, n2), 1440, 900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := guest.Join("Ada", w.Webinar.PIN); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually(t, "S1 the guest at node 2 decodes 4K", func() (bool, error) {
+		s, err := guest.Stats()
+		return s.FrameWidth == 3840 && s.FramesDecoded >= 10, err
+	})
+	guest.Screenshot(artifacts(t), "guest-4k-from-the-page")
+	presenter.Screenshot(artifacts(t), "presenter-on-air")
+}
+
 func (w *world) showLogs() {
 	for _, n := range w.Nodes {
 		if b, err := os.ReadFile(n.Log); err == nil {

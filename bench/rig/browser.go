@@ -119,6 +119,16 @@ func (p *Page) Join(name, pin string) error {
 	return p.Do(append(actions, chromedp.Click(chromedp.CSS("#join button[type=submit]")))...)
 }
 
+// Click clicks the first element that a CSS selector finds, once it can be seen.
+func (p *Page) Click(css string) error {
+	return p.Do(chromedp.WaitVisible(chromedp.CSS(css)), chromedp.Click(chromedp.CSS(css)))
+}
+
+// True reports whether a JavaScript expression, or what it promises, is true.
+func (p *Page) True(expression string) (bool, error) {
+	return evaluate[bool](p, "Promise.resolve("+expression+").then(v => v === true)")
+}
+
 // Reload loads the page again.
 func (p *Page) Reload() error { return p.Do(chromedp.Reload()) }
 
