@@ -55,9 +55,10 @@ const (
 	retryFirst     = 500 * time.Millisecond
 	retryMost      = 10 * time.Second
 
-	// leaveTime bounds the goodbye, updateGap how often metadata changes are
-	// sent, remember how long a dead member is listed.
-	leaveTime = 3 * time.Second
+	// leaveTime bounds each half of the goodbye: a few gossip intervals. When a whole
+	// mesh stops at once, the last ones have nobody to say it to. updateGap is how
+	// often metadata changes are sent, remember how long a dead member is listed.
+	leaveTime = time.Second
 	updateGap = 500 * time.Millisecond
 	remember  = 10 * time.Minute
 )
