@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,6 +108,7 @@ func (g *stage) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			g.releaseAll()
 			g.tidy(context.WithoutCancel(ctx))
 			return nil
 		case <-g.freed:
@@ -115,6 +118,16 @@ func (g *stage) Run(ctx context.Context) error {
 			}
 		}
 		seen = g.tidy(ctx)
+	}
+}
+
+// releaseAll ends every claim: the node stops.
+func (g *stage) releaseAll() {
+	g.mu.Lock()
+	held := slices.Collect(maps.Values(g.claims))
+	g.mu.Unlock()
+	for _, c := range held {
+		c.Release()
 	}
 }
 

@@ -437,3 +437,29 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestATokenCannotBeRefreshedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t, "")
+		g, err := e.Join(ctx, link, Knock{Name: "Ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cred := credentials(t, e.ca, "n1")
+		e.cfg.Credentials = func() *pki.Credentials { return cred }
+		began := time.Now()
+		for err == nil {
+			time.Sleep(tokenLife - time.Second)
+			if time.Since(began) > 20*time.Hour { // the node's own certificate is renewed meanwhile
+				cred = credentials(t, e.ca, "n1")
+			}
+			token := g.Token
+			if g, err = e.Refresh(ctx, token, home); err != nil && code(err) != "token_invalid" {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(began); d < admittedFor || d > admittedFor+2*tokenLife {
+			t.Errorf("one admission lasted %v, want %v", d, admittedFor)
+		}
+	})
+}
