@@ -111,8 +111,8 @@ func (n *Node) forward(ctx context.Context, node string, body []byte) ([]byte, e
 }
 
 // call asks another node and decodes its JSON answer into to.
-func (n *Node) call(ctx context.Context, node, method, path string, body []byte, to any) error {
-	out, err := n.request(ctx, n.peers, node, method, path, body)
+func (n *Node) call(ctx context.Context, node, path string, to any) error {
+	out, err := n.request(ctx, n.peers, node, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"stentor/cluster/pki"
 	"stentor/control/cli"
 	"stentor/control/controlpb"
 )
@@ -28,13 +29,10 @@ func Init(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
 	var secret [32]byte
 	rand.Read(secret[:])
 	token := "sta_" + base64.RawURLEncoding.EncodeToString(secret[:])
-	if err := writeSecret(dir, fileAdminToken, []byte(token+"\n")); err != nil {
+	if err := pki.Dir(dir).SaveSecret(fileAdminToken, []byte(token+"\n")); err != nil {
 		return err
 	}
 	return keys.Save(dir)

@@ -68,8 +68,11 @@ func keepJoin(dir string, reply mesh.JoinReply, key ed25519.PrivateKey) error {
 	k := &Keyring{Credentials: cred, GossipKey: reply.GossipKey}
 	if cred.Identity.Role == pki.Voter {
 		k.PINKey = reply.PINKey
-		k.Authority, err = pki.LoadAuthority(certPEM(reply.CA), reply.CAKey)
+		_, _, ca, err := cred.PEM()
 		if err != nil {
+			return err
+		}
+		if k.Authority, err = pki.LoadAuthority(ca, reply.CAKey); err != nil {
 			return err
 		}
 	}

@@ -3,9 +3,7 @@ package node
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,14 +76,11 @@ func (k *Keyring) refresh(dir string, now time.Time) error {
 // Save writes the keys into dir, which it makes if needed. The node's certificate
 // comes last: with it the set is whole.
 func (k *Keyring) Save(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
-	if err := writeSecret(dir, fileGossipKey, k.GossipKey); err != nil {
+	if err := pki.Dir(dir).SaveSecret(fileGossipKey, k.GossipKey); err != nil {
 		return err
 	}
 	if k.Authority != nil {
-		if err := writeSecret(dir, filePINKey, k.PINKey); err != nil {
+		if err := pki.Dir(dir).SaveSecret(filePINKey, k.PINKey); err != nil {
 			return err
 		}
 		if err := pki.Dir(dir).SaveAuthority(k.Authority); err != nil {
@@ -126,40 +121,11 @@ func issue(ca *pki.Authority, id pki.Identity, now time.Time) (*pki.Credentials,
 
 // readKey reads 32 secret bytes.
 func readKey(dir, name string) ([]byte, error) {
-	path := filepath.Join(dir, name)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("node: %w; restore it from a backup, or empty the folder and join the cluster again", err)
+	b, err := pki.Dir(dir).Secret(name)
+	if err == nil && len(b) != 32 {
+		err = fmt.Errorf("node: %s must be 32 bytes, not %d", filepath.Join(dir, name), len(b))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("node: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("node: %s can be read by others (%#o): if nobody did, `chmod 600 %s`", path, info.Mode().Perm(), path)
-	}
-	if info.Size() != 32 {
-		return nil, fmt.Errorf("node: %s must be 32 bytes, not %d", path, info.Size())
-	}
-	return os.ReadFile(path)
-}
-
-// writeSecret replaces a file at once or not at all, for its owner alone.
-func writeSecret(dir, name string, b []byte) error {
-	tmp, err := os.CreateTemp(dir, name+".*") // CreateTemp makes it 0600
-	if err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	if _, err = tmp.Write(b); err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return fmt.Errorf("node: write %s: %w", name, err)
-	}
-	return nil
+	return b, err
 }
 
 // loadPeers returns the mesh addresses of nodes that were seen last.
@@ -172,5 +138,5 @@ func loadPeers(dir string) []string {
 }
 
 func savePeers(dir string, addrs []string) error {
-	return writeSecret(dir, filePeers, []byte(strings.Join(addrs, "\n")+"\n"))
+	return pki.Dir(dir).SaveSecret(filePeers, []byte(strings.Join(addrs, "\n")+"\n"))
 }

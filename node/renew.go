@@ -1,11 +1,9 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -99,10 +97,4 @@ func (n *Node) serveRenew(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, mesh.RenewReply{Certificate: der})
-}
-
-func certPEM(der []byte) []byte {
-	var b bytes.Buffer
-	pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return b.Bytes()
 }

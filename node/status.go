@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -146,7 +145,7 @@ func ask[T any](ctx context.Context, n *Node, path string, own T) (map[string]T,
 			var v T
 			err := errNotAlive
 			if m.Alive {
-				err = n.call(ctx, m.Node, http.MethodGet, path, nil, &v)
+				err = n.call(ctx, m.Node, path, &v)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -63,6 +63,13 @@ func (d Dir) SaveAuthority(a *Authority) error {
 	return d.write(file{"ca.crt", cert}, file{"ca.key", key})
 }
 
+// Secret reads another secret file of the node, which only its owner may be able to
+// read.
+func (d Dir) Secret(name string) ([]byte, error) { return d.read(name, true) }
+
+// SaveSecret writes one, for its owner alone, at once or not at all.
+func (d Dir) SaveSecret(name string, b []byte) error { return d.write(file{name, b}) }
+
 func (d Dir) read(name string, secret bool) ([]byte, error) {
 	path := filepath.Join(string(d), name)
 	f, err := os.Open(path)
