@@ -98,7 +98,7 @@ func (d *draft) setPIN(c *controlpb.SetPIN) (string, error) {
 	if err := first(err, checkHash("pin_verifier", c.GetVerifier())); err != nil {
 		return "", err
 	}
-	if w.Registration {
+	if w.Registration != nil {
 		return "", ErrPINWithRegistration
 	}
 	return w.ID, d.edit(w, func(r *controlpb.WebinarRecord) {

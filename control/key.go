@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"fmt"
 
 	"stentor/control/controlpb"
 )
@@ -20,6 +21,19 @@ const (
 	KindJoinToken Kind = 7
 	KindCluster   Kind = 8
 	KindRequest   Kind = 9
+
+	KindRegistrant  Kind = 10
+	KindParticipant Kind = 11
+	KindLease       Kind = 12
+	KindSeat        Kind = 13
+	KindBudget      Kind = 14
+	KindAttendance  Kind = 15
+	KindAccount     Kind = 16
+	KindNode        Kind = 17
+	KindAudit       Kind = 18
+	KindAuditHead   Kind = 19
+	KindWebhook     Kind = 20
+	KindMail        Kind = 21
 )
 
 // Key names a record. Webinar is the topic that it belongs to: empty for what belongs
@@ -57,8 +71,35 @@ func KeyOf(r *controlpb.Record) Key {
 		return Key{KindCluster, "", ""}
 	case *controlpb.Record_Request:
 		return Key{KindRequest, "", requestKey(r.Request.GetPrincipal(), r.Request.GetRequestId())}
+	case *controlpb.Record_Registrant:
+		return Key{KindRegistrant, r.Registrant.GetWebinar(), r.Registrant.GetId()}
+	case *controlpb.Record_Participant:
+		return Key{KindParticipant, r.Participant.GetWebinar(), r.Participant.GetParticipant()}
+	case *controlpb.Record_Lease:
+		return Key{KindLease, r.Lease.GetWebinar(), r.Lease.GetNode()}
+	case *controlpb.Record_Seat:
+		return Key{KindSeat, r.Seat.GetWebinar(), r.Seat.GetParticipant()}
+	case *controlpb.Record_Budget:
+		return Key{KindBudget, r.Budget.GetWebinar(), ""}
+	case *controlpb.Record_Attendance:
+		return Key{KindAttendance, r.Attendance.GetWebinar(), r.Attendance.GetAttendance().GetId()}
+	case *controlpb.Record_Account:
+		return Key{KindAccount, "", r.Account.GetId()}
+	case *controlpb.Record_Node:
+		return Key{KindNode, "", r.Node.GetNode()}
+	case *controlpb.Record_Audit:
+		return Key{KindAudit, "", auditID(r.Audit.GetSeq())}
+	case *controlpb.Record_AuditHead:
+		return Key{KindAuditHead, "", ""}
+	case *controlpb.Record_Webhook:
+		return Key{KindWebhook, "", r.Webhook.GetId()}
+	case *controlpb.Record_Mail:
+		return Key{KindMail, "", r.Mail.GetId()}
 	}
 	return Key{}
 }
 
 func requestKey(principal, id string) string { return principal + "\x00" + id }
+
+// auditID is the ID of an entry of the audit log, in the order of the log.
+func auditID(seq uint64) string { return fmt.Sprintf("%020d", seq) }

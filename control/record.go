@@ -33,6 +33,9 @@ func (s *State) Record(k Key) *controlpb.Record {
 	case KindAPIToken, KindJoinToken, KindCluster, KindRequest:
 		return s.clusterRecord(k)
 	}
+	if k.Kind.plain() {
+		return s.plain.at(k)
+	}
 	w := s.Webinar(k.Webinar)
 	if w == nil {
 		return nil
@@ -57,7 +60,7 @@ func (s *State) Record(k Key) *controlpb.Record {
 			return streamRecord(w.ID, st)
 		}
 	}
-	return nil
+	return personRecord(w, k)
 }
 
 func (s *State) clusterRecord(k Key) *controlpb.Record {
@@ -103,6 +106,9 @@ func (s *State) Records() iter.Seq[*controlpb.Record] {
 				return
 			}
 		}
+		if !s.plain.records(yield) {
+			return
+		}
 		for w := range s.webinars.Values() {
 			if !s.webinarRecords(w, yield) {
 				return
@@ -135,17 +141,17 @@ func (s *State) webinarRecords(w *webinar.Webinar, yield func(*controlpb.Record)
 			return false
 		}
 	}
-	return true
+	return personRecords(w, yield)
 }
 
-// put stores r in s, which nobody else has yet.
-func (s *State) put(r *controlpb.Record) error {
-	key := KeyOf(r)
+// put stores record in s, which nobody else has yet.
+func (s *State) put(record *controlpb.Record) error {
+	key := KeyOf(record)
 	if old := s.Record(key); old != nil {
 		s.sum.sub(old)
 	}
 	var err error
-	switch r := r.GetKind().(type) {
+	switch r := record.GetKind().(type) {
 	case *controlpb.Record_Webinar:
 		err = s.putWebinar(r.Webinar)
 	case *controlpb.Record_Invite:
@@ -164,6 +170,19 @@ func (s *State) put(r *controlpb.Record) error {
 		err = s.putCluster(r.Cluster)
 	case *controlpb.Record_Request:
 		s.putRequest(r.Request)
+	case *controlpb.Record_Registrant:
+		err = s.putRegistrant(r.Registrant)
+	case *controlpb.Record_Participant:
+		err = s.putParticipant(r.Participant)
+	case *controlpb.Record_Lease:
+		err = s.putLease(r.Lease)
+	case *controlpb.Record_Seat:
+		err = s.putSeat(r.Seat)
+	case *controlpb.Record_Budget:
+		err = s.putBudget(r.Budget)
+	case *controlpb.Record_Account, *controlpb.Record_Attendance, *controlpb.Record_Node, *controlpb.Record_Audit,
+		*controlpb.Record_AuditHead, *controlpb.Record_Webhook, *controlpb.Record_Mail:
+		err = s.putPlain(key, record)
 	default:
 		err = fmt.Errorf("%w: of a kind that this version does not know", errRecord)
 	}
@@ -186,7 +205,8 @@ func (s *State) remove(k Key) error {
 	w := s.Webinar(k.Webinar)
 	switch k.Kind {
 	case KindWebinar:
-		if w.InviteCount()+w.BanCount()+w.RemovalCount()+w.StreamCount() > 0 {
+		if w.InviteCount()+w.BanCount()+w.RemovalCount()+w.StreamCount()+
+			w.RegistrantCount()+w.ParticipantCount()+w.LeaseCount()+w.SeatCount() > 0 {
 			return fmt.Errorf("%w: webinar %q still has records", errRecord, k.Webinar)
 		}
 		s.links, s.webinars = s.links.Without(w.Link), s.webinars.Without(w.ID)
@@ -209,6 +229,18 @@ func (s *State) remove(k Key) error {
 	case KindRequest:
 		r, _ := s.requests.At(k.ID)
 		s.requests, s.byAge = s.requests.Without(k.ID), s.byAge.Without(ageKey(r.GetIndex()))
+	case KindRegistrant:
+		s.webinars = s.webinars.With(w.ID, w.WithoutRegistrant(k.ID))
+	case KindParticipant:
+		s.webinars = s.webinars.With(w.ID, w.WithoutParticipant(k.ID))
+	case KindLease:
+		s.webinars = s.webinars.With(w.ID, w.WithoutLease(k.ID))
+	case KindSeat:
+		s.webinars = s.webinars.With(w.ID, w.WithoutSeat(k.ID))
+	case KindBudget:
+		s.webinars = s.webinars.With(w.ID, w.WithBudget(webinar.Budget{}))
+	default:
+		s.removePlain(k, old)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"time"
 
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
@@ -12,12 +13,16 @@ func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
 		Id: w.ID, Link: w.Link, Title: w.Title, Mode: string(w.Mode), Owner: w.Owner, State: string(w.State),
 		Guests:  permissionsRecord(w.Guests),
 		Created: nanos(w.Created), Started: nanos(w.Started), Ended: nanos(w.Ended), Version: w.Version,
+		Description: w.Description, Schedule: scheduleRecord(w.Schedule), GuestLimit: uint32(w.GuestLimit),
+		Lobby: string(w.Lobby), Locked: w.Locked, Partition: string(w.Partition),
+		RetentionDays: uint32(w.Retention / day), SlowMode: uint32(w.SlowMode / time.Second), AutoEnd: w.AutoEnd,
+		AskedAgain: w.AskedAgain, Recall: w.Recall, Expired: w.Expired, Registration: registrationRecord(w.Registration),
+	}
+	for _, c := range w.Ceilings {
+		r.Ceilings = append(r.Ceilings, &controlpb.Ceiling{Role: string(c.Role), Height: uint32(c.Height), Bitrate: uint32(c.Bitrate)})
 	}
 	if w.PIN != nil {
 		r.Pin = &controlpb.PIN{Verifier: w.PIN.Verifier, Weak: w.PIN.Weak, Set: nanos(w.PIN.Set), EdgeKey: s.EdgeKey(w.ID)}
-	}
-	if w.Registration {
-		r.Registration = &controlpb.Registration{}
 	}
 	return &controlpb.Record{Kind: &controlpb.Record_Webinar{Webinar: r}}
 }
@@ -38,7 +43,15 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 	w.ID, w.Link, w.Title, w.Owner = r.GetId(), r.GetLink(), r.GetTitle(), r.GetOwner()
 	w.Mode, w.State = webinar.Mode(r.GetMode()), webinar.State(r.GetState())
 	w.Guests = permissions(r.GetGuests())
-	w.Registration = r.GetRegistration() != nil
+	w.Registration, w.Schedule = registration(r.GetRegistration()), schedule(r.GetSchedule())
+	w.Description, w.GuestLimit, w.Lobby = r.GetDescription(), int(r.GetGuestLimit()), webinar.LobbyMode(r.GetLobby())
+	w.Locked, w.Partition, w.AutoEnd = r.GetLocked(), webinar.Partition(r.GetPartition()), r.GetAutoEnd()
+	w.Retention, w.SlowMode = time.Duration(r.GetRetentionDays())*day, time.Duration(r.GetSlowMode())*time.Second
+	w.AskedAgain, w.Recall, w.Expired = r.GetAskedAgain(), r.GetRecall(), r.GetExpired()
+	w.Ceilings = nil
+	for _, c := range r.GetCeilings() {
+		w.Ceilings = append(w.Ceilings, webinar.Ceiling{Role: webinar.Role(c.GetRole()), Height: int(c.GetHeight()), Bitrate: int(c.GetBitrate())})
+	}
 	w.Created, w.Started, w.Ended = moment(r.GetCreated()), moment(r.GetStarted()), moment(r.GetEnded())
 	w.Version = r.GetVersion()
 	w.PIN = nil
@@ -51,6 +64,59 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 	}
 	s.webinars, s.links = s.webinars.With(w.ID, w), s.links.With(w.Link, w.ID)
 	return nil
+}
+
+// day is what retention is counted in.
+const day = 24 * time.Hour
+
+func registrationRecord(g *webinar.Registration) *controlpb.Registration {
+	if g == nil {
+		return nil
+	}
+	r := &controlpb.Registration{
+		Window: string(g.Window), Opens: nanos(g.Opens), Closes: nanos(g.Closes), Maximum: uint32(g.Maximum),
+		Approval: g.Approval, Waitlist: g.Waitlist, Accounts: g.Accounts, Closed: g.Closed,
+	}
+	for _, f := range g.Fields {
+		r.Fields = append(r.Fields, &controlpb.Field{Id: f.ID, Label: f.Label, Type: string(f.Type), Required: f.Required, Options: f.Options})
+	}
+	return r
+}
+
+func registration(r *controlpb.Registration) *webinar.Registration {
+	if r == nil {
+		return nil
+	}
+	g := &webinar.Registration{
+		Window: webinar.Window(r.GetWindow()), Opens: moment(r.GetOpens()), Closes: moment(r.GetCloses()), Maximum: int(r.GetMaximum()),
+		Approval: r.GetApproval(), Waitlist: r.GetWaitlist(), Accounts: r.GetAccounts(), Closed: r.GetClosed(),
+	}
+	for _, f := range r.GetFields() {
+		g.Fields = append(g.Fields, webinar.Field{ID: f.GetId(), Label: f.GetLabel(), Type: webinar.FieldType(f.GetType()), Required: f.GetRequired(), Options: f.GetOptions()})
+	}
+	return g
+}
+
+func scheduleRecord(p *webinar.Schedule) *controlpb.Schedule {
+	if p == nil {
+		return nil
+	}
+	r := &controlpb.Schedule{Start: nanos(p.Start), Duration: int64(p.Duration), Zone: p.Zone, Rule: p.Rule, Complete: p.Complete}
+	for _, t := range p.Occurrences {
+		r.Occurrences = append(r.Occurrences, nanos(t))
+	}
+	return r
+}
+
+func schedule(r *controlpb.Schedule) *webinar.Schedule {
+	if r == nil {
+		return nil
+	}
+	p := &webinar.Schedule{Start: moment(r.GetStart()), Duration: time.Duration(r.GetDuration()), Zone: r.GetZone(), Rule: r.GetRule(), Complete: r.GetComplete()}
+	for _, n := range r.GetOccurrences() {
+		p.Occurrences = append(p.Occurrences, moment(n))
+	}
+	return p
 }
 
 func permissionsRecord(p webinar.Permissions) *controlpb.Permissions {
@@ -74,6 +140,7 @@ func (s *State) parent(id string) (*webinar.Webinar, error) {
 func inviteRecord(id string, i webinar.Invite) *controlpb.Record {
 	return &controlpb.Record{Kind: &controlpb.Record_Invite{Invite: &controlpb.InviteRecord{
 		Webinar: id, Id: i.ID, Name: i.Name, Role: string(i.Role), Hash: i.Hash[:], Created: nanos(i.Created),
+		Account: i.Account, Sealed: i.Sealed,
 	}}}
 }
 
@@ -88,6 +155,7 @@ func (s *State) putInvite(r *controlpb.InviteRecord) error {
 	}
 	s.webinars = s.webinars.With(w.ID, w.WithInvite(webinar.Invite{
 		ID: r.GetId(), Name: r.GetName(), Role: webinar.Role(r.GetRole()), Hash: hash, Created: moment(r.GetCreated()),
+		Account: r.GetAccount(), Sealed: r.GetSealed(),
 	}))
 	return nil
 }

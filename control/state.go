@@ -20,7 +20,7 @@ import (
 
 // FeatureLevel is the newest feature level that this build understands. A cluster is
 // at the level that a SetFeatureLevel command brought it to, at first 1.
-const FeatureLevel = 1
+const FeatureLevel = 2
 
 // State is one version of everything. It is never changed: Apply returns the next one,
 // which shares what is the same, so readers need no lock.
@@ -37,6 +37,9 @@ type State struct {
 	joinTokens table.Table[JoinToken]        // by hash
 	requests   table.Table[*controlpb.RequestRecord]
 	byAge      table.Table[string] // index, as 8 bytes -> key of requests
+	plain      plain
+	logins     table.Table[string] // login of an account -> ID
+	identities table.Table[string] // OIDC identity of an account -> ID
 
 	sum sum // of all records
 }

@@ -55,6 +55,36 @@ type Command struct {
 	//	*Command_RedeemJoinToken
 	//	*Command_SetClusterInfo
 	//	*Command_SetFeatureLevel
+	//	*Command_EditWebinar
+	//	*Command_RotateLink
+	//	*Command_RevokeInvite
+	//	*Command_CreateInvites
+	//	*Command_Register
+	//	*Command_DecideRegistrants
+	//	*Command_OpenRegistration
+	//	*Command_Reinvite
+	//	*Command_SetParticipant
+	//	*Command_AdmitVisitors
+	//	*Command_CreateAccount
+	//	*Command_EditAccount
+	//	*Command_DeleteAccount
+	//	*Command_RegisterNode
+	//	*Command_RemoveNode
+	//	*Command_AcquireSeats
+	//	*Command_ReturnSeats
+	//	*Command_ReportSeats
+	//	*Command_TransferSeat
+	//	*Command_AcquireGuesses
+	//	*Command_RenewLease
+	//	*Command_ReportAttendance
+	//	*Command_SignAudit
+	//	*Command_CreateWebhook
+	//	*Command_DeleteWebhook
+	//	*Command_AdvanceWebhook
+	//	*Command_SettleMail
+	//	*Command_Tick
+	//	*Command_Checkpoint
+	//	*Command_ExtendOccurrences
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -281,6 +311,276 @@ func (x *Command) GetSetFeatureLevel() *SetFeatureLevel {
 	return nil
 }
 
+func (x *Command) GetEditWebinar() *EditWebinar {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_EditWebinar); ok {
+			return x.EditWebinar
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRotateLink() *RotateLink {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_RotateLink); ok {
+			return x.RotateLink
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRevokeInvite() *RevokeInvite {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_RevokeInvite); ok {
+			return x.RevokeInvite
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCreateInvites() *CreateInvites {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_CreateInvites); ok {
+			return x.CreateInvites
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRegister() *Register {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Register); ok {
+			return x.Register
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDecideRegistrants() *DecideRegistrants {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_DecideRegistrants); ok {
+			return x.DecideRegistrants
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetOpenRegistration() *OpenRegistration {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_OpenRegistration); ok {
+			return x.OpenRegistration
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReinvite() *Reinvite {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Reinvite); ok {
+			return x.Reinvite
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetParticipant() *SetParticipant {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_SetParticipant); ok {
+			return x.SetParticipant
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAdmitVisitors() *AdmitVisitors {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_AdmitVisitors); ok {
+			return x.AdmitVisitors
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCreateAccount() *CreateAccount {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_CreateAccount); ok {
+			return x.CreateAccount
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetEditAccount() *EditAccount {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_EditAccount); ok {
+			return x.EditAccount
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDeleteAccount() *DeleteAccount {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_DeleteAccount); ok {
+			return x.DeleteAccount
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRegisterNode() *RegisterNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_RegisterNode); ok {
+			return x.RegisterNode
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRemoveNode() *RemoveNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_RemoveNode); ok {
+			return x.RemoveNode
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAcquireSeats() *AcquireSeats {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_AcquireSeats); ok {
+			return x.AcquireSeats
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReturnSeats() *ReturnSeats {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ReturnSeats); ok {
+			return x.ReturnSeats
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReportSeats() *ReportSeats {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ReportSeats); ok {
+			return x.ReportSeats
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTransferSeat() *TransferSeat {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_TransferSeat); ok {
+			return x.TransferSeat
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAcquireGuesses() *AcquireGuesses {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_AcquireGuesses); ok {
+			return x.AcquireGuesses
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRenewLease() *RenewLease {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_RenewLease); ok {
+			return x.RenewLease
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReportAttendance() *ReportAttendance {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ReportAttendance); ok {
+			return x.ReportAttendance
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSignAudit() *SignAudit {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_SignAudit); ok {
+			return x.SignAudit
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCreateWebhook() *CreateWebhook {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_CreateWebhook); ok {
+			return x.CreateWebhook
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDeleteWebhook() *DeleteWebhook {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_DeleteWebhook); ok {
+			return x.DeleteWebhook
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAdvanceWebhook() *AdvanceWebhook {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_AdvanceWebhook); ok {
+			return x.AdvanceWebhook
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSettleMail() *SettleMail {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_SettleMail); ok {
+			return x.SettleMail
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTick() *Tick {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Tick); ok {
+			return x.Tick
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCheckpoint() *Checkpoint {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetExtendOccurrences() *ExtendOccurrences {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ExtendOccurrences); ok {
+			return x.ExtendOccurrences
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -345,6 +645,127 @@ type Command_SetFeatureLevel struct {
 	SetFeatureLevel *SetFeatureLevel `protobuf:"bytes,30,opt,name=set_feature_level,json=setFeatureLevel,proto3,oneof"`
 }
 
+type Command_EditWebinar struct {
+	// Since feature level 2.
+	EditWebinar *EditWebinar `protobuf:"bytes,31,opt,name=edit_webinar,json=editWebinar,proto3,oneof"`
+}
+
+type Command_RotateLink struct {
+	RotateLink *RotateLink `protobuf:"bytes,32,opt,name=rotate_link,json=rotateLink,proto3,oneof"`
+}
+
+type Command_RevokeInvite struct {
+	RevokeInvite *RevokeInvite `protobuf:"bytes,33,opt,name=revoke_invite,json=revokeInvite,proto3,oneof"`
+}
+
+type Command_CreateInvites struct {
+	CreateInvites *CreateInvites `protobuf:"bytes,34,opt,name=create_invites,json=createInvites,proto3,oneof"`
+}
+
+type Command_Register struct {
+	Register *Register `protobuf:"bytes,35,opt,name=register,proto3,oneof"`
+}
+
+type Command_DecideRegistrants struct {
+	DecideRegistrants *DecideRegistrants `protobuf:"bytes,36,opt,name=decide_registrants,json=decideRegistrants,proto3,oneof"`
+}
+
+type Command_OpenRegistration struct {
+	OpenRegistration *OpenRegistration `protobuf:"bytes,37,opt,name=open_registration,json=openRegistration,proto3,oneof"`
+}
+
+type Command_Reinvite struct {
+	Reinvite *Reinvite `protobuf:"bytes,38,opt,name=reinvite,proto3,oneof"`
+}
+
+type Command_SetParticipant struct {
+	SetParticipant *SetParticipant `protobuf:"bytes,39,opt,name=set_participant,json=setParticipant,proto3,oneof"`
+}
+
+type Command_AdmitVisitors struct {
+	AdmitVisitors *AdmitVisitors `protobuf:"bytes,40,opt,name=admit_visitors,json=admitVisitors,proto3,oneof"`
+}
+
+type Command_CreateAccount struct {
+	CreateAccount *CreateAccount `protobuf:"bytes,41,opt,name=create_account,json=createAccount,proto3,oneof"`
+}
+
+type Command_EditAccount struct {
+	EditAccount *EditAccount `protobuf:"bytes,42,opt,name=edit_account,json=editAccount,proto3,oneof"`
+}
+
+type Command_DeleteAccount struct {
+	DeleteAccount *DeleteAccount `protobuf:"bytes,43,opt,name=delete_account,json=deleteAccount,proto3,oneof"`
+}
+
+type Command_RegisterNode struct {
+	RegisterNode *RegisterNode `protobuf:"bytes,44,opt,name=register_node,json=registerNode,proto3,oneof"`
+}
+
+type Command_RemoveNode struct {
+	RemoveNode *RemoveNode `protobuf:"bytes,45,opt,name=remove_node,json=removeNode,proto3,oneof"`
+}
+
+type Command_AcquireSeats struct {
+	AcquireSeats *AcquireSeats `protobuf:"bytes,46,opt,name=acquire_seats,json=acquireSeats,proto3,oneof"`
+}
+
+type Command_ReturnSeats struct {
+	ReturnSeats *ReturnSeats `protobuf:"bytes,47,opt,name=return_seats,json=returnSeats,proto3,oneof"`
+}
+
+type Command_ReportSeats struct {
+	ReportSeats *ReportSeats `protobuf:"bytes,48,opt,name=report_seats,json=reportSeats,proto3,oneof"`
+}
+
+type Command_TransferSeat struct {
+	TransferSeat *TransferSeat `protobuf:"bytes,49,opt,name=transfer_seat,json=transferSeat,proto3,oneof"`
+}
+
+type Command_AcquireGuesses struct {
+	AcquireGuesses *AcquireGuesses `protobuf:"bytes,50,opt,name=acquire_guesses,json=acquireGuesses,proto3,oneof"`
+}
+
+type Command_RenewLease struct {
+	RenewLease *RenewLease `protobuf:"bytes,51,opt,name=renew_lease,json=renewLease,proto3,oneof"`
+}
+
+type Command_ReportAttendance struct {
+	ReportAttendance *ReportAttendance `protobuf:"bytes,52,opt,name=report_attendance,json=reportAttendance,proto3,oneof"`
+}
+
+type Command_SignAudit struct {
+	SignAudit *SignAudit `protobuf:"bytes,53,opt,name=sign_audit,json=signAudit,proto3,oneof"`
+}
+
+type Command_CreateWebhook struct {
+	CreateWebhook *CreateWebhook `protobuf:"bytes,54,opt,name=create_webhook,json=createWebhook,proto3,oneof"`
+}
+
+type Command_DeleteWebhook struct {
+	DeleteWebhook *DeleteWebhook `protobuf:"bytes,55,opt,name=delete_webhook,json=deleteWebhook,proto3,oneof"`
+}
+
+type Command_AdvanceWebhook struct {
+	AdvanceWebhook *AdvanceWebhook `protobuf:"bytes,56,opt,name=advance_webhook,json=advanceWebhook,proto3,oneof"`
+}
+
+type Command_SettleMail struct {
+	SettleMail *SettleMail `protobuf:"bytes,57,opt,name=settle_mail,json=settleMail,proto3,oneof"`
+}
+
+type Command_Tick struct {
+	Tick *Tick `protobuf:"bytes,58,opt,name=tick,proto3,oneof"`
+}
+
+type Command_Checkpoint struct {
+	Checkpoint *Checkpoint `protobuf:"bytes,59,opt,name=checkpoint,proto3,oneof"`
+}
+
+type Command_ExtendOccurrences struct {
+	ExtendOccurrences *ExtendOccurrences `protobuf:"bytes,60,opt,name=extend_occurrences,json=extendOccurrences,proto3,oneof"`
+}
+
 func (*Command_CreateWebinar) isCommand_Kind() {}
 
 func (*Command_EndWebinar) isCommand_Kind() {}
@@ -374,6 +795,66 @@ func (*Command_RedeemJoinToken) isCommand_Kind() {}
 func (*Command_SetClusterInfo) isCommand_Kind() {}
 
 func (*Command_SetFeatureLevel) isCommand_Kind() {}
+
+func (*Command_EditWebinar) isCommand_Kind() {}
+
+func (*Command_RotateLink) isCommand_Kind() {}
+
+func (*Command_RevokeInvite) isCommand_Kind() {}
+
+func (*Command_CreateInvites) isCommand_Kind() {}
+
+func (*Command_Register) isCommand_Kind() {}
+
+func (*Command_DecideRegistrants) isCommand_Kind() {}
+
+func (*Command_OpenRegistration) isCommand_Kind() {}
+
+func (*Command_Reinvite) isCommand_Kind() {}
+
+func (*Command_SetParticipant) isCommand_Kind() {}
+
+func (*Command_AdmitVisitors) isCommand_Kind() {}
+
+func (*Command_CreateAccount) isCommand_Kind() {}
+
+func (*Command_EditAccount) isCommand_Kind() {}
+
+func (*Command_DeleteAccount) isCommand_Kind() {}
+
+func (*Command_RegisterNode) isCommand_Kind() {}
+
+func (*Command_RemoveNode) isCommand_Kind() {}
+
+func (*Command_AcquireSeats) isCommand_Kind() {}
+
+func (*Command_ReturnSeats) isCommand_Kind() {}
+
+func (*Command_ReportSeats) isCommand_Kind() {}
+
+func (*Command_TransferSeat) isCommand_Kind() {}
+
+func (*Command_AcquireGuesses) isCommand_Kind() {}
+
+func (*Command_RenewLease) isCommand_Kind() {}
+
+func (*Command_ReportAttendance) isCommand_Kind() {}
+
+func (*Command_SignAudit) isCommand_Kind() {}
+
+func (*Command_CreateWebhook) isCommand_Kind() {}
+
+func (*Command_DeleteWebhook) isCommand_Kind() {}
+
+func (*Command_AdvanceWebhook) isCommand_Kind() {}
+
+func (*Command_SettleMail) isCommand_Kind() {}
+
+func (*Command_Tick) isCommand_Kind() {}
+
+func (*Command_Checkpoint) isCommand_Kind() {}
+
+func (*Command_ExtendOccurrences) isCommand_Kind() {}
 
 type Permissions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -522,6 +1003,15 @@ func (x *PIN) GetEdgeKey() []byte {
 // Registration is there when registration is on.
 type Registration struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Window        string                 `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"` // start, end, interval or always; empty: end
+	Opens         int64                  `protobuf:"varint,2,opt,name=opens,proto3" json:"opens,omitempty"`  // of an interval
+	Closes        int64                  `protobuf:"varint,3,opt,name=closes,proto3" json:"closes,omitempty"`
+	Maximum       uint32                 `protobuf:"varint,4,opt,name=maximum,proto3" json:"maximum,omitempty"`   // of approved registrants; 0: the mode's
+	Approval      bool                   `protobuf:"varint,5,opt,name=approval,proto3" json:"approval,omitempty"` // the host decides on each
+	Waitlist      bool                   `protobuf:"varint,6,opt,name=waitlist,proto3" json:"waitlist,omitempty"` // who comes when it is full waits for a place
+	Accounts      bool                   `protobuf:"varint,7,opt,name=accounts,proto3" json:"accounts,omitempty"` // people with an account enter although they are not on the list (S53)
+	Closed        bool                   `protobuf:"varint,8,opt,name=closed,proto3" json:"closed,omitempty"`     // by the host, whatever the window
+	Fields        []*Field               `protobuf:"bytes,9,rep,name=fields,proto3" json:"fields,omitempty"`      // beside first name, last name and e-mail
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -556,6 +1046,2547 @@ func (*Registration) Descriptor() ([]byte, []int) {
 	return file_control_proto_rawDescGZIP(), []int{3}
 }
 
+func (x *Registration) GetWindow() string {
+	if x != nil {
+		return x.Window
+	}
+	return ""
+}
+
+func (x *Registration) GetOpens() int64 {
+	if x != nil {
+		return x.Opens
+	}
+	return 0
+}
+
+func (x *Registration) GetCloses() int64 {
+	if x != nil {
+		return x.Closes
+	}
+	return 0
+}
+
+func (x *Registration) GetMaximum() uint32 {
+	if x != nil {
+		return x.Maximum
+	}
+	return 0
+}
+
+func (x *Registration) GetApproval() bool {
+	if x != nil {
+		return x.Approval
+	}
+	return false
+}
+
+func (x *Registration) GetWaitlist() bool {
+	if x != nil {
+		return x.Waitlist
+	}
+	return false
+}
+
+func (x *Registration) GetAccounts() bool {
+	if x != nil {
+		return x.Accounts
+	}
+	return false
+}
+
+func (x *Registration) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+func (x *Registration) GetFields() []*Field {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// Field is one input of the registration form.
+type Field struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"` // text, long_text, email, phone, number, choice, choices, checkbox
+	Required      bool                   `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
+	Options       []string               `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty"` // of choice and choices
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Field) Reset() {
+	*x = Field{}
+	mi := &file_control_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Field) ProtoMessage() {}
+
+func (x *Field) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Field.ProtoReflect.Descriptor instead.
+func (*Field) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Field) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Field) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Field) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Field) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *Field) GetOptions() []string {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// Schedule is when a webinar takes place. Occurrences are its starts in order, worked
+// out by whoever proposed them: the rules of time zones are not the same everywhere.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	Duration      int64                  `protobuf:"varint,2,opt,name=duration,proto3" json:"duration,omitempty"` // nanoseconds
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`          // IANA name
+	Rule          string                 `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`          // RFC 5545 RRULE; empty: once
+	Occurrences   []int64                `protobuf:"varint,5,rep,packed,name=occurrences,proto3" json:"occurrences,omitempty"`
+	Complete      bool                   `protobuf:"varint,6,opt,name=complete,proto3" json:"complete,omitempty"` // the rule has no more than these
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_control_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Schedule) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Schedule) GetDuration() int64 {
+	if x != nil {
+		return x.Duration
+	}
+	return 0
+}
+
+func (x *Schedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Schedule) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Schedule) GetOccurrences() []int64 {
+	if x != nil {
+		return x.Occurrences
+	}
+	return nil
+}
+
+func (x *Schedule) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+// Settings are what a host plans and edits. In an edit the mask says which fields count.
+type Settings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Mode          string                 `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	Guests        *Permissions           `protobuf:"bytes,4,opt,name=guests,proto3" json:"guests,omitempty"`
+	Registration  *Registration          `protobuf:"bytes,5,opt,name=registration,proto3" json:"registration,omitempty"`                // absent: off
+	Schedule      *Schedule              `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`                        // absent: whenever the host begins
+	GuestLimit    uint32                 `protobuf:"varint,7,opt,name=guest_limit,json=guestLimit,proto3" json:"guest_limit,omitempty"` // 0: none
+	Lobby         string                 `protobuf:"bytes,8,opt,name=lobby,proto3" json:"lobby,omitempty"`                              // off, guests or everyone
+	Locked        bool                   `protobuf:"varint,9,opt,name=locked,proto3" json:"locked,omitempty"`
+	Partition     string                 `protobuf:"bytes,10,opt,name=partition,proto3" json:"partition,omitempty"`                               // keep or strict
+	RetentionDays uint32                 `protobuf:"varint,11,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"` // of personal data after the end; 0: 30
+	SlowMode      uint32                 `protobuf:"varint,12,opt,name=slow_mode,json=slowMode,proto3" json:"slow_mode,omitempty"`                // seconds between two messages of a guest
+	AutoEnd       bool                   `protobuf:"varint,13,opt,name=auto_end,json=autoEnd,proto3" json:"auto_end,omitempty"`                   // at the end of the last occurrence
+	Ceilings      []*Ceiling             `protobuf:"bytes,14,rep,name=ceilings,proto3" json:"ceilings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_control_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Settings) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Settings) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Settings) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Settings) GetGuests() *Permissions {
+	if x != nil {
+		return x.Guests
+	}
+	return nil
+}
+
+func (x *Settings) GetRegistration() *Registration {
+	if x != nil {
+		return x.Registration
+	}
+	return nil
+}
+
+func (x *Settings) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *Settings) GetGuestLimit() uint32 {
+	if x != nil {
+		return x.GuestLimit
+	}
+	return 0
+}
+
+func (x *Settings) GetLobby() string {
+	if x != nil {
+		return x.Lobby
+	}
+	return ""
+}
+
+func (x *Settings) GetLocked() bool {
+	if x != nil {
+		return x.Locked
+	}
+	return false
+}
+
+func (x *Settings) GetPartition() string {
+	if x != nil {
+		return x.Partition
+	}
+	return ""
+}
+
+func (x *Settings) GetRetentionDays() uint32 {
+	if x != nil {
+		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *Settings) GetSlowMode() uint32 {
+	if x != nil {
+		return x.SlowMode
+	}
+	return 0
+}
+
+func (x *Settings) GetAutoEnd() bool {
+	if x != nil {
+		return x.AutoEnd
+	}
+	return false
+}
+
+func (x *Settings) GetCeilings() []*Ceiling {
+	if x != nil {
+		return x.Ceilings
+	}
+	return nil
+}
+
+// Ceiling bounds what a role may send or receive (M12).
+type Ceiling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Height        uint32                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`   // lines of video; 0: any
+	Bitrate       uint32                 `protobuf:"varint,3,opt,name=bitrate,proto3" json:"bitrate,omitempty"` // kbit/s; 0: any
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ceiling) Reset() {
+	*x = Ceiling{}
+	mi := &file_control_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ceiling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ceiling) ProtoMessage() {}
+
+func (x *Ceiling) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ceiling.ProtoReflect.Descriptor instead.
+func (*Ceiling) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Ceiling) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Ceiling) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Ceiling) GetBitrate() uint32 {
+	if x != nil {
+		return x.Bitrate
+	}
+	return 0
+}
+
+type EditWebinar struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Settings      *Settings              `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	Mask          []string               `protobuf:"bytes,3,rep,name=mask,proto3" json:"mask,omitempty"` // names of fields of Settings
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditWebinar) Reset() {
+	*x = EditWebinar{}
+	mi := &file_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditWebinar) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditWebinar) ProtoMessage() {}
+
+func (x *EditWebinar) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditWebinar.ProtoReflect.Descriptor instead.
+func (*EditWebinar) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EditWebinar) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *EditWebinar) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *EditWebinar) GetMask() []string {
+	if x != nil {
+		return x.Mask
+	}
+	return nil
+}
+
+type RotateLink struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Link          string                 `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateLink) Reset() {
+	*x = RotateLink{}
+	mi := &file_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateLink) ProtoMessage() {}
+
+func (x *RotateLink) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateLink.ProtoReflect.Descriptor instead.
+func (*RotateLink) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RotateLink) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *RotateLink) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+type RevokeInvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeInvite) Reset() {
+	*x = RevokeInvite{}
+	mi := &file_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeInvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeInvite) ProtoMessage() {}
+
+func (x *RevokeInvite) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeInvite.ProtoReflect.Descriptor instead.
+func (*RevokeInvite) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RevokeInvite) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *RevokeInvite) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type CreateInvites struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Invites       []*CreateInvite        `protobuf:"bytes,2,rep,name=invites,proto3" json:"invites,omitempty"` // up to 500, each of this webinar
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateInvites) Reset() {
+	*x = CreateInvites{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateInvites) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateInvites) ProtoMessage() {}
+
+func (x *CreateInvites) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateInvites.ProtoReflect.Descriptor instead.
+func (*CreateInvites) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CreateInvites) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *CreateInvites) GetInvites() []*CreateInvite {
+	if x != nil {
+		return x.Invites
+	}
+	return nil
+}
+
+// Register signs somebody up. Sealed is what they gave, which only voters can read.
+type Register struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`                            // SHA-256 of the personal link's secret
+	EmailHash     []byte                 `protobuf:"bytes,4,opt,name=email_hash,json=emailHash,proto3" json:"email_hash,omitempty"` // keyed: one registration for an address
+	Sealed        []byte                 `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	Account       string                 `protobuf:"bytes,6,opt,name=account,proto3" json:"account,omitempty"` // who signed up, if they were signed in
+	Mail          bool                   `protobuf:"varint,7,opt,name=mail,proto3" json:"mail,omitempty"`      // confirm by e-mail
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Register) Reset() {
+	*x = Register{}
+	mi := &file_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Register) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Register) ProtoMessage() {}
+
+func (x *Register) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Register.ProtoReflect.Descriptor instead.
+func (*Register) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Register) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *Register) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Register) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Register) GetEmailHash() []byte {
+	if x != nil {
+		return x.EmailHash
+	}
+	return nil
+}
+
+func (x *Register) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *Register) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Register) GetMail() bool {
+	if x != nil {
+		return x.Mail
+	}
+	return false
+}
+
+type DecideRegistrants struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Ids           []string               `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`           // up to 500
+	Decision      string                 `protobuf:"bytes,3,opt,name=decision,proto3" json:"decision,omitempty"` // approve, decline or cancel
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideRegistrants) Reset() {
+	*x = DecideRegistrants{}
+	mi := &file_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideRegistrants) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideRegistrants) ProtoMessage() {}
+
+func (x *DecideRegistrants) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideRegistrants.ProtoReflect.Descriptor instead.
+func (*DecideRegistrants) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DecideRegistrants) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *DecideRegistrants) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *DecideRegistrants) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+type OpenRegistration struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Open          bool                   `protobuf:"varint,2,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenRegistration) Reset() {
+	*x = OpenRegistration{}
+	mi := &file_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenRegistration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenRegistration) ProtoMessage() {}
+
+func (x *OpenRegistration) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenRegistration.ProtoReflect.Descriptor instead.
+func (*OpenRegistration) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OpenRegistration) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *OpenRegistration) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+// Reinvite lets somebody who was disconnected or banned in again.
+type Reinvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reinvite) Reset() {
+	*x = Reinvite{}
+	mi := &file_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reinvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reinvite) ProtoMessage() {}
+
+func (x *Reinvite) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reinvite.ProtoReflect.Descriptor instead.
+func (*Reinvite) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Reinvite) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *Reinvite) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+// SetParticipant changes what holds for one participant; absent fields stay.
+type SetParticipant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	StopAudio     *bool                  `protobuf:"varint,4,opt,name=stop_audio,json=stopAudio,proto3,oneof" json:"stop_audio,omitempty"`
+	StopVideo     *bool                  `protobuf:"varint,5,opt,name=stop_video,json=stopVideo,proto3,oneof" json:"stop_video,omitempty"`
+	StopMessages  *bool                  `protobuf:"varint,6,opt,name=stop_messages,json=stopMessages,proto3,oneof" json:"stop_messages,omitempty"`
+	Stage         *bool                  `protobuf:"varint,7,opt,name=stage,proto3,oneof" json:"stage,omitempty"`
+	Hand          *bool                  `protobuf:"varint,8,opt,name=hand,proto3,oneof" json:"hand,omitempty"`
+	Role          *string                `protobuf:"bytes,9,opt,name=role,proto3,oneof" json:"role,omitempty"` // empty: as they were admitted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetParticipant) Reset() {
+	*x = SetParticipant{}
+	mi := &file_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetParticipant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetParticipant) ProtoMessage() {}
+
+func (x *SetParticipant) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetParticipant.ProtoReflect.Descriptor instead.
+func (*SetParticipant) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SetParticipant) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *SetParticipant) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *SetParticipant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetParticipant) GetStopAudio() bool {
+	if x != nil && x.StopAudio != nil {
+		return *x.StopAudio
+	}
+	return false
+}
+
+func (x *SetParticipant) GetStopVideo() bool {
+	if x != nil && x.StopVideo != nil {
+		return *x.StopVideo
+	}
+	return false
+}
+
+func (x *SetParticipant) GetStopMessages() bool {
+	if x != nil && x.StopMessages != nil {
+		return *x.StopMessages
+	}
+	return false
+}
+
+func (x *SetParticipant) GetStage() bool {
+	if x != nil && x.Stage != nil {
+		return *x.Stage
+	}
+	return false
+}
+
+func (x *SetParticipant) GetHand() bool {
+	if x != nil && x.Hand != nil {
+		return *x.Hand
+	}
+	return false
+}
+
+func (x *SetParticipant) GetRole() string {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return ""
+}
+
+// AdmitVisitors lets those in who wait in the lobby.
+type AdmitVisitors struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participants  []string               `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"` // up to 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdmitVisitors) Reset() {
+	*x = AdmitVisitors{}
+	mi := &file_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdmitVisitors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdmitVisitors) ProtoMessage() {}
+
+func (x *AdmitVisitors) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdmitVisitors.ProtoReflect.Descriptor instead.
+func (*AdmitVisitors) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AdmitVisitors) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *AdmitVisitors) GetParticipants() []string {
+	if x != nil {
+		return x.Participants
+	}
+	return nil
+}
+
+type CreateAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Login         string                 `protobuf:"bytes,2,opt,name=login,proto3" json:"login,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`         // administrator, host or member
+	Password      string                 `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"` // Argon2id in PHC form; empty: OIDC alone
+	Issuer        string                 `protobuf:"bytes,6,opt,name=issuer,proto3" json:"issuer,omitempty"`     // of an OIDC identity
+	Subject       string                 `protobuf:"bytes,7,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateAccount) Reset() {
+	*x = CreateAccount{}
+	mi := &file_control_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateAccount) ProtoMessage() {}
+
+func (x *CreateAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateAccount.ProtoReflect.Descriptor instead.
+func (*CreateAccount) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CreateAccount) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *CreateAccount) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+type EditAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Role          *string                `protobuf:"bytes,3,opt,name=role,proto3,oneof" json:"role,omitempty"`
+	Password      *string                `protobuf:"bytes,4,opt,name=password,proto3,oneof" json:"password,omitempty"`
+	Disabled      *bool                  `protobuf:"varint,5,opt,name=disabled,proto3,oneof" json:"disabled,omitempty"`
+	SignOut       bool                   `protobuf:"varint,6,opt,name=sign_out,json=signOut,proto3" json:"sign_out,omitempty"` // end every sign-in of the account
+	Issuer        *string                `protobuf:"bytes,7,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	Subject       *string                `protobuf:"bytes,8,opt,name=subject,proto3,oneof" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditAccount) Reset() {
+	*x = EditAccount{}
+	mi := &file_control_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditAccount) ProtoMessage() {}
+
+func (x *EditAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditAccount.ProtoReflect.Descriptor instead.
+func (*EditAccount) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EditAccount) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *EditAccount) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *EditAccount) GetRole() string {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return ""
+}
+
+func (x *EditAccount) GetPassword() string {
+	if x != nil && x.Password != nil {
+		return *x.Password
+	}
+	return ""
+}
+
+func (x *EditAccount) GetDisabled() bool {
+	if x != nil && x.Disabled != nil {
+		return *x.Disabled
+	}
+	return false
+}
+
+func (x *EditAccount) GetSignOut() bool {
+	if x != nil {
+		return x.SignOut
+	}
+	return false
+}
+
+func (x *EditAccount) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *EditAccount) GetSubject() string {
+	if x != nil && x.Subject != nil {
+		return *x.Subject
+	}
+	return ""
+}
+
+type DeleteAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteAccount) Reset() {
+	*x = DeleteAccount{}
+	mi := &file_control_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteAccount) ProtoMessage() {}
+
+func (x *DeleteAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteAccount.ProtoReflect.Descriptor instead.
+func (*DeleteAccount) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DeleteAccount) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// RegisterNode says that an incarnation of a node has started: what older ones held is
+// free.
+type RegisterNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterNode) Reset() {
+	*x = RegisterNode{}
+	mi := &file_control_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterNode) ProtoMessage() {}
+
+func (x *RegisterNode) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterNode.ProtoReflect.Descriptor instead.
+func (*RegisterNode) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RegisterNode) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *RegisterNode) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RegisterNode) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+// RemoveNode puts a node out of the cluster for good.
+type RemoveNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveNode) Reset() {
+	*x = RemoveNode{}
+	mi := &file_control_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveNode) ProtoMessage() {}
+
+func (x *RemoveNode) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
+func (*RemoveNode) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RemoveNode) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+type AcquireSeats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Want          uint32                 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcquireSeats) Reset() {
+	*x = AcquireSeats{}
+	mi := &file_control_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcquireSeats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcquireSeats) ProtoMessage() {}
+
+func (x *AcquireSeats) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcquireSeats.ProtoReflect.Descriptor instead.
+func (*AcquireSeats) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AcquireSeats) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *AcquireSeats) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *AcquireSeats) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *AcquireSeats) GetWant() uint32 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+type ReturnSeats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Count         uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReturnSeats) Reset() {
+	*x = ReturnSeats{}
+	mi := &file_control_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReturnSeats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReturnSeats) ProtoMessage() {}
+
+func (x *ReturnSeats) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReturnSeats.ProtoReflect.Descriptor instead.
+func (*ReturnSeats) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ReturnSeats) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *ReturnSeats) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ReturnSeats) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ReturnSeats) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// ReportSeats names those who took a leased seat, and those who left it.
+type ReportSeats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Joined        []string               `protobuf:"bytes,4,rep,name=joined,proto3" json:"joined,omitempty"`
+	Left          []string               `protobuf:"bytes,5,rep,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportSeats) Reset() {
+	*x = ReportSeats{}
+	mi := &file_control_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportSeats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportSeats) ProtoMessage() {}
+
+func (x *ReportSeats) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportSeats.ProtoReflect.Descriptor instead.
+func (*ReportSeats) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ReportSeats) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *ReportSeats) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ReportSeats) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ReportSeats) GetJoined() []string {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+func (x *ReportSeats) GetLeft() []string {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+// TransferSeat moves a participant's seat to another node.
+type TransferSeat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferSeat) Reset() {
+	*x = TransferSeat{}
+	mi := &file_control_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferSeat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferSeat) ProtoMessage() {}
+
+func (x *TransferSeat) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferSeat.ProtoReflect.Descriptor instead.
+func (*TransferSeat) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *TransferSeat) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *TransferSeat) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *TransferSeat) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *TransferSeat) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// AcquireGuesses asks for wrong PINs out of the webinar's budget.
+type AcquireGuesses struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Want          uint32                 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
+	Right         uint32                 `protobuf:"varint,5,opt,name=right,proto3" json:"right,omitempty"` // right PINs since the last time, each of which earns a tenth
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcquireGuesses) Reset() {
+	*x = AcquireGuesses{}
+	mi := &file_control_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcquireGuesses) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcquireGuesses) ProtoMessage() {}
+
+func (x *AcquireGuesses) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcquireGuesses.ProtoReflect.Descriptor instead.
+func (*AcquireGuesses) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *AcquireGuesses) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *AcquireGuesses) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *AcquireGuesses) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *AcquireGuesses) GetWant() uint32 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+func (x *AcquireGuesses) GetRight() uint32 {
+	if x != nil {
+		return x.Right
+	}
+	return 0
+}
+
+// RenewLease says that a node has heard everything up to the index of this command.
+type RenewLease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewLease) Reset() {
+	*x = RenewLease{}
+	mi := &file_control_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewLease) ProtoMessage() {}
+
+func (x *RenewLease) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewLease.ProtoReflect.Descriptor instead.
+func (*RenewLease) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RenewLease) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *RenewLease) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type ReportAttendance struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Attendance    []*Attendance          `protobuf:"bytes,3,rep,name=attendance,proto3" json:"attendance,omitempty"` // up to 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportAttendance) Reset() {
+	*x = ReportAttendance{}
+	mi := &file_control_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAttendance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAttendance) ProtoMessage() {}
+
+func (x *ReportAttendance) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAttendance.ProtoReflect.Descriptor instead.
+func (*ReportAttendance) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ReportAttendance) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *ReportAttendance) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ReportAttendance) GetAttendance() []*Attendance {
+	if x != nil {
+		return x.Attendance
+	}
+	return nil
+}
+
+// Attendance is one stay of a participant.
+type Attendance struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // session of the stay
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	Guest         bool                   `protobuf:"varint,4,opt,name=guest,proto3" json:"guest,omitempty"`
+	Registration  string                 `protobuf:"bytes,5,opt,name=registration,proto3" json:"registration,omitempty"`
+	Invite        string                 `protobuf:"bytes,6,opt,name=invite,proto3" json:"invite,omitempty"`
+	Account       string                 `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`
+	Joined        int64                  `protobuf:"varint,8,opt,name=joined,proto3" json:"joined,omitempty"`
+	Left          int64                  `protobuf:"varint,9,opt,name=left,proto3" json:"left,omitempty"`     // 0: still inside
+	Sealed        []byte                 `protobuf:"bytes,10,opt,name=sealed,proto3" json:"sealed,omitempty"` // the name, which only voters can read
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attendance) Reset() {
+	*x = Attendance{}
+	mi := &file_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attendance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attendance) ProtoMessage() {}
+
+func (x *Attendance) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attendance.ProtoReflect.Descriptor instead.
+func (*Attendance) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Attendance) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Attendance) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *Attendance) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Attendance) GetGuest() bool {
+	if x != nil {
+		return x.Guest
+	}
+	return false
+}
+
+func (x *Attendance) GetRegistration() string {
+	if x != nil {
+		return x.Registration
+	}
+	return ""
+}
+
+func (x *Attendance) GetInvite() string {
+	if x != nil {
+		return x.Invite
+	}
+	return ""
+}
+
+func (x *Attendance) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Attendance) GetJoined() int64 {
+	if x != nil {
+		return x.Joined
+	}
+	return 0
+}
+
+func (x *Attendance) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *Attendance) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// SignAudit is the leader's signature under the audit log as it was at seq.
+type SignAudit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	Certificate   []byte                 `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"` // of the node that signed, DER
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignAudit) Reset() {
+	*x = SignAudit{}
+	mi := &file_control_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignAudit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignAudit) ProtoMessage() {}
+
+func (x *SignAudit) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignAudit.ProtoReflect.Descriptor instead.
+func (*SignAudit) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SignAudit) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SignAudit) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *SignAudit) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SignAudit) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+type CreateWebhook struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Owner         string                 `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Webinar       string                 `protobuf:"bytes,3,opt,name=webinar,proto3" json:"webinar,omitempty"` // empty: every webinar of the owner
+	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"` // the secret, which only voters can read
+	Events        []string               `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"` // empty: all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateWebhook) Reset() {
+	*x = CreateWebhook{}
+	mi := &file_control_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateWebhook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateWebhook) ProtoMessage() {}
+
+func (x *CreateWebhook) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateWebhook.ProtoReflect.Descriptor instead.
+func (*CreateWebhook) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *CreateWebhook) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CreateWebhook) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *CreateWebhook) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *CreateWebhook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *CreateWebhook) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *CreateWebhook) GetEvents() []string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type DeleteWebhook struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteWebhook) Reset() {
+	*x = DeleteWebhook{}
+	mi := &file_control_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteWebhook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteWebhook) ProtoMessage() {}
+
+func (x *DeleteWebhook) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteWebhook.ProtoReflect.Descriptor instead.
+func (*DeleteWebhook) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DeleteWebhook) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// AdvanceWebhook says up to where a webhook was told, or that it failed.
+type AdvanceWebhook struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Failures      uint32                 `protobuf:"varint,3,opt,name=failures,proto3" json:"failures,omitempty"` // in a row; 0: it works
+	Next          int64                  `protobuf:"varint,4,opt,name=next,proto3" json:"next,omitempty"`         // when it is tried again
+	Disabled      bool                   `protobuf:"varint,5,opt,name=disabled,proto3" json:"disabled,omitempty"` // it failed for too long, or its address is gone
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdvanceWebhook) Reset() {
+	*x = AdvanceWebhook{}
+	mi := &file_control_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdvanceWebhook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdvanceWebhook) ProtoMessage() {}
+
+func (x *AdvanceWebhook) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdvanceWebhook.ProtoReflect.Descriptor instead.
+func (*AdvanceWebhook) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *AdvanceWebhook) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AdvanceWebhook) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *AdvanceWebhook) GetFailures() uint32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *AdvanceWebhook) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *AdvanceWebhook) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+// SettleMail says what became of mails.
+type SettleMail struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sent          []string               `protobuf:"bytes,1,rep,name=sent,proto3" json:"sent,omitempty"`
+	Failed        []*MailFailure         `protobuf:"bytes,2,rep,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleMail) Reset() {
+	*x = SettleMail{}
+	mi := &file_control_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleMail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleMail) ProtoMessage() {}
+
+func (x *SettleMail) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleMail.ProtoReflect.Descriptor instead.
+func (*SettleMail) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SettleMail) GetSent() []string {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+func (x *SettleMail) GetFailed() []*MailFailure {
+	if x != nil {
+		return x.Failed
+	}
+	return nil
+}
+
+type MailFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // 0: given up
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MailFailure) Reset() {
+	*x = MailFailure{}
+	mi := &file_control_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MailFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MailFailure) ProtoMessage() {}
+
+func (x *MailFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MailFailure.ProtoReflect.Descriptor instead.
+func (*MailFailure) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *MailFailure) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MailFailure) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *MailFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Tick does what is due by the leader's clock.
+type Tick struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tick) Reset() {
+	*x = Tick{}
+	mi := &file_control_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tick) ProtoMessage() {}
+
+func (x *Tick) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tick.ProtoReflect.Descriptor instead.
+func (*Tick) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{37}
+}
+
+// Checkpoint says what the state's hash was after the command at index.
+type Checkpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Checkpoint) Reset() {
+	*x = Checkpoint{}
+	mi := &file_control_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Checkpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Checkpoint) ProtoMessage() {}
+
+func (x *Checkpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
+func (*Checkpoint) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Checkpoint) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Checkpoint) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+type ExtendOccurrences struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Occurrences   []int64                `protobuf:"varint,2,rep,packed,name=occurrences,proto3" json:"occurrences,omitempty"` // in place of those that are known
+	Complete      bool                   `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendOccurrences) Reset() {
+	*x = ExtendOccurrences{}
+	mi := &file_control_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendOccurrences) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendOccurrences) ProtoMessage() {}
+
+func (x *ExtendOccurrences) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendOccurrences.ProtoReflect.Descriptor instead.
+func (*ExtendOccurrences) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ExtendOccurrences) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *ExtendOccurrences) GetOccurrences() []int64 {
+	if x != nil {
+		return x.Occurrences
+	}
+	return nil
+}
+
+func (x *ExtendOccurrences) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
 type CreateWebinar struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -566,13 +3597,14 @@ type CreateWebinar struct {
 	Pin           *PIN                   `protobuf:"bytes,6,opt,name=pin,proto3" json:"pin,omitempty"`       // verifier and weak
 	Guests        *Permissions           `protobuf:"bytes,7,opt,name=guests,proto3" json:"guests,omitempty"` // absent: everything
 	Registration  *Registration          `protobuf:"bytes,8,opt,name=registration,proto3" json:"registration,omitempty"`
+	Settings      *Settings              `protobuf:"bytes,9,opt,name=settings,proto3" json:"settings,omitempty"` // since feature level 2: title, mode, guests and registration are there then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateWebinar) Reset() {
 	*x = CreateWebinar{}
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +3616,7 @@ func (x *CreateWebinar) String() string {
 func (*CreateWebinar) ProtoMessage() {}
 
 func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +3629,7 @@ func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebinar.ProtoReflect.Descriptor instead.
 func (*CreateWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{4}
+	return file_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CreateWebinar) GetId() string {
@@ -656,6 +3688,13 @@ func (x *CreateWebinar) GetRegistration() *Registration {
 	return nil
 }
 
+func (x *CreateWebinar) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 type EndWebinar struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -665,7 +3704,7 @@ type EndWebinar struct {
 
 func (x *EndWebinar) Reset() {
 	*x = EndWebinar{}
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +3716,7 @@ func (x *EndWebinar) String() string {
 func (*EndWebinar) ProtoMessage() {}
 
 func (x *EndWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +3729,7 @@ func (x *EndWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWebinar.ProtoReflect.Descriptor instead.
 func (*EndWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{5}
+	return file_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *EndWebinar) GetWebinar() string {
@@ -705,13 +3744,14 @@ type SetPIN struct {
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Verifier      []byte                 `protobuf:"bytes,2,opt,name=verifier,proto3" json:"verifier,omitempty"`
 	Weak          bool                   `protobuf:"varint,3,opt,name=weak,proto3" json:"weak,omitempty"`
+	AskAgain      bool                   `protobuf:"varint,4,opt,name=ask_again,json=askAgain,proto3" json:"ask_again,omitempty"` // also those who are inside
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetPIN) Reset() {
 	*x = SetPIN{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +3763,7 @@ func (x *SetPIN) String() string {
 func (*SetPIN) ProtoMessage() {}
 
 func (x *SetPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +3776,7 @@ func (x *SetPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPIN.ProtoReflect.Descriptor instead.
 func (*SetPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetPIN) GetWebinar() string {
@@ -760,6 +3800,13 @@ func (x *SetPIN) GetWeak() bool {
 	return false
 }
 
+func (x *SetPIN) GetAskAgain() bool {
+	if x != nil {
+		return x.AskAgain
+	}
+	return false
+}
+
 type ClearPIN struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -769,7 +3816,7 @@ type ClearPIN struct {
 
 func (x *ClearPIN) Reset() {
 	*x = ClearPIN{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +3828,7 @@ func (x *ClearPIN) String() string {
 func (*ClearPIN) ProtoMessage() {}
 
 func (x *ClearPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +3841,7 @@ func (x *ClearPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearPIN.ProtoReflect.Descriptor instead.
 func (*ClearPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ClearPIN) GetWebinar() string {
@@ -811,13 +3858,16 @@ type CreateInvite struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	Hash          []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
+	Account       string                 `protobuf:"bytes,6,opt,name=account,proto3" json:"account,omitempty"` // whoever signs in with it has the role
+	Sealed        []byte                 `protobuf:"bytes,7,opt,name=sealed,proto3" json:"sealed,omitempty"`   // an e-mail address, which only voters can read
+	Mail          bool                   `protobuf:"varint,8,opt,name=mail,proto3" json:"mail,omitempty"`      // send the link
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateInvite) Reset() {
 	*x = CreateInvite{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +3879,7 @@ func (x *CreateInvite) String() string {
 func (*CreateInvite) ProtoMessage() {}
 
 func (x *CreateInvite) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +3892,7 @@ func (x *CreateInvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInvite.ProtoReflect.Descriptor instead.
 func (*CreateInvite) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CreateInvite) GetWebinar() string {
@@ -880,6 +3930,27 @@ func (x *CreateInvite) GetHash() []byte {
 	return nil
 }
 
+func (x *CreateInvite) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *CreateInvite) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *CreateInvite) GetMail() bool {
+	if x != nil {
+		return x.Mail
+	}
+	return false
+}
+
 // Keys are what one session was known by, as "kind:value".
 type Keys struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -890,7 +3961,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +3973,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +3986,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Keys) GetKeys() []string {
@@ -938,7 +4009,7 @@ type Disconnect struct {
 
 func (x *Disconnect) Reset() {
 	*x = Disconnect{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +4021,7 @@ func (x *Disconnect) String() string {
 func (*Disconnect) ProtoMessage() {}
 
 func (x *Disconnect) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +4034,7 @@ func (x *Disconnect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disconnect.ProtoReflect.Descriptor instead.
 func (*Disconnect) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Disconnect) GetWebinar() string {
@@ -1012,7 +4083,7 @@ type NewBan struct {
 
 func (x *NewBan) Reset() {
 	*x = NewBan{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +4095,7 @@ func (x *NewBan) String() string {
 func (*NewBan) ProtoMessage() {}
 
 func (x *NewBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +4108,7 @@ func (x *NewBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewBan.ProtoReflect.Descriptor instead.
 func (*NewBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *NewBan) GetId() string {
@@ -1065,13 +4136,14 @@ type LiftBan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Undoes        uint64                 `protobuf:"varint,3,opt,name=undoes,proto3" json:"undoes,omitempty"` // entry of the audit log
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LiftBan) Reset() {
 	*x = LiftBan{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +4155,7 @@ func (x *LiftBan) String() string {
 func (*LiftBan) ProtoMessage() {}
 
 func (x *LiftBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +4168,7 @@ func (x *LiftBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftBan.ProtoReflect.Descriptor instead.
 func (*LiftBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LiftBan) GetWebinar() string {
@@ -1113,6 +4185,13 @@ func (x *LiftBan) GetId() string {
 	return ""
 }
 
+func (x *LiftBan) GetUndoes() uint64 {
+	if x != nil {
+		return x.Undoes
+	}
+	return 0
+}
+
 type ClaimStream struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -1127,7 +4206,7 @@ type ClaimStream struct {
 
 func (x *ClaimStream) Reset() {
 	*x = ClaimStream{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +4218,7 @@ func (x *ClaimStream) String() string {
 func (*ClaimStream) ProtoMessage() {}
 
 func (x *ClaimStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +4231,7 @@ func (x *ClaimStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimStream.ProtoReflect.Descriptor instead.
 func (*ClaimStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ClaimStream) GetWebinar() string {
@@ -1208,7 +4287,7 @@ type ReleaseStream struct {
 
 func (x *ReleaseStream) Reset() {
 	*x = ReleaseStream{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +4299,7 @@ func (x *ReleaseStream) String() string {
 func (*ReleaseStream) ProtoMessage() {}
 
 func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +4312,7 @@ func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseStream.ProtoReflect.Descriptor instead.
 func (*ReleaseStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReleaseStream) GetWebinar() string {
@@ -1270,7 +4349,7 @@ type CreateAPIToken struct {
 
 func (x *CreateAPIToken) Reset() {
 	*x = CreateAPIToken{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +4361,7 @@ func (x *CreateAPIToken) String() string {
 func (*CreateAPIToken) ProtoMessage() {}
 
 func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +4374,7 @@ func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAPIToken.ProtoReflect.Descriptor instead.
 func (*CreateAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CreateAPIToken) GetId() string {
@@ -1342,7 +4421,7 @@ type RevokeAPIToken struct {
 
 func (x *RevokeAPIToken) Reset() {
 	*x = RevokeAPIToken{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +4433,7 @@ func (x *RevokeAPIToken) String() string {
 func (*RevokeAPIToken) ProtoMessage() {}
 
 func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +4446,7 @@ func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAPIToken.ProtoReflect.Descriptor instead.
 func (*RevokeAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RevokeAPIToken) GetId() string {
@@ -1389,7 +4468,7 @@ type CreateJoinToken struct {
 
 func (x *CreateJoinToken) Reset() {
 	*x = CreateJoinToken{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +4480,7 @@ func (x *CreateJoinToken) String() string {
 func (*CreateJoinToken) ProtoMessage() {}
 
 func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +4493,7 @@ func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinToken.ProtoReflect.Descriptor instead.
 func (*CreateJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateJoinToken) GetId() string {
@@ -1455,7 +4534,7 @@ type RedeemJoinToken struct {
 
 func (x *RedeemJoinToken) Reset() {
 	*x = RedeemJoinToken{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +4546,7 @@ func (x *RedeemJoinToken) String() string {
 func (*RedeemJoinToken) ProtoMessage() {}
 
 func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +4559,7 @@ func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemJoinToken.ProtoReflect.Descriptor instead.
 func (*RedeemJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RedeemJoinToken) GetHash() []byte {
@@ -1508,7 +4587,7 @@ type SetClusterInfo struct {
 
 func (x *SetClusterInfo) Reset() {
 	*x = SetClusterInfo{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +4599,7 @@ func (x *SetClusterInfo) String() string {
 func (*SetClusterInfo) ProtoMessage() {}
 
 func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +4612,7 @@ func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetClusterInfo.ProtoReflect.Descriptor instead.
 func (*SetClusterInfo) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SetClusterInfo) GetId() string {
@@ -1566,7 +4645,7 @@ type SetFeatureLevel struct {
 
 func (x *SetFeatureLevel) Reset() {
 	*x = SetFeatureLevel{}
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +4657,7 @@ func (x *SetFeatureLevel) String() string {
 func (*SetFeatureLevel) ProtoMessage() {}
 
 func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +4670,7 @@ func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFeatureLevel.ProtoReflect.Descriptor instead.
 func (*SetFeatureLevel) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{20}
+	return file_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SetFeatureLevel) GetLevel() uint32 {
@@ -1615,6 +4694,18 @@ type Record struct {
 	//	*Record_JoinToken
 	//	*Record_Cluster
 	//	*Record_Request
+	//	*Record_Registrant
+	//	*Record_Participant
+	//	*Record_Lease
+	//	*Record_Seat
+	//	*Record_Budget
+	//	*Record_Attendance
+	//	*Record_Account
+	//	*Record_Node
+	//	*Record_Audit
+	//	*Record_AuditHead
+	//	*Record_Webhook
+	//	*Record_Mail
 	Kind          isRecord_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1622,7 +4713,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +4725,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +4738,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{21}
+	return file_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Record) GetKind() isRecord_Kind {
@@ -1738,6 +4829,114 @@ func (x *Record) GetRequest() *RequestRecord {
 	return nil
 }
 
+func (x *Record) GetRegistrant() *RegistrantRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Registrant); ok {
+			return x.Registrant
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetParticipant() *ParticipantRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Participant); ok {
+			return x.Participant
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetLease() *LeaseRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Lease); ok {
+			return x.Lease
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetSeat() *SeatRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Seat); ok {
+			return x.Seat
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetBudget() *BudgetRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Budget); ok {
+			return x.Budget
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetAttendance() *AttendanceRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Attendance); ok {
+			return x.Attendance
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetAccount() *AccountRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Account); ok {
+			return x.Account
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetNode() *NodeRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Node); ok {
+			return x.Node
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetAudit() *AuditRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Audit); ok {
+			return x.Audit
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetAuditHead() *AuditHeadRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_AuditHead); ok {
+			return x.AuditHead
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetWebhook() *WebhookRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Webhook); ok {
+			return x.Webhook
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetMail() *MailRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_Mail); ok {
+			return x.Mail
+		}
+	}
+	return nil
+}
+
 type isRecord_Kind interface {
 	isRecord_Kind()
 }
@@ -1778,6 +4977,55 @@ type Record_Request struct {
 	Request *RequestRecord `protobuf:"bytes,9,opt,name=request,proto3,oneof"`
 }
 
+type Record_Registrant struct {
+	// Since feature level 2.
+	Registrant *RegistrantRecord `protobuf:"bytes,10,opt,name=registrant,proto3,oneof"`
+}
+
+type Record_Participant struct {
+	Participant *ParticipantRecord `protobuf:"bytes,11,opt,name=participant,proto3,oneof"`
+}
+
+type Record_Lease struct {
+	Lease *LeaseRecord `protobuf:"bytes,12,opt,name=lease,proto3,oneof"`
+}
+
+type Record_Seat struct {
+	Seat *SeatRecord `protobuf:"bytes,13,opt,name=seat,proto3,oneof"`
+}
+
+type Record_Budget struct {
+	Budget *BudgetRecord `protobuf:"bytes,14,opt,name=budget,proto3,oneof"`
+}
+
+type Record_Attendance struct {
+	Attendance *AttendanceRecord `protobuf:"bytes,15,opt,name=attendance,proto3,oneof"`
+}
+
+type Record_Account struct {
+	Account *AccountRecord `protobuf:"bytes,16,opt,name=account,proto3,oneof"`
+}
+
+type Record_Node struct {
+	Node *NodeRecord `protobuf:"bytes,17,opt,name=node,proto3,oneof"`
+}
+
+type Record_Audit struct {
+	Audit *AuditRecord `protobuf:"bytes,18,opt,name=audit,proto3,oneof"`
+}
+
+type Record_AuditHead struct {
+	AuditHead *AuditHeadRecord `protobuf:"bytes,19,opt,name=audit_head,json=auditHead,proto3,oneof"`
+}
+
+type Record_Webhook struct {
+	Webhook *WebhookRecord `protobuf:"bytes,20,opt,name=webhook,proto3,oneof"`
+}
+
+type Record_Mail struct {
+	Mail *MailRecord `protobuf:"bytes,21,opt,name=mail,proto3,oneof"`
+}
+
 func (*Record_Webinar) isRecord_Kind() {}
 
 func (*Record_Invite) isRecord_Kind() {}
@@ -1796,6 +5044,30 @@ func (*Record_Cluster) isRecord_Kind() {}
 
 func (*Record_Request) isRecord_Kind() {}
 
+func (*Record_Registrant) isRecord_Kind() {}
+
+func (*Record_Participant) isRecord_Kind() {}
+
+func (*Record_Lease) isRecord_Kind() {}
+
+func (*Record_Seat) isRecord_Kind() {}
+
+func (*Record_Budget) isRecord_Kind() {}
+
+func (*Record_Attendance) isRecord_Kind() {}
+
+func (*Record_Account) isRecord_Kind() {}
+
+func (*Record_Node) isRecord_Kind() {}
+
+func (*Record_Audit) isRecord_Kind() {}
+
+func (*Record_AuditHead) isRecord_Kind() {}
+
+func (*Record_Webhook) isRecord_Kind() {}
+
+func (*Record_Mail) isRecord_Kind() {}
+
 // RecordKey names a record: kind is the number of its field in Record.
 type RecordKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1808,7 +5080,7 @@ type RecordKey struct {
 
 func (x *RecordKey) Reset() {
 	*x = RecordKey{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +5092,7 @@ func (x *RecordKey) String() string {
 func (*RecordKey) ProtoMessage() {}
 
 func (x *RecordKey) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +5105,7 @@ func (x *RecordKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordKey.ProtoReflect.Descriptor instead.
 func (*RecordKey) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RecordKey) GetKind() uint32 {
@@ -1872,13 +5144,26 @@ type WebinarRecord struct {
 	Started       int64                  `protobuf:"varint,11,opt,name=started,proto3" json:"started,omitempty"`
 	Ended         int64                  `protobuf:"varint,12,opt,name=ended,proto3" json:"ended,omitempty"`
 	Version       uint64                 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	Description   string                 `protobuf:"bytes,14,opt,name=description,proto3" json:"description,omitempty"`
+	Schedule      *Schedule              `protobuf:"bytes,15,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	GuestLimit    uint32                 `protobuf:"varint,16,opt,name=guest_limit,json=guestLimit,proto3" json:"guest_limit,omitempty"`
+	Lobby         string                 `protobuf:"bytes,17,opt,name=lobby,proto3" json:"lobby,omitempty"`
+	Locked        bool                   `protobuf:"varint,18,opt,name=locked,proto3" json:"locked,omitempty"`
+	Partition     string                 `protobuf:"bytes,19,opt,name=partition,proto3" json:"partition,omitempty"`
+	RetentionDays uint32                 `protobuf:"varint,20,opt,name=retention_days,json=retentionDays,proto3" json:"retention_days,omitempty"`
+	SlowMode      uint32                 `protobuf:"varint,21,opt,name=slow_mode,json=slowMode,proto3" json:"slow_mode,omitempty"`
+	AutoEnd       bool                   `protobuf:"varint,22,opt,name=auto_end,json=autoEnd,proto3" json:"auto_end,omitempty"`
+	Ceilings      []*Ceiling             `protobuf:"bytes,23,rep,name=ceilings,proto3" json:"ceilings,omitempty"`
+	AskedAgain    uint64                 `protobuf:"varint,24,opt,name=asked_again,json=askedAgain,proto3" json:"asked_again,omitempty"` // index of the SetPIN that asks everyone again
+	Recall        uint64                 `protobuf:"varint,25,opt,name=recall,proto3" json:"recall,omitempty"`                           // index of the last AcquireSeats that found none: idle seats are to come back
+	Expired       bool                   `protobuf:"varint,26,opt,name=expired,proto3" json:"expired,omitempty"`                         // its personal data is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebinarRecord) Reset() {
 	*x = WebinarRecord{}
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +5175,7 @@ func (x *WebinarRecord) String() string {
 func (*WebinarRecord) ProtoMessage() {}
 
 func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +5188,7 @@ func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebinarRecord.ProtoReflect.Descriptor instead.
 func (*WebinarRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{23}
+	return file_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *WebinarRecord) GetId() string {
@@ -1997,6 +5282,97 @@ func (x *WebinarRecord) GetVersion() uint64 {
 	return 0
 }
 
+func (x *WebinarRecord) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *WebinarRecord) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *WebinarRecord) GetGuestLimit() uint32 {
+	if x != nil {
+		return x.GuestLimit
+	}
+	return 0
+}
+
+func (x *WebinarRecord) GetLobby() string {
+	if x != nil {
+		return x.Lobby
+	}
+	return ""
+}
+
+func (x *WebinarRecord) GetLocked() bool {
+	if x != nil {
+		return x.Locked
+	}
+	return false
+}
+
+func (x *WebinarRecord) GetPartition() string {
+	if x != nil {
+		return x.Partition
+	}
+	return ""
+}
+
+func (x *WebinarRecord) GetRetentionDays() uint32 {
+	if x != nil {
+		return x.RetentionDays
+	}
+	return 0
+}
+
+func (x *WebinarRecord) GetSlowMode() uint32 {
+	if x != nil {
+		return x.SlowMode
+	}
+	return 0
+}
+
+func (x *WebinarRecord) GetAutoEnd() bool {
+	if x != nil {
+		return x.AutoEnd
+	}
+	return false
+}
+
+func (x *WebinarRecord) GetCeilings() []*Ceiling {
+	if x != nil {
+		return x.Ceilings
+	}
+	return nil
+}
+
+func (x *WebinarRecord) GetAskedAgain() uint64 {
+	if x != nil {
+		return x.AskedAgain
+	}
+	return 0
+}
+
+func (x *WebinarRecord) GetRecall() uint64 {
+	if x != nil {
+		return x.Recall
+	}
+	return 0
+}
+
+func (x *WebinarRecord) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
 type InviteRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -2005,13 +5381,15 @@ type InviteRecord struct {
 	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	Hash          []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
 	Created       int64                  `protobuf:"varint,6,opt,name=created,proto3" json:"created,omitempty"`
+	Account       string                 `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,8,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InviteRecord) Reset() {
 	*x = InviteRecord{}
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +5401,7 @@ func (x *InviteRecord) String() string {
 func (*InviteRecord) ProtoMessage() {}
 
 func (x *InviteRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2036,7 +5414,7 @@ func (x *InviteRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRecord.ProtoReflect.Descriptor instead.
 func (*InviteRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{24}
+	return file_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *InviteRecord) GetWebinar() string {
@@ -2081,6 +5459,20 @@ func (x *InviteRecord) GetCreated() int64 {
 	return 0
 }
 
+func (x *InviteRecord) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *InviteRecord) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 type BanRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -2098,7 +5490,7 @@ type BanRecord struct {
 
 func (x *BanRecord) Reset() {
 	*x = BanRecord{}
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +5502,7 @@ func (x *BanRecord) String() string {
 func (*BanRecord) ProtoMessage() {}
 
 func (x *BanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +5515,7 @@ func (x *BanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BanRecord.ProtoReflect.Descriptor instead.
 func (*BanRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{25}
+	return file_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *BanRecord) GetWebinar() string {
@@ -2204,7 +5596,7 @@ type RemovalRecord struct {
 
 func (x *RemovalRecord) Reset() {
 	*x = RemovalRecord{}
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2216,7 +5608,7 @@ func (x *RemovalRecord) String() string {
 func (*RemovalRecord) ProtoMessage() {}
 
 func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2229,7 +5621,7 @@ func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovalRecord.ProtoReflect.Descriptor instead.
 func (*RemovalRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{26}
+	return file_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RemovalRecord) GetWebinar() string {
@@ -2296,7 +5688,7 @@ type StreamRecord struct {
 
 func (x *StreamRecord) Reset() {
 	*x = StreamRecord{}
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +5700,7 @@ func (x *StreamRecord) String() string {
 func (*StreamRecord) ProtoMessage() {}
 
 func (x *StreamRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +5713,7 @@ func (x *StreamRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRecord.ProtoReflect.Descriptor instead.
 func (*StreamRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{27}
+	return file_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *StreamRecord) GetWebinar() string {
@@ -2388,7 +5780,7 @@ type APITokenRecord struct {
 
 func (x *APITokenRecord) Reset() {
 	*x = APITokenRecord{}
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +5792,7 @@ func (x *APITokenRecord) String() string {
 func (*APITokenRecord) ProtoMessage() {}
 
 func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +5805,7 @@ func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use APITokenRecord.ProtoReflect.Descriptor instead.
 func (*APITokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{28}
+	return file_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *APITokenRecord) GetId() string {
@@ -2480,7 +5872,7 @@ type JoinTokenRecord struct {
 
 func (x *JoinTokenRecord) Reset() {
 	*x = JoinTokenRecord{}
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +5884,7 @@ func (x *JoinTokenRecord) String() string {
 func (*JoinTokenRecord) ProtoMessage() {}
 
 func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +5897,7 @@ func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenRecord.ProtoReflect.Descriptor instead.
 func (*JoinTokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{29}
+	return file_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *JoinTokenRecord) GetId() string {
@@ -2569,7 +5961,7 @@ type ClusterRecord struct {
 
 func (x *ClusterRecord) Reset() {
 	*x = ClusterRecord{}
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +5973,7 @@ func (x *ClusterRecord) String() string {
 func (*ClusterRecord) ProtoMessage() {}
 
 func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +5986,7 @@ func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterRecord.ProtoReflect.Descriptor instead.
 func (*ClusterRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{30}
+	return file_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ClusterRecord) GetId() string {
@@ -2625,6 +6017,1110 @@ func (x *ClusterRecord) GetFeatureLevel() uint32 {
 	return 0
 }
 
+type RegistrantRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	Status        string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"` // pending, approved, waitlisted, declined or cancelled
+	Created       int64                  `protobuf:"varint,5,opt,name=created,proto3" json:"created,omitempty"`
+	EmailHash     []byte                 `protobuf:"bytes,6,opt,name=email_hash,json=emailHash,proto3" json:"email_hash,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,7,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	Account       string                 `protobuf:"bytes,8,opt,name=account,proto3" json:"account,omitempty"`
+	Index         uint64                 `protobuf:"varint,9,opt,name=index,proto3" json:"index,omitempty"` // of the command, for the order of the waitlist
+	Decided       int64                  `protobuf:"varint,10,opt,name=decided,proto3" json:"decided,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistrantRecord) Reset() {
+	*x = RegistrantRecord{}
+	mi := &file_control_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistrantRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistrantRecord) ProtoMessage() {}
+
+func (x *RegistrantRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistrantRecord.ProtoReflect.Descriptor instead.
+func (*RegistrantRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *RegistrantRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *RegistrantRecord) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RegistrantRecord) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *RegistrantRecord) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *RegistrantRecord) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *RegistrantRecord) GetEmailHash() []byte {
+	if x != nil {
+		return x.EmailHash
+	}
+	return nil
+}
+
+func (x *RegistrantRecord) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *RegistrantRecord) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *RegistrantRecord) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *RegistrantRecord) GetDecided() int64 {
+	if x != nil {
+		return x.Decided
+	}
+	return 0
+}
+
+// ParticipantRecord is what hosts decided about one participant.
+type ParticipantRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	StopAudio     bool                   `protobuf:"varint,4,opt,name=stop_audio,json=stopAudio,proto3" json:"stop_audio,omitempty"`
+	StopVideo     bool                   `protobuf:"varint,5,opt,name=stop_video,json=stopVideo,proto3" json:"stop_video,omitempty"`
+	StopMessages  bool                   `protobuf:"varint,6,opt,name=stop_messages,json=stopMessages,proto3" json:"stop_messages,omitempty"`
+	Stage         bool                   `protobuf:"varint,7,opt,name=stage,proto3" json:"stage,omitempty"`
+	Hand          int64                  `protobuf:"varint,8,opt,name=hand,proto3" json:"hand,omitempty"`          // since when it is up; 0: down
+	Role          string                 `protobuf:"bytes,9,opt,name=role,proto3" json:"role,omitempty"`           // instead of the one they were admitted with
+	Admitted      bool                   `protobuf:"varint,10,opt,name=admitted,proto3" json:"admitted,omitempty"` // out of the lobby
+	Index         uint64                 `protobuf:"varint,11,opt,name=index,proto3" json:"index,omitempty"`       // of the last change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParticipantRecord) Reset() {
+	*x = ParticipantRecord{}
+	mi := &file_control_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParticipantRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParticipantRecord) ProtoMessage() {}
+
+func (x *ParticipantRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParticipantRecord.ProtoReflect.Descriptor instead.
+func (*ParticipantRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ParticipantRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *ParticipantRecord) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *ParticipantRecord) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ParticipantRecord) GetStopAudio() bool {
+	if x != nil {
+		return x.StopAudio
+	}
+	return false
+}
+
+func (x *ParticipantRecord) GetStopVideo() bool {
+	if x != nil {
+		return x.StopVideo
+	}
+	return false
+}
+
+func (x *ParticipantRecord) GetStopMessages() bool {
+	if x != nil {
+		return x.StopMessages
+	}
+	return false
+}
+
+func (x *ParticipantRecord) GetStage() bool {
+	if x != nil {
+		return x.Stage
+	}
+	return false
+}
+
+func (x *ParticipantRecord) GetHand() int64 {
+	if x != nil {
+		return x.Hand
+	}
+	return 0
+}
+
+func (x *ParticipantRecord) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *ParticipantRecord) GetAdmitted() bool {
+	if x != nil {
+		return x.Admitted
+	}
+	return false
+}
+
+func (x *ParticipantRecord) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// LeaseRecord is how many seats an incarnation of a node has.
+type LeaseRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Granted       uint32                 `protobuf:"varint,4,opt,name=granted,proto3" json:"granted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseRecord) Reset() {
+	*x = LeaseRecord{}
+	mi := &file_control_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseRecord) ProtoMessage() {}
+
+func (x *LeaseRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseRecord.ProtoReflect.Descriptor instead.
+func (*LeaseRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *LeaseRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *LeaseRecord) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *LeaseRecord) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *LeaseRecord) GetGranted() uint32 {
+	if x != nil {
+		return x.Granted
+	}
+	return 0
+}
+
+// SeatRecord is who took a leased seat, and where.
+type SeatRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeatRecord) Reset() {
+	*x = SeatRecord{}
+	mi := &file_control_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeatRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeatRecord) ProtoMessage() {}
+
+func (x *SeatRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeatRecord.ProtoReflect.Descriptor instead.
+func (*SeatRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *SeatRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *SeatRecord) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+func (x *SeatRecord) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// BudgetRecord is what is left of a webinar's wrong PINs.
+type BudgetRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Left          int64                  `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"` // in thousandths
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetRecord) Reset() {
+	*x = BudgetRecord{}
+	mi := &file_control_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetRecord) ProtoMessage() {}
+
+func (x *BudgetRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetRecord.ProtoReflect.Descriptor instead.
+func (*BudgetRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *BudgetRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *BudgetRecord) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *BudgetRecord) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type AttendanceRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Attendance    *Attendance            `protobuf:"bytes,3,opt,name=attendance,proto3" json:"attendance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttendanceRecord) Reset() {
+	*x = AttendanceRecord{}
+	mi := &file_control_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttendanceRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttendanceRecord) ProtoMessage() {}
+
+func (x *AttendanceRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttendanceRecord.ProtoReflect.Descriptor instead.
+func (*AttendanceRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *AttendanceRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *AttendanceRecord) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *AttendanceRecord) GetAttendance() *Attendance {
+	if x != nil {
+		return x.Attendance
+	}
+	return nil
+}
+
+type AccountRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Login         string                 `protobuf:"bytes,2,opt,name=login,proto3" json:"login,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	Password      string                 `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	Issuer        string                 `protobuf:"bytes,6,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Subject       string                 `protobuf:"bytes,7,opt,name=subject,proto3" json:"subject,omitempty"`
+	Disabled      bool                   `protobuf:"varint,8,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	Created       int64                  `protobuf:"varint,9,opt,name=created,proto3" json:"created,omitempty"`
+	Generation    uint64                 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"` // sign-ins of older ones are over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountRecord) Reset() {
+	*x = AccountRecord{}
+	mi := &file_control_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountRecord) ProtoMessage() {}
+
+func (x *AccountRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountRecord.ProtoReflect.Descriptor instead.
+func (*AccountRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *AccountRecord) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *AccountRecord) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *AccountRecord) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *AccountRecord) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// NodeRecord is a node that was seen, and its newest incarnation.
+type NodeRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	Started       int64                  `protobuf:"varint,4,opt,name=started,proto3" json:"started,omitempty"`
+	Renewed       int64                  `protobuf:"varint,5,opt,name=renewed,proto3" json:"renewed,omitempty"` // when its leases were renewed last, for strict webinars
+	Removed       bool                   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"`
+	RemovedAt     int64                  `protobuf:"varint,7,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeRecord) Reset() {
+	*x = NodeRecord{}
+	mi := &file_control_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeRecord) ProtoMessage() {}
+
+func (x *NodeRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeRecord.ProtoReflect.Descriptor instead.
+func (*NodeRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *NodeRecord) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *NodeRecord) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *NodeRecord) GetStarted() int64 {
+	if x != nil {
+		return x.Started
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetRenewed() int64 {
+	if x != nil {
+		return x.Renewed
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *NodeRecord) GetRemovedAt() int64 {
+	if x != nil {
+		return x.RemovedAt
+	}
+	return 0
+}
+
+// AuditRecord is one entry of the audit log. Its hash covers the one before.
+type AuditRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	Principal     string                 `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"` // as webhooks call it: participant.banned
+	Webinar       string                 `protobuf:"bytes,5,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Subject       string                 `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`
+	Data          []byte                 `protobuf:"bytes,7,opt,name=data,proto3" json:"data,omitempty"`    // JSON without personal data
+	Hash          []byte                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`    // SHA-256 of the previous hash and the fields above
+	Index         uint64                 `protobuf:"varint,9,opt,name=index,proto3" json:"index,omitempty"` // of the command
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditRecord) Reset() {
+	*x = AuditRecord{}
+	mi := &file_control_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditRecord) ProtoMessage() {}
+
+func (x *AuditRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
+func (*AuditRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *AuditRecord) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *AuditRecord) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *AuditRecord) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// AuditHeadRecord is the end of the audit log, and the newest signature under it.
+type AuditHeadRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	First         uint64                 `protobuf:"varint,3,opt,name=first,proto3" json:"first,omitempty"`  // oldest entry that is kept
+	Before        []byte                 `protobuf:"bytes,4,opt,name=before,proto3" json:"before,omitempty"` // hash before first
+	Signed        *SignAudit             `protobuf:"bytes,5,opt,name=signed,proto3" json:"signed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditHeadRecord) Reset() {
+	*x = AuditHeadRecord{}
+	mi := &file_control_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditHeadRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditHeadRecord) ProtoMessage() {}
+
+func (x *AuditHeadRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditHeadRecord.ProtoReflect.Descriptor instead.
+func (*AuditHeadRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *AuditHeadRecord) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *AuditHeadRecord) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *AuditHeadRecord) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *AuditHeadRecord) GetBefore() []byte {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *AuditHeadRecord) GetSigned() *SignAudit {
+	if x != nil {
+		return x.Signed
+	}
+	return nil
+}
+
+type WebhookRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Owner         string                 `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Webinar       string                 `protobuf:"bytes,3,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	Events        []string               `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
+	Seq           uint64                 `protobuf:"varint,7,opt,name=seq,proto3" json:"seq,omitempty"`
+	Failures      uint32                 `protobuf:"varint,8,opt,name=failures,proto3" json:"failures,omitempty"`
+	Next          int64                  `protobuf:"varint,9,opt,name=next,proto3" json:"next,omitempty"`
+	Disabled      bool                   `protobuf:"varint,10,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	Created       int64                  `protobuf:"varint,11,opt,name=created,proto3" json:"created,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookRecord) Reset() {
+	*x = WebhookRecord{}
+	mi := &file_control_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookRecord) ProtoMessage() {}
+
+func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookRecord.ProtoReflect.Descriptor instead.
+func (*WebhookRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *WebhookRecord) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WebhookRecord) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *WebhookRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *WebhookRecord) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *WebhookRecord) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *WebhookRecord) GetEvents() []string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *WebhookRecord) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *WebhookRecord) GetFailures() uint32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *WebhookRecord) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *WebhookRecord) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *WebhookRecord) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+// MailRecord is a mail that is to be sent.
+type MailRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // confirmation, waitlisted, approved, declined, reminder or invite
+	Webinar       string                 `protobuf:"bytes,3,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"` // registrant or invite
+	Due           int64                  `protobuf:"varint,5,opt,name=due,proto3" json:"due,omitempty"`
+	Attempts      uint32                 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"` // of the last failure
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MailRecord) Reset() {
+	*x = MailRecord{}
+	mi := &file_control_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MailRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MailRecord) ProtoMessage() {}
+
+func (x *MailRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MailRecord.ProtoReflect.Descriptor instead.
+func (*MailRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *MailRecord) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MailRecord) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MailRecord) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *MailRecord) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *MailRecord) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *MailRecord) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *MailRecord) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // RequestRecord remembers how a request was answered.
 type RequestRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2642,7 +7138,7 @@ type RequestRecord struct {
 
 func (x *RequestRecord) Reset() {
 	*x = RequestRecord{}
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +7150,7 @@ func (x *RequestRecord) String() string {
 func (*RequestRecord) ProtoMessage() {}
 
 func (x *RequestRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +7163,7 @@ func (x *RequestRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRecord.ProtoReflect.Descriptor instead.
 func (*RequestRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{31}
+	return file_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RequestRecord) GetPrincipal() string {
@@ -2739,7 +7235,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2751,7 +7247,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2764,7 +7260,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{32}
+	return file_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Change) GetIndex() uint64 {
@@ -2812,7 +7308,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +7320,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +7333,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{33}
+	return file_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Request) GetKind() isRequest_Kind {
@@ -2934,7 +7430,7 @@ type Barrier struct {
 
 func (x *Barrier) Reset() {
 	*x = Barrier{}
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2946,7 +7442,7 @@ func (x *Barrier) String() string {
 func (*Barrier) ProtoMessage() {}
 
 func (x *Barrier) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2959,7 +7455,7 @@ func (x *Barrier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Barrier.ProtoReflect.Descriptor instead.
 func (*Barrier) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{34}
+	return file_control_proto_rawDescGZIP(), []int{82}
 }
 
 type Response struct {
@@ -2978,7 +7474,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_control_proto_msgTypes[35]
+	mi := &file_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2990,7 +7486,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[35]
+	mi := &file_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3003,7 +7499,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{35}
+	return file_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Response) GetIndex() uint64 {
@@ -3076,7 +7572,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_control_proto_msgTypes[36]
+	mi := &file_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3088,7 +7584,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[36]
+	mi := &file_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3101,7 +7597,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{36}
+	return file_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *WatchRequest) GetVersion() uint32 {
@@ -3155,7 +7651,7 @@ type WatchMessage struct {
 
 func (x *WatchMessage) Reset() {
 	*x = WatchMessage{}
-	mi := &file_control_proto_msgTypes[37]
+	mi := &file_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3167,7 +7663,7 @@ func (x *WatchMessage) String() string {
 func (*WatchMessage) ProtoMessage() {}
 
 func (x *WatchMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[37]
+	mi := &file_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3180,7 +7676,7 @@ func (x *WatchMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessage.ProtoReflect.Descriptor instead.
 func (*WatchMessage) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{37}
+	return file_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *WatchMessage) GetKind() isWatchMessage_Kind {
@@ -3265,7 +7761,7 @@ type WatchSnapshot struct {
 
 func (x *WatchSnapshot) Reset() {
 	*x = WatchSnapshot{}
-	mi := &file_control_proto_msgTypes[38]
+	mi := &file_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3277,7 +7773,7 @@ func (x *WatchSnapshot) String() string {
 func (*WatchSnapshot) ProtoMessage() {}
 
 func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[38]
+	mi := &file_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3290,7 +7786,7 @@ func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSnapshot.ProtoReflect.Descriptor instead.
 func (*WatchSnapshot) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{38}
+	return file_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *WatchSnapshot) GetData() []byte {
@@ -3316,7 +7812,7 @@ type WatchChanges struct {
 
 func (x *WatchChanges) Reset() {
 	*x = WatchChanges{}
-	mi := &file_control_proto_msgTypes[39]
+	mi := &file_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3328,7 +7824,7 @@ func (x *WatchChanges) String() string {
 func (*WatchChanges) ProtoMessage() {}
 
 func (x *WatchChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[39]
+	mi := &file_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3341,7 +7837,7 @@ func (x *WatchChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChanges.ProtoReflect.Descriptor instead.
 func (*WatchChanges) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{39}
+	return file_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *WatchChanges) GetChanges() []*Change {
@@ -3366,7 +7862,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_control_proto_msgTypes[40]
+	mi := &file_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3378,7 +7874,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[40]
+	mi := &file_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3391,7 +7887,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{40}
+	return file_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Heartbeat) GetIndex() uint64 {
@@ -3448,7 +7944,7 @@ type FollowerFile struct {
 
 func (x *FollowerFile) Reset() {
 	*x = FollowerFile{}
-	mi := &file_control_proto_msgTypes[41]
+	mi := &file_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3460,7 +7956,7 @@ func (x *FollowerFile) String() string {
 func (*FollowerFile) ProtoMessage() {}
 
 func (x *FollowerFile) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[41]
+	mi := &file_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3473,7 +7969,7 @@ func (x *FollowerFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowerFile.ProtoReflect.Descriptor instead.
 func (*FollowerFile) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{41}
+	return file_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *FollowerFile) GetSnapshot() []byte {
@@ -3501,8 +7997,7 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x12stentor.control.v1\"\xce\n" +
-	"\n" +
+	"\rcontrol.proto\x12\x12stentor.control.v1\"\xcf\x1b\n" +
 	"\aCommand\x12*\n" +
 	"\x11min_feature_level\x18\x01 \x01(\rR\x0fminFeatureLevel\x12\x1c\n" +
 	"\tignorable\x18\x02 \x01(\bR\tignorable\x12\x1d\n" +
@@ -3530,7 +8025,44 @@ const file_control_proto_rawDesc = "" +
 	"\x11create_join_token\x18\x1b \x01(\v2#.stentor.control.v1.CreateJoinTokenH\x00R\x0fcreateJoinToken\x12Q\n" +
 	"\x11redeem_join_token\x18\x1c \x01(\v2#.stentor.control.v1.RedeemJoinTokenH\x00R\x0fredeemJoinToken\x12N\n" +
 	"\x10set_cluster_info\x18\x1d \x01(\v2\".stentor.control.v1.SetClusterInfoH\x00R\x0esetClusterInfo\x12Q\n" +
-	"\x11set_feature_level\x18\x1e \x01(\v2#.stentor.control.v1.SetFeatureLevelH\x00R\x0fsetFeatureLevelB\x06\n" +
+	"\x11set_feature_level\x18\x1e \x01(\v2#.stentor.control.v1.SetFeatureLevelH\x00R\x0fsetFeatureLevel\x12D\n" +
+	"\fedit_webinar\x18\x1f \x01(\v2\x1f.stentor.control.v1.EditWebinarH\x00R\veditWebinar\x12A\n" +
+	"\vrotate_link\x18  \x01(\v2\x1e.stentor.control.v1.RotateLinkH\x00R\n" +
+	"rotateLink\x12G\n" +
+	"\rrevoke_invite\x18! \x01(\v2 .stentor.control.v1.RevokeInviteH\x00R\frevokeInvite\x12J\n" +
+	"\x0ecreate_invites\x18\" \x01(\v2!.stentor.control.v1.CreateInvitesH\x00R\rcreateInvites\x12:\n" +
+	"\bregister\x18# \x01(\v2\x1c.stentor.control.v1.RegisterH\x00R\bregister\x12V\n" +
+	"\x12decide_registrants\x18$ \x01(\v2%.stentor.control.v1.DecideRegistrantsH\x00R\x11decideRegistrants\x12S\n" +
+	"\x11open_registration\x18% \x01(\v2$.stentor.control.v1.OpenRegistrationH\x00R\x10openRegistration\x12:\n" +
+	"\breinvite\x18& \x01(\v2\x1c.stentor.control.v1.ReinviteH\x00R\breinvite\x12M\n" +
+	"\x0fset_participant\x18' \x01(\v2\".stentor.control.v1.SetParticipantH\x00R\x0esetParticipant\x12J\n" +
+	"\x0eadmit_visitors\x18( \x01(\v2!.stentor.control.v1.AdmitVisitorsH\x00R\radmitVisitors\x12J\n" +
+	"\x0ecreate_account\x18) \x01(\v2!.stentor.control.v1.CreateAccountH\x00R\rcreateAccount\x12D\n" +
+	"\fedit_account\x18* \x01(\v2\x1f.stentor.control.v1.EditAccountH\x00R\veditAccount\x12J\n" +
+	"\x0edelete_account\x18+ \x01(\v2!.stentor.control.v1.DeleteAccountH\x00R\rdeleteAccount\x12G\n" +
+	"\rregister_node\x18, \x01(\v2 .stentor.control.v1.RegisterNodeH\x00R\fregisterNode\x12A\n" +
+	"\vremove_node\x18- \x01(\v2\x1e.stentor.control.v1.RemoveNodeH\x00R\n" +
+	"removeNode\x12G\n" +
+	"\racquire_seats\x18. \x01(\v2 .stentor.control.v1.AcquireSeatsH\x00R\facquireSeats\x12D\n" +
+	"\freturn_seats\x18/ \x01(\v2\x1f.stentor.control.v1.ReturnSeatsH\x00R\vreturnSeats\x12D\n" +
+	"\freport_seats\x180 \x01(\v2\x1f.stentor.control.v1.ReportSeatsH\x00R\vreportSeats\x12G\n" +
+	"\rtransfer_seat\x181 \x01(\v2 .stentor.control.v1.TransferSeatH\x00R\ftransferSeat\x12M\n" +
+	"\x0facquire_guesses\x182 \x01(\v2\".stentor.control.v1.AcquireGuessesH\x00R\x0eacquireGuesses\x12A\n" +
+	"\vrenew_lease\x183 \x01(\v2\x1e.stentor.control.v1.RenewLeaseH\x00R\n" +
+	"renewLease\x12S\n" +
+	"\x11report_attendance\x184 \x01(\v2$.stentor.control.v1.ReportAttendanceH\x00R\x10reportAttendance\x12>\n" +
+	"\n" +
+	"sign_audit\x185 \x01(\v2\x1d.stentor.control.v1.SignAuditH\x00R\tsignAudit\x12J\n" +
+	"\x0ecreate_webhook\x186 \x01(\v2!.stentor.control.v1.CreateWebhookH\x00R\rcreateWebhook\x12J\n" +
+	"\x0edelete_webhook\x187 \x01(\v2!.stentor.control.v1.DeleteWebhookH\x00R\rdeleteWebhook\x12M\n" +
+	"\x0fadvance_webhook\x188 \x01(\v2\".stentor.control.v1.AdvanceWebhookH\x00R\x0eadvanceWebhook\x12A\n" +
+	"\vsettle_mail\x189 \x01(\v2\x1e.stentor.control.v1.SettleMailH\x00R\n" +
+	"settleMail\x12.\n" +
+	"\x04tick\x18: \x01(\v2\x18.stentor.control.v1.TickH\x00R\x04tick\x12@\n" +
+	"\n" +
+	"checkpoint\x18; \x01(\v2\x1e.stentor.control.v1.CheckpointH\x00R\n" +
+	"checkpoint\x12V\n" +
+	"\x12extend_occurrences\x18< \x01(\v2%.stentor.control.v1.ExtendOccurrencesH\x00R\x11extendOccurrencesB\x06\n" +
 	"\x04kind\"\x83\x01\n" +
 	"\vPermissions\x12\x14\n" +
 	"\x05audio\x18\x01 \x01(\bR\x05audio\x12\x14\n" +
@@ -3542,8 +8074,225 @@ const file_control_proto_rawDesc = "" +
 	"\bverifier\x18\x01 \x01(\fR\bverifier\x12\x12\n" +
 	"\x04weak\x18\x02 \x01(\bR\x04weak\x12\x10\n" +
 	"\x03set\x18\x03 \x01(\x03R\x03set\x12\x19\n" +
-	"\bedge_key\x18\x04 \x01(\fR\aedgeKey\"\x0e\n" +
-	"\fRegistration\"\x9d\x02\n" +
+	"\bedge_key\x18\x04 \x01(\fR\aedgeKey\"\x8d\x02\n" +
+	"\fRegistration\x12\x16\n" +
+	"\x06window\x18\x01 \x01(\tR\x06window\x12\x14\n" +
+	"\x05opens\x18\x02 \x01(\x03R\x05opens\x12\x16\n" +
+	"\x06closes\x18\x03 \x01(\x03R\x06closes\x12\x18\n" +
+	"\amaximum\x18\x04 \x01(\rR\amaximum\x12\x1a\n" +
+	"\bapproval\x18\x05 \x01(\bR\bapproval\x12\x1a\n" +
+	"\bwaitlist\x18\x06 \x01(\bR\bwaitlist\x12\x1a\n" +
+	"\baccounts\x18\a \x01(\bR\baccounts\x12\x16\n" +
+	"\x06closed\x18\b \x01(\bR\x06closed\x121\n" +
+	"\x06fields\x18\t \x03(\v2\x19.stentor.control.v1.FieldR\x06fields\"w\n" +
+	"\x05Field\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x1a\n" +
+	"\brequired\x18\x04 \x01(\bR\brequired\x12\x18\n" +
+	"\aoptions\x18\x05 \x03(\tR\aoptions\"\xa2\x01\n" +
+	"\bSchedule\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x1a\n" +
+	"\bduration\x18\x02 \x01(\x03R\bduration\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\x12 \n" +
+	"\voccurrences\x18\x05 \x03(\x03R\voccurrences\x12\x1a\n" +
+	"\bcomplete\x18\x06 \x01(\bR\bcomplete\"\x94\x04\n" +
+	"\bSettings\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\tR\x04mode\x127\n" +
+	"\x06guests\x18\x04 \x01(\v2\x1f.stentor.control.v1.PermissionsR\x06guests\x12D\n" +
+	"\fregistration\x18\x05 \x01(\v2 .stentor.control.v1.RegistrationR\fregistration\x128\n" +
+	"\bschedule\x18\x06 \x01(\v2\x1c.stentor.control.v1.ScheduleR\bschedule\x12\x1f\n" +
+	"\vguest_limit\x18\a \x01(\rR\n" +
+	"guestLimit\x12\x14\n" +
+	"\x05lobby\x18\b \x01(\tR\x05lobby\x12\x16\n" +
+	"\x06locked\x18\t \x01(\bR\x06locked\x12\x1c\n" +
+	"\tpartition\x18\n" +
+	" \x01(\tR\tpartition\x12%\n" +
+	"\x0eretention_days\x18\v \x01(\rR\rretentionDays\x12\x1b\n" +
+	"\tslow_mode\x18\f \x01(\rR\bslowMode\x12\x19\n" +
+	"\bauto_end\x18\r \x01(\bR\aautoEnd\x127\n" +
+	"\bceilings\x18\x0e \x03(\v2\x1b.stentor.control.v1.CeilingR\bceilings\"O\n" +
+	"\aCeiling\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\rR\x06height\x12\x18\n" +
+	"\abitrate\x18\x03 \x01(\rR\abitrate\"u\n" +
+	"\vEditWebinar\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x128\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1c.stentor.control.v1.SettingsR\bsettings\x12\x12\n" +
+	"\x04mask\x18\x03 \x03(\tR\x04mask\":\n" +
+	"\n" +
+	"RotateLink\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04link\x18\x02 \x01(\tR\x04link\"8\n" +
+	"\fRevokeInvite\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"e\n" +
+	"\rCreateInvites\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12:\n" +
+	"\ainvites\x18\x02 \x03(\v2 .stentor.control.v1.CreateInviteR\ainvites\"\xad\x01\n" +
+	"\bRegister\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x1d\n" +
+	"\n" +
+	"email_hash\x18\x04 \x01(\fR\temailHash\x12\x16\n" +
+	"\x06sealed\x18\x05 \x01(\fR\x06sealed\x12\x18\n" +
+	"\aaccount\x18\x06 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04mail\x18\a \x01(\bR\x04mail\"[\n" +
+	"\x11DecideRegistrants\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\tR\x03ids\x12\x1a\n" +
+	"\bdecision\x18\x03 \x01(\tR\bdecision\"@\n" +
+	"\x10OpenRegistration\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04open\x18\x02 \x01(\bR\x04open\"F\n" +
+	"\bReinvite\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\"\xeb\x02\n" +
+	"\x0eSetParticipant\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\"\n" +
+	"\n" +
+	"stop_audio\x18\x04 \x01(\bH\x00R\tstopAudio\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"stop_video\x18\x05 \x01(\bH\x01R\tstopVideo\x88\x01\x01\x12(\n" +
+	"\rstop_messages\x18\x06 \x01(\bH\x02R\fstopMessages\x88\x01\x01\x12\x19\n" +
+	"\x05stage\x18\a \x01(\bH\x03R\x05stage\x88\x01\x01\x12\x17\n" +
+	"\x04hand\x18\b \x01(\bH\x04R\x04hand\x88\x01\x01\x12\x17\n" +
+	"\x04role\x18\t \x01(\tH\x05R\x04role\x88\x01\x01B\r\n" +
+	"\v_stop_audioB\r\n" +
+	"\v_stop_videoB\x10\n" +
+	"\x0e_stop_messagesB\b\n" +
+	"\x06_stageB\a\n" +
+	"\x05_handB\a\n" +
+	"\x05_role\"M\n" +
+	"\rAdmitVisitors\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\"\n" +
+	"\fparticipants\x18\x02 \x03(\tR\fparticipants\"\xab\x01\n" +
+	"\rCreateAccount\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05login\x18\x02 \x01(\tR\x05login\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12\x1a\n" +
+	"\bpassword\x18\x05 \x01(\tR\bpassword\x12\x16\n" +
+	"\x06issuer\x18\x06 \x01(\tR\x06issuer\x12\x18\n" +
+	"\asubject\x18\a \x01(\tR\asubject\"\xab\x02\n" +
+	"\vEditAccount\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
+	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
+	"\x04role\x18\x03 \x01(\tH\x01R\x04role\x88\x01\x01\x12\x1f\n" +
+	"\bpassword\x18\x04 \x01(\tH\x02R\bpassword\x88\x01\x01\x12\x1f\n" +
+	"\bdisabled\x18\x05 \x01(\bH\x03R\bdisabled\x88\x01\x01\x12\x19\n" +
+	"\bsign_out\x18\x06 \x01(\bR\asignOut\x12\x1b\n" +
+	"\x06issuer\x18\a \x01(\tH\x04R\x06issuer\x88\x01\x01\x12\x1d\n" +
+	"\asubject\x18\b \x01(\tH\x05R\asubject\x88\x01\x01B\a\n" +
+	"\x05_nameB\a\n" +
+	"\x05_roleB\v\n" +
+	"\t_passwordB\v\n" +
+	"\t_disabledB\t\n" +
+	"\a_issuerB\n" +
+	"\n" +
+	"\b_subject\"\x1f\n" +
+	"\rDeleteAccount\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"L\n" +
+	"\fRegisterNode\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\" \n" +
+	"\n" +
+	"RemoveNode\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\"f\n" +
+	"\fAcquireSeats\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04want\x18\x04 \x01(\rR\x04want\"g\n" +
+	"\vReturnSeats\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\rR\x05count\"}\n" +
+	"\vReportSeats\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06joined\x18\x04 \x03(\tR\x06joined\x12\x12\n" +
+	"\x04left\x18\x05 \x03(\tR\x04left\"t\n" +
+	"\fTransferSeat\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"~\n" +
+	"\x0eAcquireGuesses\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04want\x18\x04 \x01(\rR\x04want\x12\x14\n" +
+	"\x05right\x18\x05 \x01(\rR\x05right\"6\n" +
+	"\n" +
+	"RenewLease\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\x80\x01\n" +
+	"\x10ReportAttendance\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12>\n" +
+	"\n" +
+	"attendance\x18\x03 \x03(\v2\x1e.stentor.control.v1.AttendanceR\n" +
+	"attendance\"\x82\x02\n" +
+	"\n" +
+	"Attendance\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x14\n" +
+	"\x05guest\x18\x04 \x01(\bR\x05guest\x12\"\n" +
+	"\fregistration\x18\x05 \x01(\tR\fregistration\x12\x16\n" +
+	"\x06invite\x18\x06 \x01(\tR\x06invite\x12\x18\n" +
+	"\aaccount\x18\a \x01(\tR\aaccount\x12\x16\n" +
+	"\x06joined\x18\b \x01(\x03R\x06joined\x12\x12\n" +
+	"\x04left\x18\t \x01(\x03R\x04left\x12\x16\n" +
+	"\x06sealed\x18\n" +
+	" \x01(\fR\x06sealed\"q\n" +
+	"\tSignAudit\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\x12 \n" +
+	"\vcertificate\x18\x04 \x01(\fR\vcertificate\"\x91\x01\n" +
+	"\rCreateWebhook\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
+	"\awebinar\x18\x03 \x01(\tR\awebinar\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\x12\x16\n" +
+	"\x06sealed\x18\x05 \x01(\fR\x06sealed\x12\x16\n" +
+	"\x06events\x18\x06 \x03(\tR\x06events\"\x1f\n" +
+	"\rDeleteWebhook\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"~\n" +
+	"\x0eAdvanceWebhook\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x1a\n" +
+	"\bfailures\x18\x03 \x01(\rR\bfailures\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\x03R\x04next\x12\x1a\n" +
+	"\bdisabled\x18\x05 \x01(\bR\bdisabled\"Y\n" +
+	"\n" +
+	"SettleMail\x12\x12\n" +
+	"\x04sent\x18\x01 \x03(\tR\x04sent\x127\n" +
+	"\x06failed\x18\x02 \x03(\v2\x1f.stentor.control.v1.MailFailureR\x06failed\"I\n" +
+	"\vMailFailure\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x03R\x04next\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x06\n" +
+	"\x04Tick\"6\n" +
+	"\n" +
+	"Checkpoint\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"k\n" +
+	"\x11ExtendOccurrences\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\voccurrences\x18\x02 \x03(\x03R\voccurrences\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\xd7\x02\n" +
 	"\rCreateWebinar\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -3552,22 +8301,27 @@ const file_control_proto_rawDesc = "" +
 	"\x05owner\x18\x05 \x01(\tR\x05owner\x12)\n" +
 	"\x03pin\x18\x06 \x01(\v2\x17.stentor.control.v1.PINR\x03pin\x127\n" +
 	"\x06guests\x18\a \x01(\v2\x1f.stentor.control.v1.PermissionsR\x06guests\x12D\n" +
-	"\fregistration\x18\b \x01(\v2 .stentor.control.v1.RegistrationR\fregistration\"&\n" +
+	"\fregistration\x18\b \x01(\v2 .stentor.control.v1.RegistrationR\fregistration\x128\n" +
+	"\bsettings\x18\t \x01(\v2\x1c.stentor.control.v1.SettingsR\bsettings\"&\n" +
 	"\n" +
 	"EndWebinar\x12\x18\n" +
-	"\awebinar\x18\x01 \x01(\tR\awebinar\"R\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\"o\n" +
 	"\x06SetPIN\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x1a\n" +
 	"\bverifier\x18\x02 \x01(\fR\bverifier\x12\x12\n" +
-	"\x04weak\x18\x03 \x01(\bR\x04weak\"$\n" +
+	"\x04weak\x18\x03 \x01(\bR\x04weak\x12\x1b\n" +
+	"\task_again\x18\x04 \x01(\bR\baskAgain\"$\n" +
 	"\bClearPIN\x12\x18\n" +
-	"\awebinar\x18\x01 \x01(\tR\awebinar\"t\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\"\xba\x01\n" +
 	"\fCreateInvite\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x04 \x01(\tR\x04role\x12\x12\n" +
-	"\x04hash\x18\x05 \x01(\fR\x04hash\"\x1a\n" +
+	"\x04hash\x18\x05 \x01(\fR\x04hash\x12\x18\n" +
+	"\aaccount\x18\x06 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06sealed\x18\a \x01(\fR\x06sealed\x12\x12\n" +
+	"\x04mail\x18\b \x01(\bR\x04mail\"\x1a\n" +
 	"\x04Keys\x12\x12\n" +
 	"\x04keys\x18\x01 \x03(\tR\x04keys\"\xb8\x01\n" +
 	"\n" +
@@ -3580,10 +8334,11 @@ const file_control_proto_rawDesc = "" +
 	"\x06NewBan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\bR\x06prefix\x12,\n" +
-	"\x04seen\x18\x03 \x03(\v2\x18.stentor.control.v1.KeysR\x04seen\"3\n" +
+	"\x04seen\x18\x03 \x03(\v2\x18.stentor.control.v1.KeysR\x04seen\"K\n" +
 	"\aLiftBan\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"\xac\x01\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06undoes\x18\x03 \x01(\x04R\x06undoes\"\xac\x01\n" +
 	"\vClaimStream\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3617,7 +8372,8 @@ const file_control_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
 	"\x0eca_certificate\x18\x03 \x01(\fR\rcaCertificate\"'\n" +
 	"\x0fSetFeatureLevel\x12\x14\n" +
-	"\x05level\x18\x01 \x01(\rR\x05level\"\xc0\x04\n" +
+	"\x05level\x18\x01 \x01(\rR\x05level\"\xaf\n" +
+	"\n" +
 	"\x06Record\x12=\n" +
 	"\awebinar\x18\x01 \x01(\v2!.stentor.control.v1.WebinarRecordH\x00R\awebinar\x12:\n" +
 	"\x06invite\x18\x02 \x01(\v2 .stentor.control.v1.InviteRecordH\x00R\x06invite\x121\n" +
@@ -3628,12 +8384,30 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"join_token\x18\a \x01(\v2#.stentor.control.v1.JoinTokenRecordH\x00R\tjoinToken\x12=\n" +
 	"\acluster\x18\b \x01(\v2!.stentor.control.v1.ClusterRecordH\x00R\acluster\x12=\n" +
-	"\arequest\x18\t \x01(\v2!.stentor.control.v1.RequestRecordH\x00R\arequestB\x06\n" +
+	"\arequest\x18\t \x01(\v2!.stentor.control.v1.RequestRecordH\x00R\arequest\x12F\n" +
+	"\n" +
+	"registrant\x18\n" +
+	" \x01(\v2$.stentor.control.v1.RegistrantRecordH\x00R\n" +
+	"registrant\x12I\n" +
+	"\vparticipant\x18\v \x01(\v2%.stentor.control.v1.ParticipantRecordH\x00R\vparticipant\x127\n" +
+	"\x05lease\x18\f \x01(\v2\x1f.stentor.control.v1.LeaseRecordH\x00R\x05lease\x124\n" +
+	"\x04seat\x18\r \x01(\v2\x1e.stentor.control.v1.SeatRecordH\x00R\x04seat\x12:\n" +
+	"\x06budget\x18\x0e \x01(\v2 .stentor.control.v1.BudgetRecordH\x00R\x06budget\x12F\n" +
+	"\n" +
+	"attendance\x18\x0f \x01(\v2$.stentor.control.v1.AttendanceRecordH\x00R\n" +
+	"attendance\x12=\n" +
+	"\aaccount\x18\x10 \x01(\v2!.stentor.control.v1.AccountRecordH\x00R\aaccount\x124\n" +
+	"\x04node\x18\x11 \x01(\v2\x1e.stentor.control.v1.NodeRecordH\x00R\x04node\x127\n" +
+	"\x05audit\x18\x12 \x01(\v2\x1f.stentor.control.v1.AuditRecordH\x00R\x05audit\x12D\n" +
+	"\n" +
+	"audit_head\x18\x13 \x01(\v2#.stentor.control.v1.AuditHeadRecordH\x00R\tauditHead\x12=\n" +
+	"\awebhook\x18\x14 \x01(\v2!.stentor.control.v1.WebhookRecordH\x00R\awebhook\x124\n" +
+	"\x04mail\x18\x15 \x01(\v2\x1e.stentor.control.v1.MailRecordH\x00R\x04mailB\x06\n" +
 	"\x04kind\"I\n" +
 	"\tRecordKey\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x18\n" +
 	"\awebinar\x18\x02 \x01(\tR\awebinar\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\x97\x03\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"\xcb\x06\n" +
 	"\rWebinarRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -3648,14 +8422,31 @@ const file_control_proto_rawDesc = "" +
 	" \x01(\x03R\acreated\x12\x18\n" +
 	"\astarted\x18\v \x01(\x03R\astarted\x12\x14\n" +
 	"\x05ended\x18\f \x01(\x03R\x05ended\x12\x18\n" +
-	"\aversion\x18\r \x01(\x04R\aversion\"\x8e\x01\n" +
+	"\aversion\x18\r \x01(\x04R\aversion\x12 \n" +
+	"\vdescription\x18\x0e \x01(\tR\vdescription\x128\n" +
+	"\bschedule\x18\x0f \x01(\v2\x1c.stentor.control.v1.ScheduleR\bschedule\x12\x1f\n" +
+	"\vguest_limit\x18\x10 \x01(\rR\n" +
+	"guestLimit\x12\x14\n" +
+	"\x05lobby\x18\x11 \x01(\tR\x05lobby\x12\x16\n" +
+	"\x06locked\x18\x12 \x01(\bR\x06locked\x12\x1c\n" +
+	"\tpartition\x18\x13 \x01(\tR\tpartition\x12%\n" +
+	"\x0eretention_days\x18\x14 \x01(\rR\rretentionDays\x12\x1b\n" +
+	"\tslow_mode\x18\x15 \x01(\rR\bslowMode\x12\x19\n" +
+	"\bauto_end\x18\x16 \x01(\bR\aautoEnd\x127\n" +
+	"\bceilings\x18\x17 \x03(\v2\x1b.stentor.control.v1.CeilingR\bceilings\x12\x1f\n" +
+	"\vasked_again\x18\x18 \x01(\x04R\n" +
+	"askedAgain\x12\x16\n" +
+	"\x06recall\x18\x19 \x01(\x04R\x06recall\x12\x18\n" +
+	"\aexpired\x18\x1a \x01(\bR\aexpired\"\xc0\x01\n" +
 	"\fInviteRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x04 \x01(\tR\x04role\x12\x12\n" +
 	"\x04hash\x18\x05 \x01(\fR\x04hash\x12\x18\n" +
-	"\acreated\x18\x06 \x01(\x03R\acreated\"\xd1\x01\n" +
+	"\acreated\x18\x06 \x01(\x03R\acreated\x12\x18\n" +
+	"\aaccount\x18\a \x01(\tR\aaccount\x12\x16\n" +
+	"\x06sealed\x18\b \x01(\fR\x06sealed\"\xd1\x01\n" +
 	"\tBanRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12 \n" +
@@ -3703,7 +8494,117 @@ const file_control_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
 	"\x0eca_certificate\x18\x03 \x01(\fR\rcaCertificate\x12#\n" +
-	"\rfeature_level\x18\x04 \x01(\rR\ffeatureLevel\"\xd4\x01\n" +
+	"\rfeature_level\x18\x04 \x01(\rR\ffeatureLevel\"\x83\x02\n" +
+	"\x10RegistrantRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x18\n" +
+	"\acreated\x18\x05 \x01(\x03R\acreated\x12\x1d\n" +
+	"\n" +
+	"email_hash\x18\x06 \x01(\fR\temailHash\x12\x16\n" +
+	"\x06sealed\x18\a \x01(\fR\x06sealed\x12\x18\n" +
+	"\aaccount\x18\b \x01(\tR\aaccount\x12\x14\n" +
+	"\x05index\x18\t \x01(\x04R\x05index\x12\x18\n" +
+	"\adecided\x18\n" +
+	" \x01(\x03R\adecided\"\xb6\x02\n" +
+	"\x11ParticipantRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"stop_audio\x18\x04 \x01(\bR\tstopAudio\x12\x1d\n" +
+	"\n" +
+	"stop_video\x18\x05 \x01(\bR\tstopVideo\x12#\n" +
+	"\rstop_messages\x18\x06 \x01(\bR\fstopMessages\x12\x14\n" +
+	"\x05stage\x18\a \x01(\bR\x05stage\x12\x12\n" +
+	"\x04hand\x18\b \x01(\x03R\x04hand\x12\x12\n" +
+	"\x04role\x18\t \x01(\tR\x04role\x12\x1a\n" +
+	"\badmitted\x18\n" +
+	" \x01(\bR\badmitted\x12\x14\n" +
+	"\x05index\x18\v \x01(\x04R\x05index\"k\n" +
+	"\vLeaseRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x18\n" +
+	"\agranted\x18\x04 \x01(\rR\agranted\"\\\n" +
+	"\n" +
+	"SeatRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
+	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\"L\n" +
+	"\fBudgetRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04left\x18\x02 \x01(\x03R\x04left\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\"\x80\x01\n" +
+	"\x10AttendanceRecord\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12>\n" +
+	"\n" +
+	"attendance\x18\x03 \x01(\v2\x1e.stentor.control.v1.AttendanceR\n" +
+	"attendance\"\x81\x02\n" +
+	"\rAccountRecord\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05login\x18\x02 \x01(\tR\x05login\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12\x1a\n" +
+	"\bpassword\x18\x05 \x01(\tR\bpassword\x12\x16\n" +
+	"\x06issuer\x18\x06 \x01(\tR\x06issuer\x12\x18\n" +
+	"\asubject\x18\a \x01(\tR\asubject\x12\x1a\n" +
+	"\bdisabled\x18\b \x01(\bR\bdisabled\x12\x18\n" +
+	"\acreated\x18\t \x01(\x03R\acreated\x12\x1e\n" +
+	"\n" +
+	"generation\x18\n" +
+	" \x01(\x04R\n" +
+	"generation\"\xb7\x01\n" +
+	"\n" +
+	"NodeRecord\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x18\n" +
+	"\astarted\x18\x04 \x01(\x03R\astarted\x12\x18\n" +
+	"\arenewed\x18\x05 \x01(\x03R\arenewed\x12\x18\n" +
+	"\aremoved\x18\x06 \x01(\bR\aremoved\x12\x1d\n" +
+	"\n" +
+	"removed_at\x18\a \x01(\x03R\tremovedAt\"\xd7\x01\n" +
+	"\vAuditRecord\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x1c\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x18\n" +
+	"\awebinar\x18\x05 \x01(\tR\awebinar\x12\x18\n" +
+	"\asubject\x18\x06 \x01(\tR\asubject\x12\x12\n" +
+	"\x04data\x18\a \x01(\fR\x04data\x12\x12\n" +
+	"\x04hash\x18\b \x01(\fR\x04hash\x12\x14\n" +
+	"\x05index\x18\t \x01(\x04R\x05index\"\x9c\x01\n" +
+	"\x0fAuditHeadRecord\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
+	"\x05first\x18\x03 \x01(\x04R\x05first\x12\x16\n" +
+	"\x06before\x18\x04 \x01(\fR\x06before\x125\n" +
+	"\x06signed\x18\x05 \x01(\v2\x1d.stentor.control.v1.SignAuditR\x06signed\"\x89\x02\n" +
+	"\rWebhookRecord\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x18\n" +
+	"\awebinar\x18\x03 \x01(\tR\awebinar\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\x12\x16\n" +
+	"\x06sealed\x18\x05 \x01(\fR\x06sealed\x12\x16\n" +
+	"\x06events\x18\x06 \x03(\tR\x06events\x12\x10\n" +
+	"\x03seq\x18\a \x01(\x04R\x03seq\x12\x1a\n" +
+	"\bfailures\x18\b \x01(\rR\bfailures\x12\x12\n" +
+	"\x04next\x18\t \x01(\x03R\x04next\x12\x1a\n" +
+	"\bdisabled\x18\n" +
+	" \x01(\bR\bdisabled\x12\x18\n" +
+	"\acreated\x18\v \x01(\x03R\acreated\"\xaa\x01\n" +
+	"\n" +
+	"MailRecord\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
+	"\awebinar\x18\x03 \x01(\tR\awebinar\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x10\n" +
+	"\x03due\x18\x05 \x01(\x03R\x03due\x12\x1a\n" +
+	"\battempts\x18\x06 \x01(\rR\battempts\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xd4\x01\n" +
 	"\rRequestRecord\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x1d\n" +
 	"\n" +
@@ -3780,98 +8681,202 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_control_proto_goTypes = []any{
-	(*Command)(nil),         // 0: stentor.control.v1.Command
-	(*Permissions)(nil),     // 1: stentor.control.v1.Permissions
-	(*PIN)(nil),             // 2: stentor.control.v1.PIN
-	(*Registration)(nil),    // 3: stentor.control.v1.Registration
-	(*CreateWebinar)(nil),   // 4: stentor.control.v1.CreateWebinar
-	(*EndWebinar)(nil),      // 5: stentor.control.v1.EndWebinar
-	(*SetPIN)(nil),          // 6: stentor.control.v1.SetPIN
-	(*ClearPIN)(nil),        // 7: stentor.control.v1.ClearPIN
-	(*CreateInvite)(nil),    // 8: stentor.control.v1.CreateInvite
-	(*Keys)(nil),            // 9: stentor.control.v1.Keys
-	(*Disconnect)(nil),      // 10: stentor.control.v1.Disconnect
-	(*NewBan)(nil),          // 11: stentor.control.v1.NewBan
-	(*LiftBan)(nil),         // 12: stentor.control.v1.LiftBan
-	(*ClaimStream)(nil),     // 13: stentor.control.v1.ClaimStream
-	(*ReleaseStream)(nil),   // 14: stentor.control.v1.ReleaseStream
-	(*CreateAPIToken)(nil),  // 15: stentor.control.v1.CreateAPIToken
-	(*RevokeAPIToken)(nil),  // 16: stentor.control.v1.RevokeAPIToken
-	(*CreateJoinToken)(nil), // 17: stentor.control.v1.CreateJoinToken
-	(*RedeemJoinToken)(nil), // 18: stentor.control.v1.RedeemJoinToken
-	(*SetClusterInfo)(nil),  // 19: stentor.control.v1.SetClusterInfo
-	(*SetFeatureLevel)(nil), // 20: stentor.control.v1.SetFeatureLevel
-	(*Record)(nil),          // 21: stentor.control.v1.Record
-	(*RecordKey)(nil),       // 22: stentor.control.v1.RecordKey
-	(*WebinarRecord)(nil),   // 23: stentor.control.v1.WebinarRecord
-	(*InviteRecord)(nil),    // 24: stentor.control.v1.InviteRecord
-	(*BanRecord)(nil),       // 25: stentor.control.v1.BanRecord
-	(*RemovalRecord)(nil),   // 26: stentor.control.v1.RemovalRecord
-	(*StreamRecord)(nil),    // 27: stentor.control.v1.StreamRecord
-	(*APITokenRecord)(nil),  // 28: stentor.control.v1.APITokenRecord
-	(*JoinTokenRecord)(nil), // 29: stentor.control.v1.JoinTokenRecord
-	(*ClusterRecord)(nil),   // 30: stentor.control.v1.ClusterRecord
-	(*RequestRecord)(nil),   // 31: stentor.control.v1.RequestRecord
-	(*Change)(nil),          // 32: stentor.control.v1.Change
-	(*Request)(nil),         // 33: stentor.control.v1.Request
-	(*Barrier)(nil),         // 34: stentor.control.v1.Barrier
-	(*Response)(nil),        // 35: stentor.control.v1.Response
-	(*WatchRequest)(nil),    // 36: stentor.control.v1.WatchRequest
-	(*WatchMessage)(nil),    // 37: stentor.control.v1.WatchMessage
-	(*WatchSnapshot)(nil),   // 38: stentor.control.v1.WatchSnapshot
-	(*WatchChanges)(nil),    // 39: stentor.control.v1.WatchChanges
-	(*Heartbeat)(nil),       // 40: stentor.control.v1.Heartbeat
-	(*FollowerFile)(nil),    // 41: stentor.control.v1.FollowerFile
+	(*Command)(nil),           // 0: stentor.control.v1.Command
+	(*Permissions)(nil),       // 1: stentor.control.v1.Permissions
+	(*PIN)(nil),               // 2: stentor.control.v1.PIN
+	(*Registration)(nil),      // 3: stentor.control.v1.Registration
+	(*Field)(nil),             // 4: stentor.control.v1.Field
+	(*Schedule)(nil),          // 5: stentor.control.v1.Schedule
+	(*Settings)(nil),          // 6: stentor.control.v1.Settings
+	(*Ceiling)(nil),           // 7: stentor.control.v1.Ceiling
+	(*EditWebinar)(nil),       // 8: stentor.control.v1.EditWebinar
+	(*RotateLink)(nil),        // 9: stentor.control.v1.RotateLink
+	(*RevokeInvite)(nil),      // 10: stentor.control.v1.RevokeInvite
+	(*CreateInvites)(nil),     // 11: stentor.control.v1.CreateInvites
+	(*Register)(nil),          // 12: stentor.control.v1.Register
+	(*DecideRegistrants)(nil), // 13: stentor.control.v1.DecideRegistrants
+	(*OpenRegistration)(nil),  // 14: stentor.control.v1.OpenRegistration
+	(*Reinvite)(nil),          // 15: stentor.control.v1.Reinvite
+	(*SetParticipant)(nil),    // 16: stentor.control.v1.SetParticipant
+	(*AdmitVisitors)(nil),     // 17: stentor.control.v1.AdmitVisitors
+	(*CreateAccount)(nil),     // 18: stentor.control.v1.CreateAccount
+	(*EditAccount)(nil),       // 19: stentor.control.v1.EditAccount
+	(*DeleteAccount)(nil),     // 20: stentor.control.v1.DeleteAccount
+	(*RegisterNode)(nil),      // 21: stentor.control.v1.RegisterNode
+	(*RemoveNode)(nil),        // 22: stentor.control.v1.RemoveNode
+	(*AcquireSeats)(nil),      // 23: stentor.control.v1.AcquireSeats
+	(*ReturnSeats)(nil),       // 24: stentor.control.v1.ReturnSeats
+	(*ReportSeats)(nil),       // 25: stentor.control.v1.ReportSeats
+	(*TransferSeat)(nil),      // 26: stentor.control.v1.TransferSeat
+	(*AcquireGuesses)(nil),    // 27: stentor.control.v1.AcquireGuesses
+	(*RenewLease)(nil),        // 28: stentor.control.v1.RenewLease
+	(*ReportAttendance)(nil),  // 29: stentor.control.v1.ReportAttendance
+	(*Attendance)(nil),        // 30: stentor.control.v1.Attendance
+	(*SignAudit)(nil),         // 31: stentor.control.v1.SignAudit
+	(*CreateWebhook)(nil),     // 32: stentor.control.v1.CreateWebhook
+	(*DeleteWebhook)(nil),     // 33: stentor.control.v1.DeleteWebhook
+	(*AdvanceWebhook)(nil),    // 34: stentor.control.v1.AdvanceWebhook
+	(*SettleMail)(nil),        // 35: stentor.control.v1.SettleMail
+	(*MailFailure)(nil),       // 36: stentor.control.v1.MailFailure
+	(*Tick)(nil),              // 37: stentor.control.v1.Tick
+	(*Checkpoint)(nil),        // 38: stentor.control.v1.Checkpoint
+	(*ExtendOccurrences)(nil), // 39: stentor.control.v1.ExtendOccurrences
+	(*CreateWebinar)(nil),     // 40: stentor.control.v1.CreateWebinar
+	(*EndWebinar)(nil),        // 41: stentor.control.v1.EndWebinar
+	(*SetPIN)(nil),            // 42: stentor.control.v1.SetPIN
+	(*ClearPIN)(nil),          // 43: stentor.control.v1.ClearPIN
+	(*CreateInvite)(nil),      // 44: stentor.control.v1.CreateInvite
+	(*Keys)(nil),              // 45: stentor.control.v1.Keys
+	(*Disconnect)(nil),        // 46: stentor.control.v1.Disconnect
+	(*NewBan)(nil),            // 47: stentor.control.v1.NewBan
+	(*LiftBan)(nil),           // 48: stentor.control.v1.LiftBan
+	(*ClaimStream)(nil),       // 49: stentor.control.v1.ClaimStream
+	(*ReleaseStream)(nil),     // 50: stentor.control.v1.ReleaseStream
+	(*CreateAPIToken)(nil),    // 51: stentor.control.v1.CreateAPIToken
+	(*RevokeAPIToken)(nil),    // 52: stentor.control.v1.RevokeAPIToken
+	(*CreateJoinToken)(nil),   // 53: stentor.control.v1.CreateJoinToken
+	(*RedeemJoinToken)(nil),   // 54: stentor.control.v1.RedeemJoinToken
+	(*SetClusterInfo)(nil),    // 55: stentor.control.v1.SetClusterInfo
+	(*SetFeatureLevel)(nil),   // 56: stentor.control.v1.SetFeatureLevel
+	(*Record)(nil),            // 57: stentor.control.v1.Record
+	(*RecordKey)(nil),         // 58: stentor.control.v1.RecordKey
+	(*WebinarRecord)(nil),     // 59: stentor.control.v1.WebinarRecord
+	(*InviteRecord)(nil),      // 60: stentor.control.v1.InviteRecord
+	(*BanRecord)(nil),         // 61: stentor.control.v1.BanRecord
+	(*RemovalRecord)(nil),     // 62: stentor.control.v1.RemovalRecord
+	(*StreamRecord)(nil),      // 63: stentor.control.v1.StreamRecord
+	(*APITokenRecord)(nil),    // 64: stentor.control.v1.APITokenRecord
+	(*JoinTokenRecord)(nil),   // 65: stentor.control.v1.JoinTokenRecord
+	(*ClusterRecord)(nil),     // 66: stentor.control.v1.ClusterRecord
+	(*RegistrantRecord)(nil),  // 67: stentor.control.v1.RegistrantRecord
+	(*ParticipantRecord)(nil), // 68: stentor.control.v1.ParticipantRecord
+	(*LeaseRecord)(nil),       // 69: stentor.control.v1.LeaseRecord
+	(*SeatRecord)(nil),        // 70: stentor.control.v1.SeatRecord
+	(*BudgetRecord)(nil),      // 71: stentor.control.v1.BudgetRecord
+	(*AttendanceRecord)(nil),  // 72: stentor.control.v1.AttendanceRecord
+	(*AccountRecord)(nil),     // 73: stentor.control.v1.AccountRecord
+	(*NodeRecord)(nil),        // 74: stentor.control.v1.NodeRecord
+	(*AuditRecord)(nil),       // 75: stentor.control.v1.AuditRecord
+	(*AuditHeadRecord)(nil),   // 76: stentor.control.v1.AuditHeadRecord
+	(*WebhookRecord)(nil),     // 77: stentor.control.v1.WebhookRecord
+	(*MailRecord)(nil),        // 78: stentor.control.v1.MailRecord
+	(*RequestRecord)(nil),     // 79: stentor.control.v1.RequestRecord
+	(*Change)(nil),            // 80: stentor.control.v1.Change
+	(*Request)(nil),           // 81: stentor.control.v1.Request
+	(*Barrier)(nil),           // 82: stentor.control.v1.Barrier
+	(*Response)(nil),          // 83: stentor.control.v1.Response
+	(*WatchRequest)(nil),      // 84: stentor.control.v1.WatchRequest
+	(*WatchMessage)(nil),      // 85: stentor.control.v1.WatchMessage
+	(*WatchSnapshot)(nil),     // 86: stentor.control.v1.WatchSnapshot
+	(*WatchChanges)(nil),      // 87: stentor.control.v1.WatchChanges
+	(*Heartbeat)(nil),         // 88: stentor.control.v1.Heartbeat
+	(*FollowerFile)(nil),      // 89: stentor.control.v1.FollowerFile
 }
 var file_control_proto_depIdxs = []int32{
-	4,  // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
-	5,  // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
-	6,  // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
-	7,  // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
-	8,  // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
-	10, // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
-	12, // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
-	13, // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
-	14, // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
-	15, // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
-	16, // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
-	17, // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
-	18, // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
-	19, // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
-	20, // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
-	2,  // 15: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
-	1,  // 16: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
-	3,  // 17: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
-	9,  // 18: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
-	11, // 19: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
-	9,  // 20: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
-	23, // 21: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
-	24, // 22: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
-	25, // 23: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
-	26, // 24: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
-	27, // 25: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
-	28, // 26: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
-	29, // 27: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
-	30, // 28: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
-	31, // 29: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
-	2,  // 30: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
-	1,  // 31: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
-	3,  // 32: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
-	21, // 33: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
-	22, // 34: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
-	34, // 35: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
-	38, // 36: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
-	39, // 37: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
-	40, // 38: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	32, // 39: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
-	40, // 40: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	40, // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
+	41, // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
+	42, // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
+	43, // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
+	44, // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
+	46, // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
+	48, // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
+	49, // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
+	50, // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
+	51, // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
+	52, // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
+	53, // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
+	54, // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
+	55, // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
+	56, // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
+	8,  // 15: stentor.control.v1.Command.edit_webinar:type_name -> stentor.control.v1.EditWebinar
+	9,  // 16: stentor.control.v1.Command.rotate_link:type_name -> stentor.control.v1.RotateLink
+	10, // 17: stentor.control.v1.Command.revoke_invite:type_name -> stentor.control.v1.RevokeInvite
+	11, // 18: stentor.control.v1.Command.create_invites:type_name -> stentor.control.v1.CreateInvites
+	12, // 19: stentor.control.v1.Command.register:type_name -> stentor.control.v1.Register
+	13, // 20: stentor.control.v1.Command.decide_registrants:type_name -> stentor.control.v1.DecideRegistrants
+	14, // 21: stentor.control.v1.Command.open_registration:type_name -> stentor.control.v1.OpenRegistration
+	15, // 22: stentor.control.v1.Command.reinvite:type_name -> stentor.control.v1.Reinvite
+	16, // 23: stentor.control.v1.Command.set_participant:type_name -> stentor.control.v1.SetParticipant
+	17, // 24: stentor.control.v1.Command.admit_visitors:type_name -> stentor.control.v1.AdmitVisitors
+	18, // 25: stentor.control.v1.Command.create_account:type_name -> stentor.control.v1.CreateAccount
+	19, // 26: stentor.control.v1.Command.edit_account:type_name -> stentor.control.v1.EditAccount
+	20, // 27: stentor.control.v1.Command.delete_account:type_name -> stentor.control.v1.DeleteAccount
+	21, // 28: stentor.control.v1.Command.register_node:type_name -> stentor.control.v1.RegisterNode
+	22, // 29: stentor.control.v1.Command.remove_node:type_name -> stentor.control.v1.RemoveNode
+	23, // 30: stentor.control.v1.Command.acquire_seats:type_name -> stentor.control.v1.AcquireSeats
+	24, // 31: stentor.control.v1.Command.return_seats:type_name -> stentor.control.v1.ReturnSeats
+	25, // 32: stentor.control.v1.Command.report_seats:type_name -> stentor.control.v1.ReportSeats
+	26, // 33: stentor.control.v1.Command.transfer_seat:type_name -> stentor.control.v1.TransferSeat
+	27, // 34: stentor.control.v1.Command.acquire_guesses:type_name -> stentor.control.v1.AcquireGuesses
+	28, // 35: stentor.control.v1.Command.renew_lease:type_name -> stentor.control.v1.RenewLease
+	29, // 36: stentor.control.v1.Command.report_attendance:type_name -> stentor.control.v1.ReportAttendance
+	31, // 37: stentor.control.v1.Command.sign_audit:type_name -> stentor.control.v1.SignAudit
+	32, // 38: stentor.control.v1.Command.create_webhook:type_name -> stentor.control.v1.CreateWebhook
+	33, // 39: stentor.control.v1.Command.delete_webhook:type_name -> stentor.control.v1.DeleteWebhook
+	34, // 40: stentor.control.v1.Command.advance_webhook:type_name -> stentor.control.v1.AdvanceWebhook
+	35, // 41: stentor.control.v1.Command.settle_mail:type_name -> stentor.control.v1.SettleMail
+	37, // 42: stentor.control.v1.Command.tick:type_name -> stentor.control.v1.Tick
+	38, // 43: stentor.control.v1.Command.checkpoint:type_name -> stentor.control.v1.Checkpoint
+	39, // 44: stentor.control.v1.Command.extend_occurrences:type_name -> stentor.control.v1.ExtendOccurrences
+	4,  // 45: stentor.control.v1.Registration.fields:type_name -> stentor.control.v1.Field
+	1,  // 46: stentor.control.v1.Settings.guests:type_name -> stentor.control.v1.Permissions
+	3,  // 47: stentor.control.v1.Settings.registration:type_name -> stentor.control.v1.Registration
+	5,  // 48: stentor.control.v1.Settings.schedule:type_name -> stentor.control.v1.Schedule
+	7,  // 49: stentor.control.v1.Settings.ceilings:type_name -> stentor.control.v1.Ceiling
+	6,  // 50: stentor.control.v1.EditWebinar.settings:type_name -> stentor.control.v1.Settings
+	44, // 51: stentor.control.v1.CreateInvites.invites:type_name -> stentor.control.v1.CreateInvite
+	30, // 52: stentor.control.v1.ReportAttendance.attendance:type_name -> stentor.control.v1.Attendance
+	36, // 53: stentor.control.v1.SettleMail.failed:type_name -> stentor.control.v1.MailFailure
+	2,  // 54: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
+	1,  // 55: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
+	3,  // 56: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
+	6,  // 57: stentor.control.v1.CreateWebinar.settings:type_name -> stentor.control.v1.Settings
+	45, // 58: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
+	47, // 59: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
+	45, // 60: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
+	59, // 61: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
+	60, // 62: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
+	61, // 63: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
+	62, // 64: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
+	63, // 65: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
+	64, // 66: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
+	65, // 67: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
+	66, // 68: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
+	79, // 69: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
+	67, // 70: stentor.control.v1.Record.registrant:type_name -> stentor.control.v1.RegistrantRecord
+	68, // 71: stentor.control.v1.Record.participant:type_name -> stentor.control.v1.ParticipantRecord
+	69, // 72: stentor.control.v1.Record.lease:type_name -> stentor.control.v1.LeaseRecord
+	70, // 73: stentor.control.v1.Record.seat:type_name -> stentor.control.v1.SeatRecord
+	71, // 74: stentor.control.v1.Record.budget:type_name -> stentor.control.v1.BudgetRecord
+	72, // 75: stentor.control.v1.Record.attendance:type_name -> stentor.control.v1.AttendanceRecord
+	73, // 76: stentor.control.v1.Record.account:type_name -> stentor.control.v1.AccountRecord
+	74, // 77: stentor.control.v1.Record.node:type_name -> stentor.control.v1.NodeRecord
+	75, // 78: stentor.control.v1.Record.audit:type_name -> stentor.control.v1.AuditRecord
+	76, // 79: stentor.control.v1.Record.audit_head:type_name -> stentor.control.v1.AuditHeadRecord
+	77, // 80: stentor.control.v1.Record.webhook:type_name -> stentor.control.v1.WebhookRecord
+	78, // 81: stentor.control.v1.Record.mail:type_name -> stentor.control.v1.MailRecord
+	2,  // 82: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
+	1,  // 83: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
+	3,  // 84: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
+	5,  // 85: stentor.control.v1.WebinarRecord.schedule:type_name -> stentor.control.v1.Schedule
+	7,  // 86: stentor.control.v1.WebinarRecord.ceilings:type_name -> stentor.control.v1.Ceiling
+	30, // 87: stentor.control.v1.AttendanceRecord.attendance:type_name -> stentor.control.v1.Attendance
+	31, // 88: stentor.control.v1.AuditHeadRecord.signed:type_name -> stentor.control.v1.SignAudit
+	57, // 89: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
+	58, // 90: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
+	82, // 91: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
+	86, // 92: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
+	87, // 93: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
+	88, // 94: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	80, // 95: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
+	88, // 96: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	97, // [97:97] is the sub-list for method output_type
+	97, // [97:97] is the sub-list for method input_type
+	97, // [97:97] is the sub-list for extension type_name
+	97, // [97:97] is the sub-list for extension extendee
+	0,  // [0:97] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -3895,8 +8900,40 @@ func file_control_proto_init() {
 		(*Command_RedeemJoinToken)(nil),
 		(*Command_SetClusterInfo)(nil),
 		(*Command_SetFeatureLevel)(nil),
+		(*Command_EditWebinar)(nil),
+		(*Command_RotateLink)(nil),
+		(*Command_RevokeInvite)(nil),
+		(*Command_CreateInvites)(nil),
+		(*Command_Register)(nil),
+		(*Command_DecideRegistrants)(nil),
+		(*Command_OpenRegistration)(nil),
+		(*Command_Reinvite)(nil),
+		(*Command_SetParticipant)(nil),
+		(*Command_AdmitVisitors)(nil),
+		(*Command_CreateAccount)(nil),
+		(*Command_EditAccount)(nil),
+		(*Command_DeleteAccount)(nil),
+		(*Command_RegisterNode)(nil),
+		(*Command_RemoveNode)(nil),
+		(*Command_AcquireSeats)(nil),
+		(*Command_ReturnSeats)(nil),
+		(*Command_ReportSeats)(nil),
+		(*Command_TransferSeat)(nil),
+		(*Command_AcquireGuesses)(nil),
+		(*Command_RenewLease)(nil),
+		(*Command_ReportAttendance)(nil),
+		(*Command_SignAudit)(nil),
+		(*Command_CreateWebhook)(nil),
+		(*Command_DeleteWebhook)(nil),
+		(*Command_AdvanceWebhook)(nil),
+		(*Command_SettleMail)(nil),
+		(*Command_Tick)(nil),
+		(*Command_Checkpoint)(nil),
+		(*Command_ExtendOccurrences)(nil),
 	}
-	file_control_proto_msgTypes[21].OneofWrappers = []any{
+	file_control_proto_msgTypes[16].OneofWrappers = []any{}
+	file_control_proto_msgTypes[19].OneofWrappers = []any{}
+	file_control_proto_msgTypes[57].OneofWrappers = []any{
 		(*Record_Webinar)(nil),
 		(*Record_Invite)(nil),
 		(*Record_Ban)(nil),
@@ -3906,15 +8943,27 @@ func file_control_proto_init() {
 		(*Record_JoinToken)(nil),
 		(*Record_Cluster)(nil),
 		(*Record_Request)(nil),
+		(*Record_Registrant)(nil),
+		(*Record_Participant)(nil),
+		(*Record_Lease)(nil),
+		(*Record_Seat)(nil),
+		(*Record_Budget)(nil),
+		(*Record_Attendance)(nil),
+		(*Record_Account)(nil),
+		(*Record_Node)(nil),
+		(*Record_Audit)(nil),
+		(*Record_AuditHead)(nil),
+		(*Record_Webhook)(nil),
+		(*Record_Mail)(nil),
 	}
-	file_control_proto_msgTypes[33].OneofWrappers = []any{
+	file_control_proto_msgTypes[81].OneofWrappers = []any{
 		(*Request_Command)(nil),
 		(*Request_AddVoter)(nil),
 		(*Request_RemoveServer)(nil),
 		(*Request_AddLearner)(nil),
 		(*Request_Barrier)(nil),
 	}
-	file_control_proto_msgTypes[37].OneofWrappers = []any{
+	file_control_proto_msgTypes[85].OneofWrappers = []any{
 		(*WatchMessage_Snapshot)(nil),
 		(*WatchMessage_Changes)(nil),
 		(*WatchMessage_Heartbeat)(nil),
@@ -3926,7 +8975,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -55,7 +55,7 @@ func (w *Webinar) Admit(v Visitor, pinKey []byte, now time.Time) (Admission, err
 		a.Role, a.InviteID, a.Name = invite.Role, invite.ID, invite.Name
 	case v.Invite != [32]byte{}:
 		return Admission{}, ErrInvalidInvite
-	case w.Registration:
+	case w.Registration != nil:
 		return Admission{}, ErrRegistrationRequired
 	default: // a guest, or somebody with an account that is on no list
 		a.Guest = v.Account == ""
@@ -71,7 +71,7 @@ func (w *Webinar) Admit(v Visitor, pinKey []byte, now time.Time) (Admission, err
 func (w *Webinar) NeedsPIN(v Visitor) bool {
 	_, invited := w.InviteBySecret(v.Invite)
 	owner := v.Account != "" && v.Account == w.Owner
-	return w.PIN != nil && !w.Registration && !invited && !owner && v.Invite == [32]byte{} && v.PIN != ""
+	return w.PIN != nil && w.Registration == nil && !invited && !owner && v.Invite == [32]byte{} && v.PIN != ""
 }
 
 func (w *Webinar) checkPIN(pin string, key []byte) error {

@@ -33,7 +33,7 @@ func TestAdmit(t *testing.T) {
 	open := planned()
 	open.PIN = nil
 	registered := planned()
-	registered.PIN, registered.Registration = nil, true
+	registered.PIN, registered.Registration = nil, &Registration{}
 	ended := planned()
 	ended.State = Ended
 	banned := planned().WithBan(Ban{ID: "b", Participant: "p_1", Keys: Keys{DeviceKey(device), {KindParticipant, "p_1"}}})
@@ -113,7 +113,7 @@ func TestAdmissionSaysWhoIsAGuest(t *testing.T) {
 func TestNeedsPINSaysWhenAdmitLooksAtIt(t *testing.T) {
 	open, registered := planned(), planned()
 	open.PIN = nil
-	registered.PIN, registered.Registration = nil, true
+	registered.PIN, registered.Registration = nil, &Registration{}
 	tests := []struct {
 		name string
 		w    *Webinar

@@ -58,27 +58,45 @@ const (
 // and Without methods return a changed copy that shares what is the same, so a
 // decision at the door may go on with the one it holds while others replace it.
 type Webinar struct {
-	ID    string // "w_" and 16 letters of base32
-	Title string
-	Link  string // slug of the join link; it can be rotated, the ID can not
-	Owner string // principal that made it
-	Mode  Mode
-	State State
+	ID          string // "w_" and 16 letters of base32
+	Title       string
+	Description string
+	Link        string // slug of the join link; it can be rotated, the ID can not
+	Owner       string // principal that made it: an account or an API token
+	Mode        Mode
+	State       State
+	Schedule    *Schedule // nil: whenever the host begins
 
-	PIN          *PIN // nil: none is needed
-	Registration bool // only registrants enter; there is no PIN then (S30)
+	PIN          *PIN          // nil: none is needed
+	Registration *Registration // nil: off. With it only registrants enter, and there is no PIN (S30)
 	Guests       Permissions
+	GuestLimit   int           // S60; 0: none
+	Lobby        LobbyMode     // empty: off
+	Locked       bool          // nobody new enters
+	Partition    Partition     // empty: keep
+	SlowMode     time.Duration // between two messages of a guest
+	Ceilings     []Ceiling
+	AutoEnd      bool          // at the end of the last occurrence
+	Retention    time.Duration // of personal data after the end; 0: 30 days
+	Expired      bool          // its personal data is gone
 
 	Created, Started, Ended time.Time // UTC; zero until it happened
 	Version                 uint64    // grows with every change of the settings, for If-Match
+	AskedAgain              uint64    // index in the log of the PIN that everyone is asked for again
+	Recall                  uint64    // index of the last request for seats that found none
 
 	invites  table.Table[Invite]   // by ID
 	secrets  table.Table[string]   // hash of an invite's secret -> its ID
+	accounts table.Table[string]   // account -> ID of its invite
 	bans     table.Table[Ban]      // by ID
 	banned   table.Table[[]string] // identity key -> IDs of the bans that hold it
 	removals table.Table[Removal]  // by participant
 	streams  table.Table[Stream]   // by name
-	seen     uint64                // the newest Removal.Index
+	people   table.Table[Participant]
+	registry registry
+	seating  seating
+	budget   Budget
+	seen     uint64 // the newest Removal.Index
 }
 
 // Invite is a personal link for a named person. Whoever holds its secret enters with
@@ -89,6 +107,8 @@ type Invite struct {
 	Role    Role
 	Hash    [32]byte // SHA-256 of the secret, which nobody keeps
 	Created time.Time
+	Account string // whoever signs in with it has the role too
+	Sealed  []byte // an e-mail address; voters only
 }
 
 // Stream is what one publisher sends under one name, and the node it enters at.
@@ -115,23 +135,37 @@ type Removal struct {
 
 // WithInvite returns w with i, in place of an older one of the same ID.
 func (w *Webinar) WithInvite(i Invite) *Webinar {
-	c := *w
-	if old, ok := w.invites.At(i.ID); ok {
-		c.secrets = c.secrets.Without(string(old.Hash[:]))
-	}
+	c := *w.WithoutInvite(i.ID)
 	c.invites = c.invites.With(i.ID, i)
 	c.secrets = c.secrets.With(string(i.Hash[:]), i.ID)
+	if i.Account != "" {
+		c.accounts = c.accounts.With(i.Account, i.ID)
+	}
 	return &c
 }
 
 // WithoutInvite returns w without the invite.
 func (w *Webinar) WithoutInvite(id string) *Webinar {
 	c := *w
-	if old, ok := w.invites.At(id); ok {
-		c.secrets = c.secrets.Without(string(old.Hash[:]))
+	old, ok := w.invites.At(id)
+	if !ok {
+		return &c
 	}
 	c.invites = c.invites.Without(id)
+	c.secrets = c.secrets.Without(string(old.Hash[:]))
+	if at, _ := c.accounts.At(old.Account); at == id {
+		c.accounts = c.accounts.Without(old.Account)
+	}
 	return &c
+}
+
+// InviteByAccount returns the invite that gives an account its role.
+func (w *Webinar) InviteByAccount(account string) (Invite, bool) {
+	id, ok := w.accounts.At(account)
+	if !ok || account == "" {
+		return Invite{}, false
+	}
+	return w.invites.At(id)
 }
 
 // Invite returns the invite of that ID.

@@ -50,12 +50,19 @@ func (t Table[V]) Len() int {
 }
 
 // All yields keys and values, sorted by key.
-func (t Table[V]) All() iter.Seq2[string, V] {
+func (t Table[V]) All() iter.Seq2[string, V] { return t.From("") }
+
+// From yields keys and values, sorted by key, from the first key that is not before key.
+func (t Table[V]) From(key string) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		if t.m == nil {
 			return
 		}
-		for i := t.m.Iterator(); !i.Done(); {
+		i := t.m.Iterator()
+		if key != "" {
+			i.Seek(key)
+		}
+		for !i.Done() {
 			k, v, _ := i.Next()
 			if !yield(k, v) {
 				return
