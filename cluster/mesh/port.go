@@ -58,6 +58,9 @@ type Config struct {
 	// Resolve says where a node is ("host:port"); nil when nodes are dialled by
 	// address only.
 	Resolve func(node string) (addr string, ok bool)
+	// Removed says whether a node was put out of the cluster, so that its
+	// certificate opens nothing although it is still good; nil: none was.
+	Removed func(node string) bool
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

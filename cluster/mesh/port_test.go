@@ -200,6 +200,23 @@ func TestARemovedNodeIsCutOff(t *testing.T) {
 		if stays.Context().Err() != nil {
 			t.Error("another node was cut off too")
 		}
+		a.config.Removed = func(node string) bool { return node == "n2" }
+		if back, err := b.Dial(w.ctx, "n1", ALPNRelay); err == nil { // TLS 1.3: the dialler is done before it is judged
+			<-back.Context().Done()
+			if err := context.Cause(back.Context()); !isRefusal(err) {
+				t.Errorf("a removed node came back: %v", err)
+			}
+		}
+		if got := count(a.metrics.refused.WithLabelValues(ALPNRelay, "removed")); got != 1 {
+			t.Errorf("counted %d as removed", got)
+		}
+		b.Listen(ALPNRelay)
+		if _, err := a.Dial(w.ctx, "n2", ALPNRelay); !errors.Is(err, ErrRemoved) {
+			t.Errorf("a removed node was called: %v", err)
+		}
+		if _, err := c.Dial(w.ctx, "n1", ALPNRelay); err != nil {
+			t.Errorf("another node: %v", err)
+		}
 	})
 }
 

@@ -20,6 +20,7 @@ var (
 	ErrWrongNode     = errors.New("another node answered than the one that was called")
 	ErrNotVoter      = errors.New("it is no voter by its certificate")
 	ErrWrongCluster  = errors.New("the cluster that answered is not the one of the join token")
+	ErrRemoved       = errors.New("it was removed from the cluster")
 )
 
 // serverTLS picks the settings by ALPN for every handshake, with the credentials
@@ -108,6 +109,9 @@ func (p *Port) verify(s tls.ConnectionState, node string) (pki.Identity, error) 
 	if node != "" && id.Node != node {
 		return id, fmt.Errorf("mesh: called %s, found %s: %w", node, id.Node, ErrWrongNode)
 	}
+	if p.config.Removed != nil && p.config.Removed(id.Node) {
+		return id, fmt.Errorf("mesh: %s: %w", id.Node, ErrRemoved)
+	}
 	return id, nil
 }
 
@@ -119,6 +123,8 @@ func reason(err error) string {
 		return "wrong_node"
 	case errors.Is(err, pki.ErrExpired):
 		return "expired"
+	case errors.Is(err, ErrRemoved):
+		return "removed"
 	default:
 		return "foreign"
 	}
