@@ -31,7 +31,7 @@ func (p Page) query() string {
 // CreateWebinar makes a webinar.
 func (c *Client) CreateWebinar(ctx context.Context, in CreateWebinar, options ...CallOption) (Webinar, error) {
 	var w Webinar
-	err := c.call(ctx, "POST", path("webinars"), in, &w, options...)
+	err := c.change(ctx, "POST", path("webinars"), in, &w, options...)
 	return w, err
 }
 
@@ -52,26 +52,26 @@ func (c *Client) Webinars(ctx context.Context, p Page) (Webinars, error) {
 // EndWebinar ends a webinar and every session in it.
 func (c *Client) EndWebinar(ctx context.Context, id string, options ...CallOption) (Webinar, error) {
 	var w Webinar
-	err := c.call(ctx, "POST", path("webinars", id, "end"), nil, &w, options...)
+	err := c.change(ctx, "POST", path("webinars", id, "end"), nil, &w, options...)
 	return w, err
 }
 
 // SetPIN sets or draws the PIN of a webinar.
 func (c *Client) SetPIN(ctx context.Context, id string, in SetPIN, options ...CallOption) (PIN, error) {
 	var p PIN
-	err := c.call(ctx, "PUT", path("webinars", id, "pin"), in, &p, options...)
+	err := c.change(ctx, "PUT", path("webinars", id, "pin"), in, &p, options...)
 	return p, err
 }
 
 // ClearPIN removes the PIN of a webinar: whoever has the link gets in.
 func (c *Client) ClearPIN(ctx context.Context, id string, options ...CallOption) error {
-	return c.call(ctx, "DELETE", path("webinars", id, "pin"), nil, nil, options...)
+	return c.change(ctx, "DELETE", path("webinars", id, "pin"), nil, nil, options...)
 }
 
 // Invite makes a personal link.
 func (c *Client) Invite(ctx context.Context, id string, in CreateInvite, options ...CallOption) (Invite, error) {
 	var i Invite
-	err := c.call(ctx, "POST", path("webinars", id, "invites"), in, &i, options...)
+	err := c.change(ctx, "POST", path("webinars", id, "invites"), in, &i, options...)
 	return i, err
 }
 
@@ -93,7 +93,7 @@ func (c *Client) Participants(ctx context.Context, id string) (Participants, err
 // out as well.
 func (c *Client) Disconnect(ctx context.Context, id, participant string, in Disconnect, options ...CallOption) (Disconnected, error) {
 	var d Disconnected
-	err := c.call(ctx, "POST", path("webinars", id, "participants", participant, "disconnect"), in, &d, options...)
+	err := c.change(ctx, "POST", path("webinars", id, "participants", participant, "disconnect"), in, &d, options...)
 	return d, err
 }
 
@@ -106,13 +106,13 @@ func (c *Client) Bans(ctx context.Context, id string, p Page) (Bans, error) {
 
 // LiftBan lets a banned person in again.
 func (c *Client) LiftBan(ctx context.Context, id, ban string, options ...CallOption) error {
-	return c.call(ctx, "DELETE", path("webinars", id, "bans", ban), nil, nil, options...)
+	return c.change(ctx, "DELETE", path("webinars", id, "bans", ban), nil, nil, options...)
 }
 
 // CreateToken makes an API token. Needs the scope admin.
 func (c *Client) CreateToken(ctx context.Context, in CreateToken, options ...CallOption) (Token, error) {
 	var t Token
-	err := c.call(ctx, "POST", path("tokens"), in, &t, options...)
+	err := c.change(ctx, "POST", path("tokens"), in, &t, options...)
 	return t, err
 }
 
@@ -121,6 +121,6 @@ func (c *Client) CreateToken(ctx context.Context, in CreateToken, options ...Cal
 // admin.
 func (c *Client) JoinToken(ctx context.Context, role string, ttl time.Duration, options ...CallOption) (JoinToken, error) {
 	var t JoinToken
-	err := c.call(ctx, "POST", path("join-tokens"), CreateJoinToken{Role: role, TTL: seconds(ttl)}, &t, options...)
+	err := c.change(ctx, "POST", path("join-tokens"), CreateJoinToken{Role: role, TTL: seconds(ttl)}, &t, options...)
 	return t, err
 }

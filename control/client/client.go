@@ -2,14 +2,19 @@
 // line, for tests and for other programs in Go.
 //
 // It holds the types of the API's bodies and nothing of the server: it knows no
-// rule, keeps no state and retries nothing by itself. A refusal by the server
-// is a [*Problem] with a stable code; an unreachable server is an
-// [*UnreachableError].
+// rule, keeps no state and, but for [Client.Events], retries nothing by itself. A
+// refusal by the server is a [*Problem] with a stable code; an unreachable server
+// is an [*UnreachableError].
+//
+// Every change carries an Idempotency-Key: one that the caller gave, to be able to
+// repeat the change, or one that is drawn, so that a request which the transport
+// has to send twice (a connection that broke before the answer) acts once.
 package client
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,6 +89,13 @@ func bearer(secret string) CallOption {
 			r.Header.Set("Authorization", "Bearer "+secret)
 		}
 	}
+}
+
+// change is a call that changes something with the client's API token: without
+// another one it has a key of its own.
+func (c *Client) change(ctx context.Context, method, path string, in, out any, options ...CallOption) error {
+	drawn := IdempotencyKey(rand.Text())
+	return c.call(ctx, method, path, in, out, append([]CallOption{drawn}, options...)...)
 }
 
 // call sends in as JSON (nil: no body) and decodes the answer into out (nil: it

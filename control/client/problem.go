@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Problem is a refusal by the server: RFC 9457 problem details with a code that
@@ -17,6 +19,8 @@ type Problem struct {
 	Code   string       `json:"code" doc:"The kind of problem, stable across versions." example:"not_found"`
 	Detail string       `json:"detail" doc:"What went wrong this time, as a sentence."`
 	Fields []FieldError `json:"errors,omitempty" doc:"The parts of the request that are wrong."`
+	// RetryAfter is how long the server asks to wait, by its header; 0: it does not.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // FieldError says what is wrong with one part of a request. It never holds the
@@ -65,7 +69,7 @@ func problemOf(r *http.Response, body []byte) error {
 	var p Problem
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if (kind == "application/problem+json" || kind == "application/json") && json.Unmarshal(body, &p) == nil && p.Code != "" {
-		p.Status = r.StatusCode
+		p.Status, p.RetryAfter = r.StatusCode, retryAfter(r)
 		return &p
 	}
 	return &Problem{
@@ -73,5 +77,17 @@ func problemOf(r *http.Response, body []byte) error {
 		Status: r.StatusCode,
 		Code:   "unexpected_response",
 		Detail: fmt.Sprintf("The server answered %d %s, which is no answer of the control API.", r.StatusCode, http.StatusText(r.StatusCode)),
+
+		RetryAfter: retryAfter(r),
 	}
+}
+
+// retryAfter reads the header of that name where it is in seconds, as the server
+// writes it.
+func retryAfter(r *http.Response) time.Duration {
+	n, err := strconv.ParseUint(r.Header.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
 }
