@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http/httptest"
+	"reflect"
 	"testing"
 	"time"
 
@@ -39,14 +40,14 @@ func TestTheClientSpeaksTheAPI(t *testing.T) {
 	check(err)
 	again, err := c.CreateWebinar(ctx, client.CreateWebinar{Title: "All hands", GeneratePIN: true}, client.IdempotencyKey("k"))
 	check(err)
-	if made != again || made.PIN == "" {
+	if !reflect.DeepEqual(made, again) || made.PIN == "" {
 		t.Errorf("made %+v, then %+v", made, again)
 	}
 	one, err := c.Webinar(ctx, made.ID)
 	check(err)
 	list, err := c.Webinars(ctx, client.Page{Limit: 1})
 	check(err)
-	if one.PIN != "" || len(list.Items) != 1 || list.Items[0] != one || list.Next != "" {
+	if one.PIN != "" || len(list.Items) != 1 || !reflect.DeepEqual(list.Items[0], one) || list.Next != "" {
 		t.Errorf("one is %+v, the list %+v", one, list)
 	}
 	pin, err := c.SetPIN(ctx, made.ID, client.SetPIN{Value: "open sesame"}, client.IfVersion(made.Version))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,13 +27,15 @@ func TestAWebinarIsMadeLookedAtAndEnded(t *testing.T) {
 	}
 	want := client.Webinar{
 		ID: made.ID, Title: "All hands", Mode: "all-on-screen", Link: made.Link, JoinPath: made.JoinPath,
-		State: "planned", CreatedAt: w.now, Version: 1,
+		State: "planned", CreatedAt: w.now, Version: 1, Owner: w.hostID,
+		Guests: client.Permissions{Audio: true, Video: true, Messages: true, Files: true, Images: true},
+		Lobby:  "off", Partition: "keep", RetentionDays: 30, OpenDoor: true, Ceilings: []client.Ceiling{},
 	}
-	if made != want {
+	if !reflect.DeepEqual(made, want) {
 		t.Errorf("made %+v, want %+v", made, want)
 	}
 	one := ask{method: "GET", path: "/api/v1/webinars/" + made.ID, token: w.host}
-	if got := decode[client.Webinar](w.do(one).must(200)); got != want {
+	if got := decode[client.Webinar](w.do(one).must(200)); !reflect.DeepEqual(got, want) {
 		t.Errorf("looked at %+v, want %+v", got, want)
 	}
 	ended := w.do(ask{method: "POST", path: "/api/v1/webinars/" + made.ID + "/end", token: w.host}).must(200)

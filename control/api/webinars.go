@@ -32,13 +32,6 @@ func answerWebinar(status int, w *webinar.Webinar, pin string) *oneWebinarAnswer
 	return &oneWebinarAnswer{Status: status, ETag: etag(w), Body: v}
 }
 
-func viewWebinar(w *webinar.Webinar) client.Webinar {
-	return client.Webinar{
-		ID: w.ID, Title: w.Title, Mode: string(w.Mode), Link: w.Link, JoinPath: "/w/" + w.Link,
-		State: string(w.State), HasPIN: w.PIN != nil, CreatedAt: w.Created, Version: w.Version,
-	}
-}
-
 func (a *API) webinars() {
 	add(a, "create-webinar", a.createWebinar)
 	add(a, "list-webinars", a.listWebinars)

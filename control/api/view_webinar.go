@@ -1,0 +1,74 @@
+package api
+
+import (
+	"time"
+
+	"stentor/control/client"
+	"stentor/control/webinar"
+)
+
+// viewWebinar shows a webinar to those who run it.
+func viewWebinar(w *webinar.Webinar) client.Webinar {
+	return client.Webinar{
+		ID: w.ID, Title: w.Title, Description: w.Description, Owner: w.Owner, Mode: string(w.Mode),
+		Link: w.Link, JoinPath: joinPath(w), State: string(w.State),
+		HasPIN: w.PIN != nil, WeakPIN: w.PIN != nil && w.PIN.Weak,
+		Guests: viewPermissions(w.Guests), GuestLimit: w.GuestLimit, Lobby: string(lobby(w)), Locked: w.Locked,
+		OpenDoor: openDoor(w), Partition: string(partition(w)), RetentionDays: retentionDays(w),
+		SlowModeSeconds: int(w.SlowMode / time.Second), AutoEnd: w.AutoEnd, Ceilings: viewCeilings(w.Ceilings),
+		CreatedAt: w.Created, StartedAt: happened(w.Started), EndedAt: happened(w.Ended), Version: w.Version,
+	}
+}
+
+// joinPath is where a webinar is joined, on any node.
+func joinPath(w *webinar.Webinar) string { return "/w/" + w.Link }
+
+// openDoor reports whether the link alone lets anybody in (S7).
+func openDoor(w *webinar.Webinar) bool {
+	return w.State != webinar.Ended && w.PIN == nil && w.Registration == nil && !w.Locked && lobby(w) == webinar.LobbyOff
+}
+
+func lobby(w *webinar.Webinar) webinar.LobbyMode {
+	if w.Lobby == "" {
+		return webinar.LobbyOff
+	}
+	return w.Lobby
+}
+
+func partition(w *webinar.Webinar) webinar.Partition {
+	if w.Partition == "" {
+		return webinar.Keep
+	}
+	return w.Partition
+}
+
+// defaultRetention is how many days personal data is kept unless the host says
+// otherwise.
+const defaultRetention = 30
+
+func retentionDays(w *webinar.Webinar) int {
+	if w.Retention == 0 {
+		return defaultRetention
+	}
+	return int(w.Retention / (24 * time.Hour))
+}
+
+func viewPermissions(p webinar.Permissions) client.Permissions {
+	return client.Permissions{Audio: p.Audio, Video: p.Video, Messages: p.Messages, Files: p.Files, Images: p.Images}
+}
+
+func viewCeilings(all []webinar.Ceiling) []client.Ceiling {
+	out := make([]client.Ceiling, len(all))
+	for i, c := range all {
+		out[i] = client.Ceiling{Role: string(c.Role), Height: c.Height, Bitrate: c.Bitrate}
+	}
+	return out
+}
+
+// happened is a time that may be none.
+func happened(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
