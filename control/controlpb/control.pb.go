@@ -7301,6 +7301,7 @@ type Request struct {
 	//	*Request_RemoveServer
 	//	*Request_AddLearner
 	//	*Request_Barrier
+	//	*Request_Beat
 	Kind          isRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7388,6 +7389,15 @@ func (x *Request) GetBarrier() *Barrier {
 	return nil
 }
 
+func (x *Request) GetBeat() *Beat {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_Beat); ok {
+			return x.Beat
+		}
+	}
+	return nil
+}
+
 type isRequest_Kind interface {
 	isRequest_Kind()
 }
@@ -7412,6 +7422,10 @@ type Request_Barrier struct {
 	Barrier *Barrier `protobuf:"bytes,4,opt,name=barrier,proto3,oneof"` // up to where must I have read to see everything acknowledged before now?
 }
 
+type Request_Beat struct {
+	Beat *Beat `protobuf:"bytes,6,opt,name=beat,proto3,oneof"` // your signed heartbeat, for the edges that follow me
+}
+
 func (*Request_Command) isRequest_Kind() {}
 
 func (*Request_AddVoter) isRequest_Kind() {}
@@ -7421,6 +7435,8 @@ func (*Request_RemoveServer) isRequest_Kind() {}
 func (*Request_AddLearner) isRequest_Kind() {}
 
 func (*Request_Barrier) isRequest_Kind() {}
+
+func (*Request_Beat) isRequest_Kind() {}
 
 type Barrier struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7458,6 +7474,42 @@ func (*Barrier) Descriptor() ([]byte, []int) {
 	return file_control_proto_rawDescGZIP(), []int{82}
 }
 
+type Beat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Beat) Reset() {
+	*x = Beat{}
+	mi := &file_control_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Beat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Beat) ProtoMessage() {}
+
+func (x *Beat) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Beat.ProtoReflect.Descriptor instead.
+func (*Beat) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{83}
+}
+
 type Response struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -7468,13 +7520,14 @@ type Response struct {
 	NotLeader     bool                   `protobuf:"varint,6,opt,name=not_leader,json=notLeader,proto3" json:"not_leader,omitempty"` // ask leader, if it is known
 	Leader        string                 `protobuf:"bytes,7,opt,name=leader,proto3" json:"leader,omitempty"`
 	Failure       string                 `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"` // of the voter itself; whether the command counts is not known
+	Beat          *Heartbeat             `protobuf:"bytes,9,opt,name=beat,proto3" json:"beat,omitempty"`       // with signed, signature and certificate
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7486,7 +7539,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7499,7 +7552,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{83}
+	return file_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Response) GetIndex() uint64 {
@@ -7558,6 +7611,13 @@ func (x *Response) GetFailure() string {
 	return ""
 }
 
+func (x *Response) GetBeat() *Heartbeat {
+	if x != nil {
+		return x.Beat
+	}
+	return nil
+}
+
 // WatchRequest opens a watch stream.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7572,7 +7632,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7584,7 +7644,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7597,7 +7657,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{84}
+	return file_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *WatchRequest) GetVersion() uint32 {
@@ -7651,7 +7711,7 @@ type WatchMessage struct {
 
 func (x *WatchMessage) Reset() {
 	*x = WatchMessage{}
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7663,7 +7723,7 @@ func (x *WatchMessage) String() string {
 func (*WatchMessage) ProtoMessage() {}
 
 func (x *WatchMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7676,7 +7736,7 @@ func (x *WatchMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessage.ProtoReflect.Descriptor instead.
 func (*WatchMessage) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{85}
+	return file_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *WatchMessage) GetKind() isWatchMessage_Kind {
@@ -7761,7 +7821,7 @@ type WatchSnapshot struct {
 
 func (x *WatchSnapshot) Reset() {
 	*x = WatchSnapshot{}
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7773,7 +7833,7 @@ func (x *WatchSnapshot) String() string {
 func (*WatchSnapshot) ProtoMessage() {}
 
 func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7786,7 +7846,7 @@ func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSnapshot.ProtoReflect.Descriptor instead.
 func (*WatchSnapshot) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{86}
+	return file_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *WatchSnapshot) GetData() []byte {
@@ -7812,7 +7872,7 @@ type WatchChanges struct {
 
 func (x *WatchChanges) Reset() {
 	*x = WatchChanges{}
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7824,7 +7884,7 @@ func (x *WatchChanges) String() string {
 func (*WatchChanges) ProtoMessage() {}
 
 func (x *WatchChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7837,7 +7897,7 @@ func (x *WatchChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChanges.ProtoReflect.Descriptor instead.
 func (*WatchChanges) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{87}
+	return file_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *WatchChanges) GetChanges() []*Change {
@@ -7856,13 +7916,18 @@ type Heartbeat struct {
 	LeaderTime    int64                  `protobuf:"varint,4,opt,name=leader_time,json=leaderTime,proto3" json:"leader_time,omitempty"` // when the voter last heard from the leader
 	Age           int64                  `protobuf:"varint,5,opt,name=age,proto3" json:"age,omitempty"`                                 // how long ago that was, in nanoseconds; -1: never
 	Voters        []string               `protobuf:"bytes,6,rep,name=voters,proto3" json:"voters,omitempty"`
+	Cluster       string                 `protobuf:"bytes,7,opt,name=cluster,proto3" json:"cluster,omitempty"`                        // in what is signed
+	Signed        []byte                 `protobuf:"bytes,8,opt,name=signed,proto3" json:"signed,omitempty"`                          // an encoded Heartbeat of the leader's own: cluster, leader, term, index and leader_time
+	Signature     []byte                 `protobuf:"bytes,9,opt,name=signature,proto3" json:"signature,omitempty"`                    // under the SHA-256 of "stentor heartbeat 1\n" and signed
+	Certificate   []byte                 `protobuf:"bytes,10,opt,name=certificate,proto3" json:"certificate,omitempty"`               // of the leader, DER
+	SignedAge     int64                  `protobuf:"varint,11,opt,name=signed_age,json=signedAge,proto3" json:"signed_age,omitempty"` // how long ago the voter asked the leader for it, in nanoseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7874,7 +7939,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7887,7 +7952,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{88}
+	return file_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Heartbeat) GetIndex() uint64 {
@@ -7932,6 +7997,41 @@ func (x *Heartbeat) GetVoters() []string {
 	return nil
 }
 
+func (x *Heartbeat) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *Heartbeat) GetSigned() []byte {
+	if x != nil {
+		return x.Signed
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetSignedAge() int64 {
+	if x != nil {
+		return x.SignedAge
+	}
+	return 0
+}
+
 // FollowerFile is what a follower keeps on disk, sealed.
 type FollowerFile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7944,7 +8044,7 @@ type FollowerFile struct {
 
 func (x *FollowerFile) Reset() {
 	*x = FollowerFile{}
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7956,7 +8056,7 @@ func (x *FollowerFile) String() string {
 func (*FollowerFile) ProtoMessage() {}
 
 func (x *FollowerFile) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7969,7 +8069,7 @@ func (x *FollowerFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowerFile.ProtoReflect.Descriptor instead.
 func (*FollowerFile) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{89}
+	return file_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *FollowerFile) GetSnapshot() []byte {
@@ -8619,16 +8719,18 @@ const file_control_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12.\n" +
 	"\x04puts\x18\x03 \x03(\v2\x1a.stentor.control.v1.RecordR\x04puts\x127\n" +
-	"\adeletes\x18\x04 \x03(\v2\x1d.stentor.control.v1.RecordKeyR\adeletes\"\xcf\x01\n" +
+	"\adeletes\x18\x04 \x03(\v2\x1d.stentor.control.v1.RecordKeyR\adeletes\"\xff\x01\n" +
 	"\aRequest\x12\x1a\n" +
 	"\acommand\x18\x01 \x01(\fH\x00R\acommand\x12\x1d\n" +
 	"\tadd_voter\x18\x02 \x01(\tH\x00R\baddVoter\x12%\n" +
 	"\rremove_server\x18\x03 \x01(\tH\x00R\fremoveServer\x12!\n" +
 	"\vadd_learner\x18\x05 \x01(\tH\x00R\n" +
 	"addLearner\x127\n" +
-	"\abarrier\x18\x04 \x01(\v2\x1b.stentor.control.v1.BarrierH\x00R\abarrierB\x06\n" +
+	"\abarrier\x18\x04 \x01(\v2\x1b.stentor.control.v1.BarrierH\x00R\abarrier\x12.\n" +
+	"\x04beat\x18\x06 \x01(\v2\x18.stentor.control.v1.BeatH\x00R\x04beatB\x06\n" +
 	"\x04kind\"\t\n" +
-	"\aBarrier\"\xd3\x01\n" +
+	"\aBarrier\"\x06\n" +
+	"\x04Beat\"\x86\x02\n" +
 	"\bResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -8638,7 +8740,8 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"not_leader\x18\x06 \x01(\bR\tnotLeader\x12\x16\n" +
 	"\x06leader\x18\a \x01(\tR\x06leader\x12\x18\n" +
-	"\afailure\x18\b \x01(\tR\afailure\"\x8a\x01\n" +
+	"\afailure\x18\b \x01(\tR\afailure\x121\n" +
+	"\x04beat\x18\t \x01(\v2\x1d.stentor.control.v1.HeartbeatR\x04beat\"\x8a\x01\n" +
 	"\fWatchRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x18\n" +
@@ -8655,7 +8758,7 @@ const file_control_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\"D\n" +
 	"\fWatchChanges\x124\n" +
-	"\achanges\x18\x01 \x03(\v2\x1a.stentor.control.v1.ChangeR\achanges\"\x98\x01\n" +
+	"\achanges\x18\x01 \x03(\v2\x1a.stentor.control.v1.ChangeR\achanges\"\xa9\x02\n" +
 	"\tHeartbeat\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
@@ -8663,7 +8766,14 @@ const file_control_proto_rawDesc = "" +
 	"\vleader_time\x18\x04 \x01(\x03R\n" +
 	"leaderTime\x12\x10\n" +
 	"\x03age\x18\x05 \x01(\x03R\x03age\x12\x16\n" +
-	"\x06voters\x18\x06 \x03(\tR\x06voters\"\x83\x01\n" +
+	"\x06voters\x18\x06 \x03(\tR\x06voters\x12\x18\n" +
+	"\acluster\x18\a \x01(\tR\acluster\x12\x16\n" +
+	"\x06signed\x18\b \x01(\fR\x06signed\x12\x1c\n" +
+	"\tsignature\x18\t \x01(\fR\tsignature\x12 \n" +
+	"\vcertificate\x18\n" +
+	" \x01(\fR\vcertificate\x12\x1d\n" +
+	"\n" +
+	"signed_age\x18\v \x01(\x03R\tsignedAge\"\x83\x01\n" +
 	"\fFollowerFile\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\fR\bsnapshot\x12;\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x1d.stentor.control.v1.HeartbeatR\theartbeat\x12\x1a\n" +
@@ -8681,7 +8791,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
 var file_control_proto_goTypes = []any{
 	(*Command)(nil),           // 0: stentor.control.v1.Command
 	(*Permissions)(nil),       // 1: stentor.control.v1.Permissions
@@ -8766,13 +8876,14 @@ var file_control_proto_goTypes = []any{
 	(*Change)(nil),            // 80: stentor.control.v1.Change
 	(*Request)(nil),           // 81: stentor.control.v1.Request
 	(*Barrier)(nil),           // 82: stentor.control.v1.Barrier
-	(*Response)(nil),          // 83: stentor.control.v1.Response
-	(*WatchRequest)(nil),      // 84: stentor.control.v1.WatchRequest
-	(*WatchMessage)(nil),      // 85: stentor.control.v1.WatchMessage
-	(*WatchSnapshot)(nil),     // 86: stentor.control.v1.WatchSnapshot
-	(*WatchChanges)(nil),      // 87: stentor.control.v1.WatchChanges
-	(*Heartbeat)(nil),         // 88: stentor.control.v1.Heartbeat
-	(*FollowerFile)(nil),      // 89: stentor.control.v1.FollowerFile
+	(*Beat)(nil),              // 83: stentor.control.v1.Beat
+	(*Response)(nil),          // 84: stentor.control.v1.Response
+	(*WatchRequest)(nil),      // 85: stentor.control.v1.WatchRequest
+	(*WatchMessage)(nil),      // 86: stentor.control.v1.WatchMessage
+	(*WatchSnapshot)(nil),     // 87: stentor.control.v1.WatchSnapshot
+	(*WatchChanges)(nil),      // 88: stentor.control.v1.WatchChanges
+	(*Heartbeat)(nil),         // 89: stentor.control.v1.Heartbeat
+	(*FollowerFile)(nil),      // 90: stentor.control.v1.FollowerFile
 }
 var file_control_proto_depIdxs = []int32{
 	40, // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
@@ -8867,16 +8978,18 @@ var file_control_proto_depIdxs = []int32{
 	57, // 89: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
 	58, // 90: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
 	82, // 91: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
-	86, // 92: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
-	87, // 93: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
-	88, // 94: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	80, // 95: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
-	88, // 96: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	97, // [97:97] is the sub-list for method output_type
-	97, // [97:97] is the sub-list for method input_type
-	97, // [97:97] is the sub-list for extension type_name
-	97, // [97:97] is the sub-list for extension extendee
-	0,  // [0:97] is the sub-list for field type_name
+	83, // 92: stentor.control.v1.Request.beat:type_name -> stentor.control.v1.Beat
+	89, // 93: stentor.control.v1.Response.beat:type_name -> stentor.control.v1.Heartbeat
+	87, // 94: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
+	88, // 95: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
+	89, // 96: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	80, // 97: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
+	89, // 98: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	99, // [99:99] is the sub-list for method output_type
+	99, // [99:99] is the sub-list for method input_type
+	99, // [99:99] is the sub-list for extension type_name
+	99, // [99:99] is the sub-list for extension extendee
+	0,  // [0:99] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -8962,8 +9075,9 @@ func file_control_proto_init() {
 		(*Request_RemoveServer)(nil),
 		(*Request_AddLearner)(nil),
 		(*Request_Barrier)(nil),
+		(*Request_Beat)(nil),
 	}
-	file_control_proto_msgTypes[85].OneofWrappers = []any{
+	file_control_proto_msgTypes[86].OneofWrappers = []any{
 		(*WatchMessage_Snapshot)(nil),
 		(*WatchMessage_Changes)(nil),
 		(*WatchMessage_Heartbeat)(nil),
@@ -8975,7 +9089,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   91,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
