@@ -45,10 +45,15 @@ type FollowerConfig struct {
 	Forward func(ctx context.Context, node string, request []byte) ([]byte, error)
 	// Webinars are the topics that this edge follows; none: all.
 	Webinars []string
+	// Verify checks a voter's signature under 32 bytes, by its certificate (DER): the other
+	// end of [VoterConfig].Sign. With it, only what the leader has signed counts as fresh,
+	// and a bad signature ends the stream.
+	Verify func(certificate, hash, signature []byte) error
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
+	Boot       func() time.Duration // see [Boottime], which is the default
 }
 
 // Follower is an edge's replica of the state. It answers from what it has, however old

@@ -37,6 +37,14 @@ type VoterConfig struct {
 	Forward func(ctx context.Context, node string, request []byte) ([]byte, error)
 	// PINKey is the cluster's; it is never in the log. Edges get keys derived from it.
 	PINKey []byte
+	// Sign signs 32 bytes as this node: the head of the audit log, and heartbeats. It
+	// returns the signature and the node's certificate (DER), or nothing when it cannot.
+	// Without Sign this voter leaves both unsigned.
+	Sign func(hash []byte) (signature, certificate []byte)
+	// Occurrences works out when a recurring webinar takes place, from what is past at now
+	// on, and whether the rule has no more. It is asked of a leader, for webinars that run
+	// out of known occurrences. Without it nobody extends them.
+	Occurrences func(w *webinar.Webinar, now time.Time) (starts []time.Time, complete bool)
 
 	Timers            Timers
 	SnapshotThreshold uint64        // entries of the log between snapshots; 0: 8192
@@ -51,6 +59,7 @@ type VoterConfig struct {
 	// do. By default it logs and calls os.Exit(1).
 	Exit func(error)
 	Now  func() time.Time
+	Boot func() time.Duration // see [Boottime], which is the default
 }
 
 // Voter is one of the nodes that agree on the state.
