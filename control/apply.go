@@ -37,13 +37,14 @@ func (s *State) Apply(index uint64, c *controlpb.Command) (*State, Result) {
 	d := &draft{next: *s, c: c, at: moment(c.GetProposedAt()), change: Change{Index: index, Time: moment(c.GetProposedAt())}}
 	r := Result{Index: index}
 	kind := kindOf(c)
-	switch unknown := kind == 0 || c.GetMinFeatureLevel() > FeatureLevel; {
+	level := levelOf(c)
+	switch unknown := kind == 0 || level > FeatureLevel; {
 	case unknown && !c.GetIgnorable():
-		r.Halt = fmt.Errorf("control: command %d needs feature level %d, this version knows %d", index, c.GetMinFeatureLevel(), FeatureLevel)
+		r.Halt = fmt.Errorf("control: command %d needs feature level %d, this version knows %d", index, level, FeatureLevel)
 		return s, r
 	case unknown:
 		r.Err = ErrUnknownCommand
-	case c.GetMinFeatureLevel() > s.cluster.FeatureLevel:
+	case level > s.cluster.FeatureLevel:
 		r.Err = ErrFeatureLevel
 	default:
 		d.answer(kind, &r)
@@ -183,6 +184,80 @@ func (d *draft) run() (subject string, err error) {
 	case *controlpb.Command_SetFeatureLevel:
 		return d.setFeatureLevel(k.SetFeatureLevel)
 	}
+	return d.runPeople()
+}
+
+// runPeople is run for the kinds of feature level 2 that are about people.
+func (d *draft) runPeople() (subject string, err error) {
+	switch k := d.c.GetKind().(type) {
+	case *controlpb.Command_EditWebinar:
+		return d.editWebinar(k.EditWebinar)
+	case *controlpb.Command_RotateLink:
+		return d.rotateLink(k.RotateLink)
+	case *controlpb.Command_RevokeInvite:
+		return d.revokeInvite(k.RevokeInvite)
+	case *controlpb.Command_CreateInvites:
+		return d.createInvites(k.CreateInvites)
+	case *controlpb.Command_Register:
+		return d.register(k.Register)
+	case *controlpb.Command_DecideRegistrants:
+		return d.decideRegistrants(k.DecideRegistrants)
+	case *controlpb.Command_OpenRegistration:
+		return d.openRegistration(k.OpenRegistration)
+	case *controlpb.Command_Reinvite:
+		return d.reinvite(k.Reinvite)
+	case *controlpb.Command_SetParticipant:
+		return d.setParticipant(k.SetParticipant)
+	case *controlpb.Command_AdmitVisitors:
+		return d.admitVisitors(k.AdmitVisitors)
+	case *controlpb.Command_CreateAccount:
+		return d.createAccount(k.CreateAccount)
+	case *controlpb.Command_EditAccount:
+		return d.editAccount(k.EditAccount)
+	case *controlpb.Command_DeleteAccount:
+		return d.deleteAccount(k.DeleteAccount)
+	case *controlpb.Command_ReportAttendance:
+		return d.reportAttendance(k.ReportAttendance)
+	}
+	return d.runNodes()
+}
+
+// runNodes is run for the kinds of feature level 2 that nodes propose by themselves.
+func (d *draft) runNodes() (subject string, err error) {
+	switch k := d.c.GetKind().(type) {
+	case *controlpb.Command_RegisterNode:
+		return d.registerNode(k.RegisterNode)
+	case *controlpb.Command_RemoveNode:
+		return d.removeNode(k.RemoveNode)
+	case *controlpb.Command_AcquireSeats:
+		return d.acquireSeats(k.AcquireSeats)
+	case *controlpb.Command_ReturnSeats:
+		return d.returnSeats(k.ReturnSeats)
+	case *controlpb.Command_ReportSeats:
+		return d.reportSeats(k.ReportSeats)
+	case *controlpb.Command_TransferSeat:
+		return d.transferSeat(k.TransferSeat)
+	case *controlpb.Command_AcquireGuesses:
+		return d.acquireGuesses(k.AcquireGuesses)
+	case *controlpb.Command_RenewLease:
+		return d.renewLease(k.RenewLease)
+	case *controlpb.Command_SignAudit:
+		return d.signAudit(k.SignAudit)
+	case *controlpb.Command_CreateWebhook:
+		return d.createWebhook(k.CreateWebhook)
+	case *controlpb.Command_DeleteWebhook:
+		return d.deleteWebhook(k.DeleteWebhook)
+	case *controlpb.Command_AdvanceWebhook:
+		return d.advanceWebhook(k.AdvanceWebhook)
+	case *controlpb.Command_SettleMail:
+		return d.settleMail(k.SettleMail)
+	case *controlpb.Command_Tick:
+		return d.tick()
+	case *controlpb.Command_Checkpoint:
+		return d.checkpoint(k.Checkpoint)
+	case *controlpb.Command_ExtendOccurrences:
+		return d.extendOccurrences(k.ExtendOccurrences)
+	}
 	return "", fmt.Errorf("control: no rule for a known kind of command")
 }
 
@@ -192,7 +267,7 @@ func (s *State) Acceptable(c *controlpb.Command) error {
 	switch {
 	case kindOf(c) == 0:
 		return ErrUnknownCommand
-	case c.GetMinFeatureLevel() > s.cluster.FeatureLevel, c.GetSetFeatureLevel().GetLevel() > FeatureLevel:
+	case levelOf(c) > s.cluster.FeatureLevel, c.GetSetFeatureLevel().GetLevel() > FeatureLevel:
 		return ErrFeatureLevel
 	}
 	return nil

@@ -1,0 +1,7 @@
+package control
+
+import "stentor/control/controlpb"
+
+func (d *draft) reportAttendance(*controlpb.ReportAttendance) (string, error) {
+	return "", ErrUnknownCommand
+}

@@ -1,0 +1,49 @@
+package control
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"stentor/control/controlpb"
+)
+
+// firstOfLevel2 is the number of the first kind of command that came with feature level
+// 2; those before it may have newer fields, which newFields finds.
+const firstOfLevel2 = 31
+
+// levelOf returns the feature level that a cluster must have for c: what its proposer
+// says, or what its kind and fields need. A node of level 1 would pass over a field that
+// it does not know, and hold another state than the others.
+func levelOf(c *controlpb.Command) uint32 {
+	level := c.GetMinFeatureLevel()
+	if kindOf(c) >= firstOfLevel2 || newFields(c) {
+		level = max(level, 2)
+	}
+	return level
+}
+
+// newFields reports whether a command of a kind of level 1 has a field of level 2.
+func newFields(c *controlpb.Command) bool {
+	switch k := c.GetKind().(type) {
+	case *controlpb.Command_CreateWebinar:
+		return k.CreateWebinar.GetSettings() != nil || anyField(k.CreateWebinar.GetRegistration())
+	case *controlpb.Command_SetPin:
+		return k.SetPin.GetAskAgain()
+	case *controlpb.Command_CreateInvite:
+		i := k.CreateInvite
+		return i.GetAccount() != "" || len(i.GetSealed()) > 0 || i.GetMail()
+	case *controlpb.Command_LiftBan:
+		return k.LiftBan.GetUndoes() != 0
+	}
+	return false
+}
+
+// anyField reports whether something is set in a registration, which had no fields in
+// level 1.
+func anyField(r *controlpb.Registration) bool {
+	found := false
+	r.ProtoReflect().Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		found = true
+		return false
+	})
+	return found
+}
