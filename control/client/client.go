@@ -72,13 +72,17 @@ type CallOption func(*http.Request)
 // IdempotencyKey makes a call that is sent again with the same key act once. A
 // repeated create answers with what the first one made, secrets included.
 func IdempotencyKey(key string) CallOption {
-	return func(r *http.Request) { r.Header.Set("Idempotency-Key", key) }
+	return header("Idempotency-Key", key)
 }
 
 // IfVersion makes a call act only while the webinar has this version; otherwise
 // it is refused with the code "version_mismatch".
 func IfVersion(version uint64) CallOption {
-	return func(r *http.Request) { r.Header.Set("If-Match", strconv.Quote(strconv.FormatUint(version, 10))) }
+	return header("If-Match", strconv.Quote(strconv.FormatUint(version, 10)))
+}
+
+func header(name, value string) CallOption {
+	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
 // bearer signs a call with another secret than the client's API token.

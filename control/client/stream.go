@@ -26,36 +26,40 @@ var errSilent = errors.New("client: the server has fallen silent")
 
 // openStream asks for an answer that may go on for any time. What it returns
 // ends with ctx, or when nothing has come for as long as silence.
-func (c *Client) openStream(ctx context.Context, path, accept string, options ...CallOption) (io.ReadCloser, *http.Response, error) {
+func (c *Client) openStream(ctx context.Context, path, accept string, options ...CallOption) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	request, err := c.request(ctx, "GET", path, nil, options)
 	if err != nil {
 		cancel(nil)
-		return nil, nil, err
+		return nil, err
 	}
 	request.Header.Set("Accept", accept+", application/problem+json")
 	patient := *c.http
 	patient.Timeout = 0 // it would end the stream, however alive it is
 	watch := time.AfterFunc(silence, func() { cancel(errSilent) })
-	give := func(err error) (io.ReadCloser, *http.Response, error) {
+	give := func(err error) (io.ReadCloser, error) {
 		watch.Stop()
 		cancel(nil)
-		return nil, nil, err
+		return nil, err
 	}
 	response, err := patient.Do(request)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errSilent) {
+		switch cause := context.Cause(ctx); {
+		case cause == nil:
+			return give(&UnreachableError{Server: c.Server(), Err: err})
+		case errors.Is(cause, errSilent):
+			return give(&UnreachableError{Server: c.Server(), Err: errSilent})
+		default:
 			return give(fmt.Errorf("client: %w", cause))
 		}
-		return give(&UnreachableError{Server: c.Server(), Err: err})
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	if response.StatusCode >= 300 || (kind != accept && response.StatusCode != http.StatusNoContent) {
+	if response.StatusCode != http.StatusOK || kind != accept {
 		defer response.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 		return give(problemOf(response, body))
 	}
-	return &stream{ctx: ctx, cancel: cancel, body: response.Body, watch: watch}, response, nil
+	return &stream{ctx: ctx, cancel: cancel, body: response.Body, watch: watch}, nil
 }
 
 // stream is the body of an answer that goes on.
@@ -96,6 +100,7 @@ type message struct {
 // messages reads server-sent events (HTML Living Standard, section 9.2).
 type messages struct {
 	lines  *bufio.Scanner
+	begun  bool
 	lastID string
 	retry  time.Duration // how long the server asks to wait before the next try; 0: it does not
 }
@@ -126,11 +131,11 @@ func newMessages(r io.Reader) *messages {
 // the server sends it again to whoever resumes.
 func (m *messages) next() (message, error) {
 	var out message
-	size, has, first := 0, false, true
+	size, has := 0, false
 	for m.lines.Scan() {
 		line := m.lines.Text()
-		if first {
-			line, first = strings.TrimPrefix(line, "\ufeff"), false
+		if !m.begun {
+			line, m.begun = strings.TrimPrefix(line, "\ufeff"), true
 		}
 		if line == "" {
 			if has {
@@ -164,4 +169,17 @@ func (m *messages) next() (message, error) {
 		return message{}, err
 	}
 	return message{}, io.EOF
+}
+
+// download writes an answer of any length to w.
+func (c *Client) download(ctx context.Context, path, kind string, w io.Writer) error {
+	body, err := c.openStream(ctx, path, kind)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("client: GET %s: %w", path, err)
+	}
+	return nil
 }
