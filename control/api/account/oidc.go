@@ -1,0 +1,197 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// OIDCConfig is the provider that people sign in by, and what it knows this cluster as.
+type OIDCConfig struct {
+	Issuer       string // https://..., as its discovery document says; http:// only on loopback
+	ClientID     string
+	ClientSecret string
+	Redirect     string   // public URL of the callback
+	Scopes       []string // beside openid; empty: profile and email
+	AllowSignUp  bool     // whom nobody has made an account for gets one
+	SignUpRole   string   // of such an account: member (if empty) or host
+	// AdminClaim is a claim of the ID token that makes administrators: of an account that
+	// has no password of its own, the provider decides at each sign-in. Empty: none.
+	AdminClaim string
+	AdminValue string // what AdminClaim is or holds; empty: true
+	Home       string // path that people land on if they came from none; empty: /
+
+	Client *http.Client // nil: one that waits ten seconds
+}
+
+func (c *OIDCConfig) check() error {
+	issuer, err := url.Parse(c.Issuer)
+	switch {
+	case err != nil || issuer.Host == "" || issuer.Scheme != "https" && !(issuer.Scheme == "http" && loopback(issuer.Hostname())):
+		return errors.New("account: OIDC: the issuer is no https:// URL")
+	case c.ClientID == "" || c.Redirect == "":
+		return errors.New("account: OIDC: ClientID or Redirect is missing")
+	case c.SignUpRole != "" && c.SignUpRole != "member" && c.SignUpRole != "host":
+		return errors.New("account: OIDC: SignUpRole is member or host")
+	}
+	if c.SignUpRole == "" {
+		c.SignUpRole = "member"
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"profile", "email"}
+	}
+	c.Scopes = append([]string{oidc.ScopeOpenID}, slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return s == oidc.ScopeOpenID })...)
+	if c.Home = localPath(c.Home); c.Client == nil {
+		c.Client = &http.Client{Timeout: 10 * time.Second}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// relyingParty is this cluster as the provider's client: OpenID Connect Core 1.0, code
+// flow, with PKCE (RFC 7636, S256), state, nonce, and the issuer in the answer (RFC 9207).
+type relyingParty struct {
+	OIDCConfig
+	now   func() time.Time
+	rand  io.Reader
+	flows *sealer
+
+	mu       sync.Mutex // guards the following
+	provider *oidc.Provider
+}
+
+func newRelyingParty(c OIDCConfig, key []byte, now func() time.Time, random io.Reader) (*relyingParty, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s, err := newSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	return &relyingParty{OIDCConfig: c, now: now, rand: random, flows: s}, nil
+}
+
+// found returns the provider, which is looked up once: its keys are fetched again by
+// themselves when they change. A look-up that failed is tried again with the next person.
+func (p *relyingParty) found(ctx context.Context) (*oidc.Provider, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.provider != nil {
+		return p.provider, nil
+	}
+	// The provider outlives this request; of ctx only the client stays with it.
+	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.Client), p.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("account: OIDC discovery: %w", err)
+	}
+	p.provider = found
+	return found, nil
+}
+
+func (p *relyingParty) oauth(provider *oidc.Provider) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.Redirect,
+		Endpoint: provider.Endpoint(), Scopes: p.Scopes,
+	}
+}
+
+// claims are what an ID token says of somebody.
+type claims struct {
+	Subject, Login, Name string
+	Admin                bool
+}
+
+// exchange makes an identity of the code that the provider sent the browser back with.
+func (p *relyingParty) exchange(ctx context.Context, code string, f flow) (claims, error) {
+	provider, err := p.found(ctx)
+	if err != nil {
+		return claims{}, err
+	}
+	ctx = oidc.ClientContext(ctx, p.Client)
+	token, err := p.oauth(provider).Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
+	if err != nil {
+		return claims{}, tokenError(err)
+	}
+	raw, ok := token.Extra("id_token").(string)
+	if !ok {
+		return claims{}, errors.New("account: OIDC: the provider gave no ID token")
+	}
+	id, err := provider.VerifierContext(ctx, &oidc.Config{ClientID: p.ClientID, Now: p.now}).Verify(ctx, raw)
+	if err != nil {
+		return claims{}, fmt.Errorf("account: OIDC: %w", err)
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
+		return claims{}, errors.New("account: OIDC: the ID token is of another sign-in")
+	}
+	return p.claims(id)
+}
+
+// tokenError keeps what a provider answers out of the log but its code: the rest may
+// quote the request, secrets included.
+func tokenError(err error) error {
+	var answer *oauth2.RetrieveError
+	if errors.As(err, &answer) {
+		return fmt.Errorf("account: OIDC: the provider refused the code: status %d, %.64q", answer.Response.StatusCode, answer.ErrorCode)
+	}
+	return fmt.Errorf("account: OIDC: %w", err)
+}
+
+// maxSubject bounds a subject (OpenID Connect Core 1.0, section 2).
+const maxSubject = 255
+
+func (p *relyingParty) claims(id *oidc.IDToken) (claims, error) {
+	var all map[string]any
+	if err := id.Claims(&all); err != nil {
+		return claims{}, fmt.Errorf("account: OIDC: %w", err)
+	}
+	if id.Subject == "" || len(id.Subject) > maxSubject {
+		return claims{}, errors.New("account: OIDC: an ID token without a subject")
+	}
+	if by, ok := all["azp"].(string); (ok || len(id.Audience) > 1) && by != p.ClientID {
+		return claims{}, errors.New("account: OIDC: the ID token was made for another client")
+	}
+	text := func(name string) string { s, _ := all[name].(string); return s }
+	c := claims{Subject: id.Subject, Login: text("preferred_username"), Name: text("name"), Admin: p.admin(all[p.AdminClaim])}
+	if c.Login == "" {
+		c.Login = text("email")
+	}
+	if c.Name == "" {
+		c.Name = c.Login
+	}
+	return c, nil
+}
+
+// admin reports whether a claim makes an administrator.
+func (p *relyingParty) admin(claim any) bool {
+	switch v := claim.(type) {
+	case bool:
+		return p.AdminClaim != "" && p.AdminValue == "" && v
+	case string:
+		return p.AdminClaim != "" && p.AdminValue != "" && v == p.AdminValue
+	case []any:
+		return p.AdminClaim != "" && p.AdminValue != "" && slices.Contains(v, any(p.AdminValue))
+	}
+	return false
+}
+
+// short is what tells the cookies of sign-ins apart that one browser has begun at once.
+func short(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return fmt.Sprintf("%x", sum[:4])
+}
