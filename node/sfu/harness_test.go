@@ -240,7 +240,7 @@ func newCamera(t *testing.T, s *SFU, st *stage, edit ...func(offer string) strin
 	for _, f := range edit {
 		offer = f(offer)
 	}
-	c.pub, err = s.Publish(t.Context(), offer, st)
+	c.pub, err = s.Publish(t.Context(), offer, st, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -344,7 +344,7 @@ func TestTheOtherSideHangsUp(t *testing.T) {
 func TestWhatThePeerIsTold(t *testing.T) {
 	s, _ := newSFU(t)
 	st := newStage(t)
-	p, err := s.Publish(t.Context(), base("sendonly")+"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n", st)
+	p, err := s.Publish(t.Context(), base("sendonly")+"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n", st, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +379,7 @@ func TestASinkThatRefusesEndsThePublisher(t *testing.T) {
 	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}); err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.Publish(t.Context(), offerOf(t, pc), st)
+	p, err := s.Publish(t.Context(), offerOf(t, pc), st, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,6 +151,16 @@ func (c *peer) finish() {
 	close(c.gone)
 }
 
+// flowing reports whether media can flow: the transport is up and has not ended.
+func (c *peer) flowing() bool {
+	select {
+	case <-c.connected:
+		return c.ctx.Err() == nil
+	default:
+		return false
+	}
+}
+
 func (c *peer) err() error { return context.Cause(c.ctx) }
 
 // run starts a part of the connection, unless it has ended.

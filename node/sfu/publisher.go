@@ -4,14 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"stentor/relay"
@@ -26,10 +22,15 @@ type Sink interface {
 	Track(name string, info wire.TrackInfo, keyframe func(layer int)) (*relay.Track, error)
 }
 
+// Allowed says which kinds of media are received from a publisher now (S44, S70,
+// S71). It is asked for every packet, by several goroutines.
+type Allowed func() (audio, video bool)
+
 // A Publisher is one connection that media comes in by.
 type Publisher struct {
 	peer    *peer
 	sink    Sink
+	allowed Allowed
 	ingests []*ingest
 }
 
@@ -48,7 +49,10 @@ func CheckPublish(offer string) error {
 // Publish answers a publisher's offer. The connection lives until ctx is done,
 // Close is called, the sink refuses a track or the other side goes. What is wrong
 // with the offer comes back as an [*OfferError].
-func (s *SFU) Publish(ctx context.Context, offer string, sink Sink) (*Publisher, error) {
+//
+// What allowed does not allow goes no further than this node's socket, and goes on
+// when it is allowed again, without a new connection. Nil allows everything.
+func (s *SFU) Publish(ctx context.Context, offer string, sink Sink, allowed Allowed) (*Publisher, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -68,9 +72,12 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink) (*Publisher,
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{peer: c, sink: sink}
+	p := &Publisher{peer: c, sink: sink, allowed: allowed}
 	for i, ch := range plan.used {
-		p.ingests = append(p.ingests, &ingest{publisher: p, name: infos[i].Kind.String(), info: infos[i], payload: ch.format.payload, open: make(chan struct{})})
+		p.ingests = append(p.ingests, &ingest{
+			publisher: p, name: infos[i].Kind.String(), info: infos[i], payload: ch.format.payload,
+			detect: rtp.KeyFrames(infos[i].Mime), open: make(chan struct{}),
+		})
 	}
 	if plan.extra > 0 {
 		s.log.Info("a publisher's further sections are refused: a stream has one audio and one video track", "refused", plan.extra)
@@ -101,6 +108,9 @@ func (p *Publisher) Gone() <-chan struct{} { return p.peer.gone }
 
 // Err says why the connection ended; nil while it lives.
 func (p *Publisher) Err() error { return p.peer.err() }
+
+// Flowing reports whether packets may come: the transport is up and has not ended.
+func (p *Publisher) Flowing() bool { return p.peer.flowing() }
 
 // Close ends the connection. When it returns, nothing more comes in.
 func (p *Publisher) Close() { p.peer.close(context.Canceled) }
@@ -236,106 +246,4 @@ func drain(receiver *webrtc.RTPReceiver) {
 			return
 		}
 	}
-}
-
-// An ingest fills one track.
-type ingest struct {
-	publisher *Publisher
-	name      string
-	info      wire.TrackInfo
-	payload   uint8
-	ssrc      atomic.Uint32 // of the stream that fills the track; 0: none yet
-	asked     atomic.Bool   // a key frame was asked for before there was a stream
-	open      chan struct{} // closed when track is there
-	track     *relay.Track
-
-	mu     sync.Mutex // one writer of the track at a time; guards the following
-	closed bool
-}
-
-func (in *ingest) opened(track *relay.Track) {
-	in.track = track
-	close(in.open)
-}
-
-func (in *ingest) close() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.closed = true
-	if in.track != nil {
-		in.track.Close()
-	}
-}
-
-// keyframe asks the publisher for a key frame. There is one layer.
-func (in *ingest) keyframe(int) {
-	ssrc := in.ssrc.Load()
-	if ssrc == 0 {
-		in.asked.Store(true)
-		return
-	}
-	in.publisher.peer.sfu.metrics.keyframes.WithLabelValues("publisher").Inc()
-	in.publisher.peer.writeRTCP(&rtcp.PictureLossIndication{MediaSSRC: ssrc})
-}
-
-// read fills the track from one stream until it ends. A publisher that restarts
-// its encoder begins a new stream; the newest one counts.
-func (in *ingest) read(remote *webrtc.TrackRemote) {
-	ssrc := uint32(remote.SSRC())
-	in.ssrc.Store(ssrc)
-	if in.asked.Swap(false) {
-		in.keyframe(0)
-	}
-	select { // the first packets wait in pion's buffer, so that the first key frame is not lost
-	case <-in.open:
-	case <-in.publisher.peer.ctx.Done():
-		return
-	}
-	var lost losses
-	b := make([]byte, receiveMTU)
-	for {
-		n, attributes, err := remote.Read(b)
-		if err != nil {
-			return
-		}
-		now := in.publisher.peer.sfu.now()
-		if in.ssrc.Load() != ssrc {
-			return
-		}
-		if n < 12 || b[1]&0x7f != in.payload {
-			in.publisher.peer.sfu.metrics.dropped.WithLabelValues("unknown_payload").Inc()
-			continue
-		}
-		in.write(b[:n], attributes.Get(webrtc.AttributeRtxSsrc) != nil, now)
-		if in.info.Kind == wire.Video {
-			lost.arrived(uint16(b[2])<<8|uint16(b[3]), now)
-			in.ask(ssrc, lost.due(now))
-		}
-	}
-}
-
-func (in *ingest) write(b []byte, repaired bool, now time.Time) {
-	m := in.publisher.peer.sfu.metrics
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.closed {
-		return
-	}
-	m.in(in.info.Kind, len(b), repaired)
-	if err := in.track.Write(0, append([]byte(nil), b...), now); err != nil {
-		m.dropped.WithLabelValues("refused").Inc()
-	}
-}
-
-// ask sends one NACK for what is missing.
-func (in *ingest) ask(ssrc uint32, lost []uint16) {
-	if len(lost) == 0 {
-		return
-	}
-	nack := &rtcp.TransportLayerNack{MediaSSRC: ssrc}
-	for _, n := range rtp.AppendNacks(nil, lost) {
-		nack.Nacks = append(nack.Nacks, rtcp.NackPair{PacketID: n.ID, LostPackets: rtcp.PacketBitmap(n.Lost)})
-	}
-	in.publisher.peer.sfu.metrics.nacks.WithLabelValues("sent").Add(float64(len(lost)))
-	in.publisher.peer.writeRTCP(nack)
 }

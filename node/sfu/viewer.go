@@ -87,6 +87,10 @@ func (v *Viewer) Gone() <-chan struct{} { return v.peer.gone }
 // Err says why the connection ended; nil while it lives.
 func (v *Viewer) Err() error { return v.peer.err() }
 
+// Flowing reports whether packets may go out: the transport is up and has not
+// ended.
+func (v *Viewer) Flowing() bool { return v.peer.flowing() }
+
 // Close ends the connection. When it returns, nothing more goes out.
 func (v *Viewer) Close() { v.peer.close(context.Canceled) }
 

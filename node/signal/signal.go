@@ -54,7 +54,7 @@ type Claim interface {
 
 // Media carries it; *sfu.SFU does.
 type Media interface {
-	Publish(ctx context.Context, offer string, sink sfu.Sink) (*sfu.Publisher, error)
+	Publish(ctx context.Context, offer string, sink sfu.Sink, allowed sfu.Allowed) (*sfu.Publisher, error)
 	View(ctx context.Context, offer string, sources []sfu.Source) (*sfu.Viewer, error)
 }
 

@@ -52,7 +52,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	over := func() { claim.Release(); sess.End() }
 	res := s.open(sess, "/whip/"+url.PathEscape(link)+"/"+stream)
 	context.AfterFunc(claim.Context(), func() { res.cancel(context.Cause(claim.Context())) })
-	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim)
+	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim, nil)
 	if err == nil {
 		if err = s.keep(res, pub, offer, over); err != nil {
 			pub.Close()
