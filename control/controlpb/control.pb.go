@@ -2461,12 +2461,18 @@ func (x *RemoveNode) GetNode() string {
 	return ""
 }
 
+// AcquireSeats asks for seats for a node to give.
+//
+// The seq of this command and the four after it grows with each that an incarnation
+// proposes about a webinar. One that is not newer than the lease's is refused, so that
+// each counts at most once and in order, however late it comes.
 type AcquireSeats struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Want          uint32                 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2529,12 +2535,20 @@ func (x *AcquireSeats) GetWant() uint32 {
 	return 0
 }
 
+func (x *AcquireSeats) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 type ReturnSeats struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Count         uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2597,6 +2611,13 @@ func (x *ReturnSeats) GetCount() uint32 {
 	return 0
 }
 
+func (x *ReturnSeats) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 // ReportSeats names those who took a leased seat, and those who left it.
 type ReportSeats struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2605,6 +2626,7 @@ type ReportSeats struct {
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Joined        []string               `protobuf:"bytes,4,rep,name=joined,proto3" json:"joined,omitempty"`
 	Left          []string               `protobuf:"bytes,5,rep,name=left,proto3" json:"left,omitempty"`
+	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2674,13 +2696,22 @@ func (x *ReportSeats) GetLeft() []string {
 	return nil
 }
 
-// TransferSeat moves a participant's seat to another node.
+func (x *ReportSeats) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// TransferSeat moves the seats of participants to another node.
 type TransferSeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
 	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	Others        []string               `protobuf:"bytes,6,rep,name=others,proto3" json:"others,omitempty"` // up to 499 more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2743,6 +2774,20 @@ func (x *TransferSeat) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *TransferSeat) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *TransferSeat) GetOthers() []string {
+	if x != nil {
+		return x.Others
+	}
+	return nil
+}
+
 // AcquireGuesses asks for wrong PINs out of the webinar's budget.
 type AcquireGuesses struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2751,6 +2796,7 @@ type AcquireGuesses struct {
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Want          uint32                 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
 	Right         uint32                 `protobuf:"varint,5,opt,name=right,proto3" json:"right,omitempty"` // right PINs since the last time, each of which earns a tenth
+	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2820,11 +2866,21 @@ func (x *AcquireGuesses) GetRight() uint32 {
 	return 0
 }
 
-// RenewLease says that a node has heard everything up to the index of this command.
+func (x *AcquireGuesses) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// RenewLease says that a node is there, and that it ends its guests' sessions in the
+// named strict webinars by itself unless it can renew again.
 type RenewLease struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`          // grows with each renewal of the incarnation
+	Webinars      []string               `protobuf:"bytes,4,rep,name=webinars,proto3" json:"webinars,omitempty"` // in no others any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2871,6 +2927,20 @@ func (x *RenewLease) GetEpoch() uint64 {
 		return x.Epoch
 	}
 	return 0
+}
+
+func (x *RenewLease) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RenewLease) GetWebinars() []string {
+	if x != nil {
+		return x.Webinars
+	}
+	return nil
 }
 
 type ReportAttendance struct {
@@ -6265,6 +6335,8 @@ type LeaseRecord struct {
 	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Granted       uint32                 `protobuf:"varint,4,opt,name=granted,proto3" json:"granted,omitempty"`
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`       // of the node's last command about the webinar
+	Fenced        bool                   `protobuf:"varint,6,opt,name=fenced,proto3" json:"fenced,omitempty"` // the node ends its sessions by itself unless it renews: see RenewLease
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6327,12 +6399,27 @@ func (x *LeaseRecord) GetGranted() uint32 {
 	return 0
 }
 
+func (x *LeaseRecord) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *LeaseRecord) GetFenced() bool {
+	if x != nil {
+		return x.Fenced
+	}
+	return false
+}
+
 // SeatRecord is who took a leased seat, and where.
 type SeatRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
 	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
 	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	Echoes        []string               `protobuf:"bytes,4,rep,name=echoes,proto3" json:"echoes,omitempty"` // nodes that it was taken from, and that have not said yet that the participant is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6386,6 +6473,13 @@ func (x *SeatRecord) GetNode() string {
 		return x.Node
 	}
 	return ""
+}
+
+func (x *SeatRecord) GetEchoes() []string {
+	if x != nil {
+		return x.Echoes
+	}
+	return nil
 }
 
 // BudgetRecord is what is left of a webinar's wrong PINs.
@@ -6635,6 +6729,9 @@ type NodeRecord struct {
 	Renewed       int64                  `protobuf:"varint,5,opt,name=renewed,proto3" json:"renewed,omitempty"` // when its leases were renewed last, for strict webinars
 	Removed       bool                   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"`
 	RemovedAt     int64                  `protobuf:"varint,7,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
+	Renewal       uint64                 `protobuf:"varint,8,opt,name=renewal,proto3" json:"renewal,omitempty"`  // seq of the last RenewLease
+	Silent        int64                  `protobuf:"varint,9,opt,name=silent,proto3" json:"silent,omitempty"`    // nanoseconds without a renewal that ticks have counted
+	Watched       int64                  `protobuf:"varint,10,opt,name=watched,proto3" json:"watched,omitempty"` // when a tick counted last
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6714,6 +6811,27 @@ func (x *NodeRecord) GetRemoved() bool {
 func (x *NodeRecord) GetRemovedAt() int64 {
 	if x != nil {
 		return x.RemovedAt
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetRenewal() uint64 {
+	if x != nil {
+		return x.Renewal
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetSilent() int64 {
+	if x != nil {
+		return x.Silent
+	}
+	return 0
+}
+
+func (x *NodeRecord) GetWatched() int64 {
+	if x != nil {
+		return x.Watched
 	}
 	return 0
 }
@@ -8305,38 +8423,46 @@ const file_control_proto_rawDesc = "" +
 	"\x04role\x18\x03 \x01(\tR\x04role\" \n" +
 	"\n" +
 	"RemoveNode\x12\x12\n" +
-	"\x04node\x18\x01 \x01(\tR\x04node\"f\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\"x\n" +
 	"\fAcquireSeats\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
-	"\x04want\x18\x04 \x01(\rR\x04want\"g\n" +
+	"\x04want\x18\x04 \x01(\rR\x04want\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\"y\n" +
 	"\vReturnSeats\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\rR\x05count\"}\n" +
+	"\x05count\x18\x04 \x01(\rR\x05count\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\"\x8f\x01\n" +
 	"\vReportSeats\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06joined\x18\x04 \x03(\tR\x06joined\x12\x12\n" +
-	"\x04left\x18\x05 \x03(\tR\x04left\"t\n" +
+	"\x04left\x18\x05 \x03(\tR\x04left\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\"\x9e\x01\n" +
 	"\fTransferSeat\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
 	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
 	"\x04node\x18\x03 \x01(\tR\x04node\x12\x14\n" +
-	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"~\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06others\x18\x06 \x03(\tR\x06others\"\x90\x01\n" +
 	"\x0eAcquireGuesses\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
 	"\x04want\x18\x04 \x01(\rR\x04want\x12\x14\n" +
-	"\x05right\x18\x05 \x01(\rR\x05right\"6\n" +
+	"\x05right\x18\x05 \x01(\rR\x05right\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\"d\n" +
 	"\n" +
 	"RenewLease\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
-	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\x80\x01\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x1a\n" +
+	"\bwebinars\x18\x04 \x03(\tR\bwebinars\"\x80\x01\n" +
 	"\x10ReportAttendance\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12>\n" +
@@ -8622,17 +8748,20 @@ const file_control_proto_rawDesc = "" +
 	"\x04role\x18\t \x01(\tR\x04role\x12\x1a\n" +
 	"\badmitted\x18\n" +
 	" \x01(\bR\badmitted\x12\x14\n" +
-	"\x05index\x18\v \x01(\x04R\x05index\"k\n" +
+	"\x05index\x18\v \x01(\x04R\x05index\"\x95\x01\n" +
 	"\vLeaseRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x18\n" +
-	"\agranted\x18\x04 \x01(\rR\agranted\"\\\n" +
+	"\agranted\x18\x04 \x01(\rR\agranted\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06fenced\x18\x06 \x01(\bR\x06fenced\"t\n" +
 	"\n" +
 	"SeatRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
 	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
-	"\x04node\x18\x03 \x01(\tR\x04node\"L\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x16\n" +
+	"\x06echoes\x18\x04 \x03(\tR\x06echoes\"L\n" +
 	"\fBudgetRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04left\x18\x02 \x01(\x03R\x04left\x12\x0e\n" +
@@ -8656,7 +8785,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\n" +
 	" \x01(\x04R\n" +
-	"generation\"\xb7\x01\n" +
+	"generation\"\x83\x02\n" +
 	"\n" +
 	"NodeRecord\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
@@ -8666,7 +8795,11 @@ const file_control_proto_rawDesc = "" +
 	"\arenewed\x18\x05 \x01(\x03R\arenewed\x12\x18\n" +
 	"\aremoved\x18\x06 \x01(\bR\aremoved\x12\x1d\n" +
 	"\n" +
-	"removed_at\x18\a \x01(\x03R\tremovedAt\"\xd7\x01\n" +
+	"removed_at\x18\a \x01(\x03R\tremovedAt\x12\x18\n" +
+	"\arenewal\x18\b \x01(\x04R\arenewal\x12\x16\n" +
+	"\x06silent\x18\t \x01(\x03R\x06silent\x12\x18\n" +
+	"\awatched\x18\n" +
+	" \x01(\x03R\awatched\"\xd7\x01\n" +
 	"\vAuditRecord\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x1c\n" +
