@@ -31,6 +31,7 @@ type NodeStatus struct {
 	Staleness float64 `json:"staleness_ms" minimum:"0" doc:"How old its state may be."`
 	Outdated  bool    `json:"outdated" doc:"It runs an older version than the newest in the mesh."`
 	Sessions  int     `json:"sessions" minimum:"0"`
+	Hash      string  `json:"hash,omitempty" doc:"Of its state, as it was at index: the same on all voters at the same index, and on all edges."`
 }
 
 // Track is one audio or video flow, and how it travels.
