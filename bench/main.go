@@ -17,7 +17,10 @@ import (
 type grammar struct {
 	Binary string `help:"The stentor program to measure; built by make." default:"./stentor" type:"existingfile"`
 
-	Demo demoScenario `cmd:"" help:"The demo: start to first 4K frame, frame rate, hop, CPU, ban."`
+	Demo          demoScenario         `cmd:"" help:"The demo: start to first 4K frame, frame rate, hop, CPU, ban."`
+	Bans          banScenario          `cmd:"" help:"A ban on many edges: from the call to the last packet, and rejoins."`
+	Chaos         chaosScenario        `cmd:"" help:"Registrations and bans while nodes are killed, paused and cut off, held against one copy of the state."`
+	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
 }
 
 func main() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stentor/cluster/pki"
+	"stentor/control"
 	"stentor/control/cli"
 	"stentor/control/controlpb"
 )
@@ -38,9 +39,10 @@ func Init(dir, name string) error {
 	return keys.Save(dir)
 }
 
-// firstCommands is what a new cluster begins with, if this is its first node: what
-// it is called, whom it trusts, and the first API token. Proposing them again is
-// answered like the first time.
+// firstCommands is what a new cluster begins with, if this is its first node: its
+// feature level, what it is called, whom it trusts, and the first API token. Proposing
+// them again is answered like the first time; a cluster that is older raises its level
+// by itself once all its nodes are new (see raiseLevel).
 func firstCommands(dir string, keys *Keyring) ([]*controlpb.Command, error) {
 	b, err := os.ReadFile(filepath.Join(dir, fileAdminToken))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +54,13 @@ func firstCommands(dir string, keys *Keyring) ([]*controlpb.Command, error) {
 	digest := keys.Authority.Digest()
 	id := "c_" + base64.RawURLEncoding.EncodeToString(digest[:12])
 	hash := sha256.Sum256(trimmed(b))
-	return []*controlpb.Command{
+	var first []*controlpb.Command
+	if _, err := os.Stat(filepath.Join(dir, "raft")); errors.Is(err, fs.ErrNotExist) {
+		first = append(first, &controlpb.Command{Principal: "init", RequestId: "init-level", Kind: &controlpb.Command_SetFeatureLevel{
+			SetFeatureLevel: &controlpb.SetFeatureLevel{Level: control.FeatureLevel},
+		}})
+	}
+	return append(first, []*controlpb.Command{
 		{Principal: "init", RequestId: "init-token", Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{
 			Id: "t_admin", Name: "admin", Hash: hash[:], Scopes: []string{"admin", "host"},
 		}}},
@@ -60,5 +68,5 @@ func firstCommands(dir string, keys *Keyring) ([]*controlpb.Command, error) {
 		{Principal: "init", RequestId: "init-cluster", Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{
 			Id: id, Name: "stentor", CaCertificate: keys.Authority.Cert.Raw,
 		}}},
-	}, nil
+	}...), nil
 }

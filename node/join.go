@@ -98,6 +98,9 @@ func (n *Node) admitNode(ctx context.Context, r mesh.JoinRequest) (mesh.JoinRepl
 	if m, ok := n.gossip.Member(r.Node); ok && m.Alive {
 		return mesh.JoinReply{}, &mesh.JoinError{Code: "name_taken", Detail: fmt.Sprintf("A node called %s is running already. Choose another name.", r.Node)}
 	}
+	if n.removed(r.Node) {
+		return mesh.JoinReply{}, &mesh.JoinError{Code: "name_removed", Detail: fmt.Sprintf("A node called %s was removed from this cluster, and the name with it. Choose another one.", r.Node)}
+	}
 	role, err := n.redeem(ctx, pki.HashSecret(r.Secret), r.Node)
 	if err != nil {
 		return mesh.JoinReply{}, err

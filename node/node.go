@@ -144,7 +144,7 @@ func New(p Parts) (*Node, error) {
 // openMesh makes the port that relay, Raft and gossip share, and who is on it.
 func (n *Node) openMesh(p Parts) (err error) {
 	n.port, err = mesh.New(mesh.Config{
-		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Logger: n.log, Registerer: n.reg,
+		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Removed: n.removed, Logger: n.log, Registerer: n.reg,
 	})
 	if err != nil {
 		return err
@@ -246,9 +246,10 @@ func (n *Node) Run(ctx context.Context) error {
 		{"join", func(ctx context.Context) error { return n.port.ServeJoin(ctx, n.admitNode) }},
 		{"renew", n.renew},
 		{"peers", n.keepPeers},
+		{"removed", n.cutOff},
 	}
 	if n.voter != nil {
-		state = append(state, part{"become voter", n.becomeVoter})
+		state = append(state, part{"become voter", n.becomeVoter}, part{"feature level", n.raiseLevel})
 	}
 	media := []part{
 		{"relay", n.relay.Run},

@@ -86,6 +86,10 @@ func (n *Node) serveRenew(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "ask a voter", http.StatusMisdirectedRequest)
 		return
 	}
+	if n.removed(peer.Node) { // the connection may be older than the removal
+		http.Error(w, errRemoved.Detail, http.StatusForbidden)
+		return
+	}
 	var req mesh.RenewRequest
 	if err := json.NewDecoder(io.LimitReader(r.Body, 4<<10)).Decode(&req); err != nil || len(req.Public) != ed25519.PublicKeySize {
 		http.Error(w, "malformed", http.StatusBadRequest)

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"slices"
 	"sync"
 	"time"
@@ -20,13 +21,15 @@ type report struct {
 	Index     uint64              `json:"index"`
 	Staleness time.Duration       `json:"staleness"`
 	Sessions  int                 `json:"sessions"`
+	Hash      []byte              `json:"hash"`
 	Tracks    []relay.TrackStatus `json:"tracks"`
 }
 
 func (n *Node) report() report {
-	s := n.store.Status()
+	s, state := n.store.Status(), n.store.State()
+	hash := state.Hash()
 	return report{
-		Node: n.cfg.Name, Index: s.Applied, Staleness: s.Staleness,
+		Node: n.cfg.Name, Index: state.Index(), Staleness: s.Staleness, Hash: hash[:],
 		Sessions: len(n.door.Sessions("")), Tracks: n.relay.Status(),
 	}
 }
@@ -50,6 +53,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 			Node: m.Node, Role: string(m.Role), Region: m.Region, Version: m.Version, URL: m.HTTP,
 			Alive: m.Alive, Draining: m.Draining, Load: float64(m.Load), RTT: milliseconds(m.RTT),
 			Index: r.Index, Staleness: milliseconds(r.Staleness), Outdated: m.Version != newest, Sessions: r.Sessions,
+			Hash: hex.EncodeToString(r.Hash),
 		})
 	}
 	out.Tracks = tracks(reports)
