@@ -52,7 +52,7 @@ type FollowerConfig struct {
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
-	Now        func() time.Time
+	Now        func() time.Time     // nil: time.Now
 	Boot       func() time.Duration // see [Boottime], which is the default
 }
 
@@ -63,14 +63,17 @@ type Follower struct {
 	log     *slog.Logger
 	metrics *metrics
 	file    *sealedFile
+	clock   clock
 
 	mu      sync.Mutex // guards the following
 	state   *control.State
 	changed chan struct{} // closed at the next change
 	beat    *controlpb.Heartbeat
-	fresh   time.Time // when the state was surely the newest; zero: never
-	hint    string    // whom a voter called the leader, when it was asked last
-	dirty   bool      // the file is older than state
+	fresh   instant // when the state was surely the newest; zero: never
+	heard   word    // what makes it fresh, once it is at its index
+	said    order   // of the last signed heartbeat that counted
+	hint    string  // whom a voter called the leader, when it was asked last
+	dirty   bool    // the file is older than state
 }
 
 // NewFollower makes a replica from what Dir holds; without that, or if it cannot be
@@ -82,14 +85,11 @@ func NewFollower(cfg FollowerConfig) (*Follower, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	file, err := openSealed(cfg.Dir, cfg.Node, cfg.Key)
 	if err != nil {
 		return nil, err
 	}
-	f := &Follower{cfg: cfg, log: cfg.Logger, file: file, state: control.NewState(),
+	f := &Follower{cfg: cfg, log: cfg.Logger, file: file, clock: newClock(cfg.Now, cfg.Boot), state: control.NewState(),
 		changed: make(chan struct{}), beat: &controlpb.Heartbeat{}}
 	f.metrics = newMetrics(cfg.Registerer, f.Staleness)
 	if err := f.load(); err != nil {
@@ -120,14 +120,7 @@ func (f *Follower) PINKey(id string) []byte { return f.State().EdgeKey(id) }
 func (f *Follower) Staleness() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.staleness()
-}
-
-func (f *Follower) staleness() time.Duration {
-	if f.fresh.IsZero() {
-		return Never
-	}
-	return max(f.cfg.Now().Sub(f.fresh), 0)
+	return f.clock.since(f.fresh)
 }
 
 // Status returns where the replica stands.
@@ -137,7 +130,7 @@ func (f *Follower) Status() Status {
 	return Status{
 		Node: f.cfg.Node, Role: "edge", Leader: f.beat.GetLeader(), Term: f.beat.GetTerm(),
 		Index: f.state.Index(), Applied: f.state.Index(), Voters: f.beat.GetVoters(),
-		Staleness: f.staleness(), Hash: f.state.Hash(),
+		Staleness: f.clock.since(f.fresh), Hash: f.state.Hash(),
 	}
 }
 
@@ -182,6 +175,9 @@ func (f *Follower) follow(ctx context.Context) (heard bool, err error) {
 		return false, fmt.Errorf("store: follow %s: %w", voter, err)
 	}
 	conn.SetWriteDeadline(time.Time{})
+	f.mu.Lock()
+	f.heard = word{} // the last voter's
+	f.mu.Unlock()
 	in := &stream{f: f, since: time.Now()}
 	for {
 		conn.SetReadDeadline(time.Now().Add(silentFor))
@@ -210,7 +206,9 @@ func (s *stream) take(m *controlpb.WatchMessage) error {
 	case *controlpb.WatchMessage_Changes:
 		return s.f.apply(k.Changes.GetChanges())
 	case *controlpb.WatchMessage_Heartbeat:
-		s.f.heartbeat(k.Heartbeat)
+		if err := s.f.heartbeat(k.Heartbeat); err != nil {
+			return err
+		}
 		if time.Since(s.since) > staleFor && s.f.Staleness() > staleFor {
 			return errors.New("it is cut off itself")
 		}
@@ -261,21 +259,10 @@ func (f *Follower) replace(s *control.State) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state, f.dirty = s, true
+	f.settle()
 	close(f.changed)
 	f.changed = make(chan struct{})
 	f.metrics.applied(s.Index(), 0)
-}
-
-func (f *Follower) heartbeat(b *controlpb.Heartbeat) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.beat, f.hint = b, ""
-	if b.GetAge() < 0 || f.state.Index() < b.GetIndex() {
-		return
-	}
-	if at := f.cfg.Now().Add(-time.Duration(b.GetAge())); at.After(f.fresh) {
-		f.fresh = at
-	}
 }
 
 // Propose has c committed by the voters, and waits until this replica has it too, if the

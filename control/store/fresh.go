@@ -7,32 +7,53 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// sleepNoticed is how far both clocks may drift apart between two looks: more means that
+// the machine was suspended. A look comes each half second at least.
+const sleepNoticed = time.Second
+
 // freshness is when a voter's state was surely the newest, at last.
 type freshness struct {
 	mu   sync.Mutex // guards the following
-	last time.Time
+	last instant
+	seen instant   // when somebody looked at last
+	woke time.Time // what Raft heard before then may be any time ago
 }
 
 // staleness is how long ago this voter's state was surely the newest. A leader's is
 // until its lease ends; another voter's was when it last heard from the leader, if it
 // has applied all that it was told then.
 func (v *Voter) staleness() time.Duration {
-	r := v.raft.Load()
-	if r == nil {
-		return Never
+	f := &v.fresh
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r := v.raft.Load(); r != nil {
+		now := v.clock.instant()
+		if at := f.heard(now, v.leads(r), r.LastContact(), v.cfg.Timers.Lease); at.After(f.last.wall) && r.AppliedIndex() >= r.CommitIndex() {
+			f.last = instant{at, now.boot - max(now.wall.Sub(at), 0)}
+		}
 	}
-	now := v.cfg.Now()
-	at := now
-	if r.State() != raft.Leader {
-		at = r.LastContact()
+	return v.clock.since(f.last)
+}
+
+// heard returns when the state's end was heard of last; zero: not since this machine
+// woke up. Raft's own clock stands still while it sleeps: a leader that wakes up takes
+// itself for one until its lease ends.
+func (f *freshness) heard(now instant, leads bool, contact time.Time, lease time.Duration) time.Time {
+	if !f.seen.wall.IsZero() && (now.boot-f.seen.boot)-now.wall.Sub(f.seen.wall) > sleepNoticed {
+		f.woke = now.wall
 	}
-	v.fresh.mu.Lock()
-	defer v.fresh.mu.Unlock()
-	if r.AppliedIndex() >= r.CommitIndex() && at.After(v.fresh.last) {
-		v.fresh.last = at
+	f.seen = now
+	switch {
+	case leads && (f.woke.IsZero() || now.wall.Sub(f.woke) > lease):
+		return now.wall
+	case contact.After(f.woke):
+		return contact
 	}
-	if v.fresh.last.IsZero() {
-		return Never
-	}
-	return max(now.Sub(v.fresh.last), 0)
+	return time.Time{}
+}
+
+// leads reports whether this voter is the leader, and has everything that earlier
+// leaders acknowledged.
+func (v *Voter) leads(r *raft.Raft) bool {
+	return r.State() == raft.Leader && v.leading.Load() == r.CurrentTerm()
 }

@@ -19,8 +19,11 @@ import (
 type machine struct {
 	state   atomic.Pointer[control.State]
 	feed    *feed
+	marks   marks
 	latch   *latch
 	metrics *metrics
+
+	known uint64 // Raft goes through the log again up to here, which is applied
 }
 
 func newMachine(latch *latch, m *metrics) *machine {
@@ -34,16 +37,26 @@ func (m *machine) Apply(l *raft.Log) any {
 	if err := m.latch.err(); err != nil { // the state may not be the others' any more
 		return control.Result{Halt: err}
 	}
+	if l.Index <= m.known {
+		return control.Result{Index: l.Index}
+	}
 	start := time.Now()
 	var c controlpb.Command
 	if err := proto.Unmarshal(l.Data, &c); err != nil {
 		return control.Result{Halt: m.latch.trip(fmt.Errorf("store: command %d: %w", l.Index, err))}
 	}
-	next, r := m.state.Load().Apply(l.Index, &c)
+	if k := c.GetCheckpoint(); k != nil {
+		if err := m.marks.compare(k); err != nil {
+			return control.Result{Halt: m.latch.trip(err)}
+		}
+	}
+	now := m.state.Load()
+	next, r := now.Apply(l.Index, &c)
 	if r.Halt != nil {
 		m.latch.trip(fmt.Errorf("store: %w", r.Halt))
 		return r
 	}
+	m.marks.pass(now, next)
 	m.state.Store(next)
 	m.feed.append(r.Change)
 	m.metrics.applied(l.Index, time.Since(start))
@@ -62,10 +75,16 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	if err != nil {
 		return fmt.Errorf("store: restore: %w", err)
 	}
+	m.begin(s)
+	return nil
+}
+
+// begin goes on from s.
+func (m *machine) begin(s *control.State) {
+	m.known = 0
 	m.state.Store(s)
 	m.feed.reset(s.Index())
 	m.metrics.applied(s.Index(), 0)
-	return nil
 }
 
 type snapshot struct {

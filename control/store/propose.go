@@ -189,22 +189,19 @@ func (v *Voter) handle(ctx context.Context, req *controlpb.Request) (*controlpb.
 	case *controlpb.Request_Command:
 		return v.handleCommand(r, k.Command)
 	case *controlpb.Request_AddVoter:
-		if err := checkNode(k.AddVoter); err != nil {
-			return nil, err
-		}
-		f := r.AddVoter(raft.ServerID(k.AddVoter), raft.ServerAddress(k.AddVoter), 0, tryFor)
-		return v.response(f.Error(), nil), nil
+		return v.addServer(k.AddVoter, r.AddVoter)
 	case *controlpb.Request_AddLearner:
-		if err := checkNode(k.AddLearner); err != nil {
-			return nil, err
-		}
-		f := r.AddNonvoter(raft.ServerID(k.AddLearner), raft.ServerAddress(k.AddLearner), 0, tryFor)
-		return v.response(f.Error(), nil), nil
+		return v.addServer(k.AddLearner, r.AddNonvoter)
 	case *controlpb.Request_RemoveServer:
 		return v.response(r.RemoveServer(raft.ServerID(k.RemoveServer), 0, tryFor).Error(), nil), nil
 	case *controlpb.Request_Barrier:
 		index, err := v.reads.barrier(ctx, v, r)
 		return v.response(err, &control.Result{Index: index}), nil
+	case *controlpb.Request_Beat:
+		b, err := v.signBeat(r)
+		resp := v.response(err, nil)
+		resp.Beat = b
+		return resp, nil
 	}
 	return nil, errors.New("store: request of an unknown kind")
 }
@@ -214,6 +211,17 @@ func checkNode(id string) error {
 		return errors.New("store: a node ID has 1 to 64 bytes")
 	}
 	return nil
+}
+
+// addServer has add add a node that was not removed.
+func (v *Voter) addServer(node string, add func(raft.ServerID, raft.ServerAddress, uint64, time.Duration) raft.IndexFuture) (*controlpb.Response, error) {
+	if err := checkNode(node); err != nil {
+		return nil, err
+	}
+	if v.State().Node(node).GetRemoved() {
+		return v.response(fmt.Errorf("store: node %s was removed", node), nil), nil
+	}
+	return v.response(add(raft.ServerID(node), raft.ServerAddress(node), 0, tryFor).Error(), nil), nil
 }
 
 func (v *Voter) handleCommand(r *raft.Raft, b []byte) (*controlpb.Response, error) {
@@ -227,12 +235,7 @@ func (v *Voter) handleCommand(r *raft.Raft, b []byte) (*controlpb.Response, erro
 	if err := v.State().Acceptable(&c); err != nil {
 		return v.response(nil, &control.Result{Err: err}), nil
 	}
-	// Time does not go back, also when this leader's clock is behind the last one's.
-	now := v.cfg.Now().UTC()
-	if last := v.State().Time(); last.After(now) {
-		now = last
-	}
-	c.ProposedAt = now.UnixNano()
+	c.ProposedAt = v.stamp().UnixNano()
 	b, err := proto.Marshal(&c)
 	if err != nil {
 		return nil, fmt.Errorf("store: encode command: %w", err)
@@ -249,6 +252,16 @@ func (v *Voter) handleCommand(r *raft.Raft, b []byte) (*controlpb.Response, erro
 		return v.response(res.Halt, nil), nil
 	}
 	return v.response(nil, &res), nil
+}
+
+// stamp is the time of a command that is proposed now. It does not go back, also when
+// this leader's clock is behind the last one's.
+func (v *Voter) stamp() time.Time {
+	now := v.cfg.Now().UTC()
+	if last := v.State().Time(); last.After(now) {
+		return last
+	}
+	return now
 }
 
 // response tells what Raft said. After the disk has failed nothing is acknowledged any

@@ -110,8 +110,12 @@ func (f *Follower) load() error {
 	f.state = s
 	if h := file.GetHeartbeat(); h != nil {
 		f.beat = h
+		var said controlpb.Heartbeat
+		if proto.Unmarshal(h.GetSigned(), &said) == nil {
+			f.said = order{said.GetTerm(), said.GetLeaderTime()}
+		}
 		if h.GetLeaderTime() != 0 {
-			f.fresh = time.Unix(0, h.GetLeaderTime())
+			f.fresh = f.clock.at(time.Unix(0, h.GetLeaderTime()))
 		}
 	}
 	f.metrics.applied(s.Index(), 0)
@@ -123,8 +127,8 @@ func (f *Follower) save() error {
 	f.mu.Lock()
 	s, dirty, beat := f.state, f.dirty, proto.CloneOf(f.beat)
 	beat.LeaderTime = 0
-	if !f.fresh.IsZero() {
-		beat.LeaderTime = f.fresh.UnixNano()
+	if !f.fresh.wall.IsZero() {
+		beat.LeaderTime = f.fresh.wall.UnixNano()
 	}
 	f.dirty = false
 	f.mu.Unlock()

@@ -74,16 +74,21 @@ type Voter struct {
 	stable  raft.StableStore
 	snaps   raft.SnapshotStore
 
-	raft    atomic.Pointer[raft.Raft] // nil until Run
-	reads   barriers
-	fresh   freshness
-	initial cachedSnapshot
+	raft     atomic.Pointer[raft.Raft] // nil until Run
+	leading  atomic.Uint64             // the term in which this leader has everything of earlier ones
+	reads    barriers
+	clock    clock
+	fresh    freshness
+	signed   signedBeat
+	initial  cachedSnapshot
+	restored bool // the newest snapshot is in the state already
 
 	stop chan struct{} // closed when Run ends
 }
 
-// OpenVoter opens the voter's files. It takes part in nothing before Run, which also
-// closes them.
+// OpenVoter opens the voter's files, and knows the state up to where it was known to be
+// committed: bans hold also while there is no majority. It takes part in nothing before
+// Run, which also closes the files.
 func OpenVoter(cfg VoterConfig) (*Voter, error) {
 	if cfg.Node == "" || cfg.Dir == "" || cfg.Streams == nil || cfg.Forward == nil || len(cfg.PINKey) == 0 {
 		return nil, errors.New("store: a voter needs Node, Dir, Streams, Forward and PINKey")
@@ -102,10 +107,14 @@ func OpenVoter(cfg VoterConfig) (*Voter, error) {
 	}
 	cfg.Timers = cfg.Timers.orDefault()
 	v := &Voter{cfg: cfg, log: cfg.Logger, latch: newLatch(cfg.Exit), stop: make(chan struct{})}
+	v.clock = newClock(time.Now, cfg.Boot) // Now may be off; it stamps commands
 	v.metrics = newMetrics(cfg.Registerer, v.staleness)
 	v.machine = newMachine(v.latch, v.metrics)
 	if err := v.openFiles(); err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", cfg.Dir, err)
+	}
+	if err := v.recall(); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: open %s: %w", cfg.Dir, err), v.wal.Close())
 	}
 	return v, nil
 }
@@ -153,6 +162,7 @@ func (v *Voter) raftConfig(leading chan bool) *raft.Config {
 	c.Logger = newRaftLog(v.log)
 	c.NotifyCh = leading
 	c.NoLegacyTelemetry = true
+	c.NoSnapshotRestoreOnStart = v.restored
 	return c
 }
 
@@ -178,6 +188,8 @@ func (v *Voter) Run(ctx context.Context) (err error) {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { v.lead(inner, leading) })
+	wg.Go(func() { v.askBeats(inner) })
+	wg.Go(func() { v.keepCommitted(inner, r) })
 	select {
 	case <-ctx.Done():
 		v.handOver(r)
@@ -210,49 +222,6 @@ func (v *Voter) handOver(r *raft.Raft) {
 	}
 	if err := r.LeadershipTransfer().Error(); err != nil {
 		v.log.Info("leadership not handed over", "err", err)
-	}
-}
-
-// lead looks after what a leader has to do, until ctx is done: whoever bootstrapped the
-// cluster proposes the first commands.
-func (v *Voter) lead(ctx context.Context, leading <-chan bool) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case leads := <-leading:
-			v.log.Info("leadership", "leads", leads)
-			if leads && v.cfg.Bootstrap {
-				v.propose1st(ctx)
-			}
-		}
-	}
-}
-
-// propose1st proposes the commands of Init, the one that names the cluster last: it
-// marks that all of them are there.
-func (v *Voter) propose1st(ctx context.Context) {
-	if _, err := v.Read(ctx); err != nil || v.State().Cluster().ID != "" {
-		return
-	}
-	var last []*controlpb.Command
-	for _, c := range v.cfg.Init {
-		if c.GetSetClusterInfo() != nil {
-			last = append(last, c)
-			continue
-		}
-		v.proposeInit(ctx, c)
-	}
-	for _, c := range last {
-		v.proposeInit(ctx, c)
-	}
-}
-
-func (v *Voter) proposeInit(ctx context.Context, c *controlpb.Command) {
-	_, err := v.Propose(ctx, c)
-	var denial *webinar.Denial
-	if err != nil && !(errors.As(err, &denial) && denial.Code == control.ErrExists.Code) {
-		v.log.Error("first command failed", "err", err)
 	}
 }
 

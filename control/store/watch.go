@@ -173,9 +173,11 @@ func (w *watch) snapshot() error {
 // nothing of how fresh the edge is.
 func (w *watch) beat(b *beat) error {
 	pb := proto.CloneOf(b.pb)
+	waited := int64(w.v.clock.since(b.made))
 	if pb.GetAge() >= 0 {
-		pb.Age += int64(time.Since(b.made))
+		pb.Age += waited
 	}
+	pb.SignedAge += waited
 	if w.cursor > w.v.State().Index() {
 		pb.Age = -1
 	}
@@ -185,13 +187,13 @@ func (w *watch) beat(b *beat) error {
 // beat is a heartbeat and when it was made.
 type beat struct {
 	pb   *controlpb.Heartbeat
-	made time.Time
+	made instant
 }
 
 // heartbeat says where this voter stands. Its age is taken before the index, so that an
 // edge with that index is at least as fresh.
 func (v *Voter) heartbeat() *beat {
-	made := time.Now()
+	made := v.clock.instant()
 	age := v.staleness()
 	pb := &controlpb.Heartbeat{Leader: v.Leader(), Voters: v.voters(), Index: v.State().Index(), Age: int64(age)}
 	if age == Never {
@@ -202,6 +204,7 @@ func (v *Voter) heartbeat() *beat {
 	if r := v.raft.Load(); r != nil {
 		pb.Term = r.CurrentTerm()
 	}
+	v.addSigned(pb)
 	return &beat{pb, made}
 }
 

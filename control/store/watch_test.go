@@ -119,7 +119,7 @@ func TestAnEdgeNeverGoesBack(t *testing.T) {
 		x, y := net.Pipe()
 		served := make(chan error)
 		go func() { served <- behind.ServeWatch(t.Context(), y, "e1") }()
-		g := &Follower{cfg: f.cfg, log: f.log, metrics: f.metrics, state: f.State(), changed: make(chan struct{}), beat: &controlpb.Heartbeat{}}
+		g := &Follower{cfg: f.cfg, log: f.log, metrics: f.metrics, clock: f.clock, state: f.State(), changed: make(chan struct{}), beat: &controlpb.Heartbeat{}}
 		g.cfg.Dial = func(context.Context) (net.Conn, string, error) { return x, "behind", nil }
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -148,7 +148,7 @@ func TestAnEdgeTakesNoOlderSnapshotAndNoOtherCluster(t *testing.T) {
 		}
 		return &controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Snapshot{Snapshot: &controlpb.WatchSnapshot{Data: b.Bytes(), Last: true}}}
 	}
-	f := &Follower{state: control.NewState(), changed: make(chan struct{}), metrics: newMetrics(nil, nil)}
+	f := &Follower{state: control.NewState(), changed: make(chan struct{}), clock: newClock(nil, nil), metrics: newMetrics(nil, nil)}
 	in := &stream{f: f}
 	for _, step := range []struct {
 		cluster string
