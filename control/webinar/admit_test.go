@@ -162,7 +162,7 @@ func TestAllowed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := tt.w.Allowed(tt.who, tt.keys, tt.since, now); !errors.Is(err, tt.err) {
+			if err := tt.w.Allowed(Standing{Participant: tt.who, Keys: tt.keys, Since: tt.since}, now); !errors.Is(err, tt.err) {
 				t.Errorf("got %v, want %v", err, tt.err)
 			}
 		})
@@ -170,7 +170,7 @@ func TestAllowed(t *testing.T) {
 	t.Run("a new PIN throws nobody out", func(t *testing.T) {
 		w := planned()
 		w.PIN = &PIN{Verifier: Verifier(pinKey, "another-one")}
-		if err := w.Allowed("p_9", nil, 0, now); err != nil {
+		if err := w.Allowed(Standing{Participant: "p_9"}, now); err != nil {
 			t.Error(err)
 		}
 	})
@@ -191,18 +191,18 @@ func TestAnAdmissionByAnOldStateEndsWhenTheRemovalArrives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := removed.Allowed("p_1", nil, before.Since, now); !errors.Is(err, ErrDisconnected) {
+	if err := removed.Allowed(before.Standing("p_1"), now); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("admitted before: %v", err)
 	}
-	if err := removed.Allowed("p_1", nil, after.Since, now); err != nil {
+	if err := removed.Allowed(after.Standing("p_1"), now); err != nil {
 		t.Errorf("admitted after: %v", err)
 	}
 }
 
 func TestKeysOfAVisitor(t *testing.T) {
-	v := Visitor{Account: "a", Registration: "r", Invite: secret, Device: device, Prefix: Prefix(netip.MustParseAddr("192.0.2.7"))}
+	v := Visitor{Account: "a", Registrant: sha256.Sum256([]byte("str_r")), Invite: secret, Device: device, Prefix: Prefix(netip.MustParseAddr("192.0.2.7"))}
 	want := Keys{{KindAccount, "a"}, DeviceKey(device), {KindInvite, "i_presenter"}, {KindPrefix, "192.0.2.7/32"}, {KindRegistration, "r"}}
-	got := planned().Keys(v)
+	got := planned().WithRegistrant(Registrant{ID: "r", Hash: sha256.Sum256([]byte("str_r"))}).Keys(v)
 	if len(got) != len(want) {
 		t.Fatalf("got %v", got)
 	}

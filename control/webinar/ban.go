@@ -51,7 +51,7 @@ func (w *Webinar) NewBan(id, participant string, keys Keys, seen []Keys, prefix 
 	for b := range w.Bans() {
 		seen = append(seen, b.Keys)
 	}
-	b := Ban{ID: id, Participant: participant, Keys: strongest(Closure(seed, seen)), By: by, At: at}
+	b := Ban{ID: id, Participant: participant, Keys: strongest(normal(w.linked(Closure(seed, seen)))), By: by, At: at}
 	b.Strength = b.Keys.strength()
 	if slices.ContainsFunc(b.Keys, func(k Key) bool { return k.Kind == KindPrefix }) {
 		b.Until = at.Add(prefixBan)

@@ -99,7 +99,9 @@ func (w *Webinar) Keys(v Visitor) Keys {
 		}
 	}
 	add(KindAccount, v.Account)
-	add(KindRegistration, v.Registration)
+	if r, ok := w.RegistrantBySecret(v.Registrant); ok {
+		add(KindRegistration, r.ID)
+	}
 	if i, ok := w.InviteBySecret(v.Invite); ok {
 		add(KindInvite, i.ID)
 	}
@@ -109,7 +111,35 @@ func (w *Webinar) Keys(v Visitor) Keys {
 	if v.Prefix.IsValid() {
 		add(KindPrefix, v.Prefix.String())
 	}
-	return normal(keys)
+	return normal(w.linked(keys))
+}
+
+// linked returns keys and what w knows to be the same person: the account that an invite
+// or a registration was made for, and the invite and registration of an account. So a
+// ban of the account holds whoever comes by its link without signing in.
+func (w *Webinar) linked(keys Keys) Keys {
+	out := slices.Clip(keys)
+	add := func(kind Kind, value string) {
+		if k := (Key{kind, value}); value != "" && !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	for i := 0; i < len(out); i++ { // what is added is looked at too
+		switch k := out[i]; k.Kind {
+		case KindAccount:
+			invite, _ := w.InviteByAccount(k.Value)
+			add(KindInvite, invite.ID)
+			r, _ := w.RegistrantByAccount(k.Value)
+			add(KindRegistration, r.ID)
+		case KindInvite:
+			invite, _ := w.Invite(k.Value)
+			add(KindAccount, invite.Account)
+		case KindRegistration:
+			r, _ := w.Registrant(k.Value)
+			add(KindAccount, r.Account)
+		}
+	}
+	return out
 }
 
 // Closure returns seed and every key that was seen together with one of its keys,

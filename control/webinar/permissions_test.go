@@ -31,21 +31,22 @@ func TestMay(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &Webinar{Mode: tt.mode, Guests: tt.guests}
+			w := (&Webinar{Mode: tt.mode, Guests: tt.guests}).WithInvite(Invite{ID: "i", Role: tt.role})
+			s := Standing{Participant: "p", Guest: tt.guest, InviteID: "i"}
 			may := map[What]bool{Watch: true}
 			for _, what := range tt.may {
 				may[what] = true
 			}
 			for _, what := range append([]What{Watch, Control, "unheard of"}, everything...) {
-				if got := w.May(tt.role, tt.guest, what); got != may[what] && what != "unheard of" {
+				if got := w.May(s, what); got != may[what] {
 					t.Errorf("%s: %t", what, got)
 				}
 			}
 		})
 	}
 	w := &Webinar{Mode: AllOnScreen, Guests: AllPermissions}
-	if w.May("stranger", false, Watch) || w.May(Attendee, true, "unheard of") {
-		t.Error("an unknown role or thing is allowed")
+	if w.May(Standing{InviteID: "revoked"}, Watch) {
+		t.Error("who came by an invite that is not there may watch")
 	}
 }
 

@@ -34,6 +34,20 @@ func (p *PIN) matches(key []byte, pin string) bool {
 	return hmac.Equal(p.Verifier, Verifier(key, pin)) // in constant time
 }
 
+// check compares what a visitor typed. Without the key nothing can be proven, so nobody
+// enters.
+func (p *PIN) check(pin string, key []byte) error {
+	switch {
+	case pin == "":
+		return ErrPINRequired
+	case len(key) == 0:
+		return ErrUnavailable
+	case !p.matches(key, pin):
+		return ErrWrongPIN
+	}
+	return nil
+}
+
 // DeriveKey returns the key of one webinar's PIN, 32 bytes, by HKDF-SHA256 (RFC 5869)
 // from the cluster's. An edge gets the derived keys of the webinars that it serves, and
 // so cannot check the PINs of others.

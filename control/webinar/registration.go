@@ -1,6 +1,7 @@
 package webinar
 
 import (
+	"fmt"
 	"iter"
 	"time"
 
@@ -85,12 +86,28 @@ type Registrant struct {
 	Decided   time.Time
 }
 
+// refusal is what the door says to a registrant who is not approved.
+func (s Status) refusal() error {
+	switch s {
+	case Approved:
+		return nil
+	case Pending:
+		return ErrRegistrationPending
+	case Waitlisted:
+		return ErrRegistrationWaitlisted
+	case Declined:
+		return ErrRegistrationDeclined
+	}
+	return ErrRegistrationCancelled
+}
+
 // registry is the registrants of a webinar and how they are found.
 type registry struct {
 	byID     table.Table[Registrant]
 	secrets  table.Table[string] // hash of the personal link's secret -> ID
 	emails   table.Table[string] // keyed hash of the e-mail address -> ID
 	accounts table.Table[string] // account -> ID
+	queue    table.Table[string] // place in the waitlist -> ID
 	approved int
 	pending  int
 	waiting  int
@@ -109,6 +126,9 @@ func (w *Webinar) WithRegistrant(r Registrant) *Webinar {
 		if r.Account != "" {
 			g.accounts = g.accounts.With(r.Account, r.ID)
 		}
+	}
+	if r.Status == Waitlisted {
+		g.queue = g.queue.With(place(r), r.ID)
 	}
 	g.count(r.Status, 1)
 	return &c
@@ -130,9 +150,16 @@ func (w *Webinar) WithoutRegistrant(id string) *Webinar {
 	if at, _ := g.accounts.At(r.Account); at == id {
 		g.accounts = g.accounts.Without(r.Account)
 	}
+	if r.Status == Waitlisted {
+		g.queue = g.queue.Without(place(r))
+	}
 	g.count(r.Status, -1)
 	return &c
 }
+
+// place is where r stands in the waitlist: the order of the log, and in one command that
+// of the IDs.
+func place(r Registrant) string { return fmt.Sprintf("%020d ", r.Index) + r.ID }
 
 func (g *registry) count(s Status, n int) {
 	switch s {

@@ -16,12 +16,19 @@ const MaxText = 200
 // Characters that change the direction of what follows are refused too: with them one
 // name can look like another.
 func CheckName(s string) error {
-	bad := func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
-			r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
-	}
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxText || strings.ContainsFunc(s, bad) {
+	if !oneLine(s, MaxText) {
 		return ErrInvalidName
 	}
 	return nil
+}
+
+// oneLine reports whether s is valid UTF-8 of at most n characters without any that
+// controls a line or its direction.
+func oneLine(s string, n int) bool {
+	return len(s) <= 4*n && utf8.ValidString(s) && utf8.RuneCountInString(s) <= n && !strings.ContainsFunc(s, controls)
+}
+
+func controls(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }

@@ -1,0 +1,103 @@
+package webinar
+
+import "time"
+
+// Allowed reports whether someone who was admitted may stay, or come back by a session
+// token, at now: nil or a [*Denial].
+//
+// A new PIN throws nobody out, unless the host asked everyone again; nor does a
+// registration that closes. But with a registration nobody stays who is anonymous (S57).
+func (w *Webinar) Allowed(s Standing, now time.Time) error {
+	if w.Banned(s.Participant, w.linked(s.Keys), now) {
+		return ErrBanned
+	}
+	if r, ok := w.removals.At(s.Participant); ok && r.Index > s.Since {
+		return ErrDisconnected
+	}
+	if w.State == Ended {
+		return ErrEnded
+	}
+	owner := w.owns(s)
+	if s.InviteID != "" && !owner {
+		if _, ok := w.Invite(s.InviteID); !ok {
+			return ErrInvalidInvite
+		}
+	}
+	if w.asksPIN(owner, s.InviteID != "") && w.AskedAgain > s.Since && !w.trusted(w.RoleOf(s)) {
+		return ErrPINAgain
+	}
+	if w.Registration != nil && s.InviteID == "" && !owner {
+		return w.stillRegistered(s)
+	}
+	return nil
+}
+
+// stillRegistered is Allowed for who is neither owner nor invited, in a webinar with
+// registration.
+func (w *Webinar) stillRegistered(s Standing) error {
+	r, ok := w.Registrant(s.Registration)
+	switch {
+	case ok && r.Status == Approved:
+		return nil
+	case s.Account != "" && (s.Registration == "" || w.Registration.Accounts):
+		return nil
+	case ok:
+		return r.Status.refusal()
+	case s.Registration != "":
+		return ErrRegistrationCancelled
+	}
+	return ErrRegistrationRequired
+}
+
+// owns reports whether s is the account that made w.
+func (w *Webinar) owns(s Standing) bool { return s.Account != "" && s.Account == w.Owner }
+
+// RoleOf is what s is in w now: what the hosts made of them, or what their account or
+// invite says; an invite can have changed, or can be gone, and then they are nothing:
+// the empty Role. The owner's account is always the owner.
+func (w *Webinar) RoleOf(s Standing) Role {
+	if w.owns(s) {
+		return Owner
+	}
+	role := Attendee
+	if s.InviteID != "" {
+		i, ok := w.Invite(s.InviteID)
+		if !ok {
+			return ""
+		}
+		role = i.Role
+	}
+	if i, ok := w.InviteByAccount(s.Account); ok {
+		role = i.Role
+	}
+	if p, ok := w.Participant(s.Participant); ok && p.Role != "" {
+		role = p.Role
+	}
+	return role
+}
+
+// InLobby reports whether s waits until a host admits them. A lobby that is switched
+// off lets everyone in but those who owe the PIN.
+func (w *Webinar) InLobby(s Standing) bool {
+	if !s.Waiting || w.welcomed(s.Participant) || w.trusted(w.RoleOf(s)) {
+		return false
+	}
+	return w.waits(s) || !s.ByPIN && w.asksPIN(w.owns(s), s.InviteID != "")
+}
+
+// waits reports whether the lobby is for s.
+func (w *Webinar) waits(s Standing) bool {
+	if w.trusted(w.RoleOf(s)) || w.welcomed(s.Participant) {
+		return false
+	}
+	return w.Lobby == LobbyEveryone || w.Lobby == LobbyGuests && s.Guest
+}
+
+// trusted reports whether lobby and lock do not hold someone of that role up.
+func (w *Webinar) trusted(r Role) bool { return r.Hosts() || r == Presenter }
+
+// welcomed reports whether a host has let the participant in by name.
+func (w *Webinar) welcomed(participant string) bool {
+	p, ok := w.people.At(participant)
+	return ok && p.Admitted
+}
