@@ -128,15 +128,14 @@ func (w *Webinar) ApprovalPlace() (Status, error) {
 	return "", ErrRegistrationFull
 }
 
-// NextPromoted is who gets the place that is free, the first of the waitlist, and what
-// they become by it (M14). It reports false if nobody waits, or nothing is free.
-func (w *Webinar) NextPromoted() (Registrant, Status, bool) {
+// NextPromoted is who gets the place that is free: the first of the waitlist (M14). It
+// reports false if nobody waits, or nothing is free.
+func (w *Webinar) NextPromoted() (Registrant, bool) {
 	if w.registry.approved >= w.MaxRegistrants() {
-		return Registrant{}, "", false
+		return Registrant{}, false
 	}
 	for id := range w.registry.queue.Values() {
-		r, ok := w.Registrant(id)
-		return r, Approved, ok
+		return w.Registrant(id)
 	}
-	return Registrant{}, "", false
+	return Registrant{}, false
 }
