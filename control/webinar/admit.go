@@ -97,55 +97,58 @@ func (w *Webinar) AdmitToLobby(v Visitor, now time.Time) (Admission, error) {
 // NeedsPIN reports whether Admit would look at v's PIN, and v brought one: then the
 // answer is worth a guess.
 func (w *Webinar) NeedsPIN(v Visitor) bool {
-	p := w.proof(v)
-	return v.PIN != "" && w.asksPIN(p.owner, p.invited) && v.Invite == [32]byte{}
+	a, p := w.identify(v)
+	return v.PIN != "" && p.refusal(v) == nil && w.asksPIN(a.Standing(a.Participant))
 }
 
 // NeedsSeat reports whether a has to have one of the webinar's seats: only guests are
 // counted (S60, S61).
 func (w *Webinar) NeedsSeat(a Admission) bool { return w.GuestLimit > 0 && a.Guest }
 
-// asksPIN reports whether the PIN stands before whoever is neither owner nor invited
-// (S30, S34).
-func (w *Webinar) asksPIN(owner, invited bool) bool {
-	return w.PIN != nil && w.Registration == nil && !owner && !invited
+// asksPIN reports whether the PIN stands before s (S30, S34).
+func (w *Webinar) asksPIN(s Standing) bool {
+	return w.PIN != nil && w.Registration == nil && s.InviteID == "" && !w.RoleOf(s).trusted()
 }
 
-// recognise says what v would become, and whether the PIN stands before that.
-func (w *Webinar) recognise(v Visitor, now time.Time) (a Admission, asked bool, err error) {
+// identify says what v would become if nothing stood against it.
+func (w *Webinar) identify(v Visitor) (Admission, proof) {
 	p := w.proof(v)
-	a = Admission{
-		Participant: p.participant(v), Role: Attendee, Keys: w.Keys(v), Since: max(w.seen, w.AskedAgain),
+	a := Admission{
+		Participant: p.participant(v), Keys: w.Keys(v), Since: max(w.seen, w.AskedAgain),
 		Account: v.Account, Guest: v.Account == "" && !p.invited,
 	}
-	switch {
-	case w.Banned(v.Participant, a.Keys, now) || w.Banned(a.Participant, nil, now):
-		return a, false, ErrBanned
-	case w.State == Ended:
-		return a, false, ErrEnded
-	case CheckName(v.Name) != nil:
-		return a, false, ErrInvalidName
-	}
-	switch {
-	case p.owner:
-	case p.invited:
+	if p.invited && !p.owner {
 		a.InviteID, a.Name = p.invite.ID, p.invite.Name
-	case v.Invite != [32]byte{}:
-		return a, false, ErrInvalidInvite
-	case w.Registration != nil:
-		err = w.registered(p, v)
 	}
 	if p.registrant.Status == Approved {
 		a.Registration = p.registrant.ID
 	}
 	a.Role = w.RoleOf(a.Standing(a.Participant))
-	return a, w.asksPIN(p.owner, p.invited), err
+	return a, p
+}
+
+// recognise says what v would become, and whether the PIN stands before that.
+func (w *Webinar) recognise(v Visitor, now time.Time) (a Admission, asked bool, err error) {
+	a, p := w.identify(v)
+	switch {
+	case w.Banned(v.Participant, a.Keys, now) || w.Banned(a.Participant, nil, now):
+		err = ErrBanned
+	case w.State == Ended:
+		err = ErrEnded
+	case CheckName(v.Name) != nil:
+		err = ErrInvalidName
+	case p.refusal(v) != nil:
+		err = p.refusal(v)
+	case w.Registration != nil && !p.invited && !a.Role.trusted():
+		err = w.registered(p, v)
+	}
+	return a, w.asksPIN(a.Standing(a.Participant)), err
 }
 
 // enter is what stands behind every proof: the lock and the lobby.
 func (w *Webinar) enter(a Admission) (Admission, error) {
 	s := a.Standing(a.Participant)
-	if w.Locked && !w.trusted(a.Role) && !w.welcomed(a.Participant) {
+	if w.Locked && !a.Role.trusted() && !w.welcomed(a.Participant) {
 		return Admission{}, ErrLocked
 	}
 	a.Waiting = w.waits(s)
@@ -187,6 +190,15 @@ func (w *Webinar) proof(v Visitor) proof {
 		p.registrant = own
 	}
 	return p
+}
+
+// refusal is what whoever brings a personal link hears that nobody has any more, also
+// with the PIN: it might have been taken from them.
+func (p proof) refusal(v Visitor) error {
+	if v.Invite != [32]byte{} && !p.owner && !p.invited {
+		return ErrInvalidInvite
+	}
+	return nil
 }
 
 // participant is the ID that follows from a proof, so that one link is one person (M7).

@@ -151,10 +151,3 @@ const (
 
 // Known reports whether p is one of both.
 func (p Partition) Known() bool { return p == Keep || p == Strict }
-
-// Ceiling bounds the video that a role sends or receives (M12).
-type Ceiling struct {
-	Role    Role
-	Height  int // lines; 0: any
-	Bitrate int // kbit/s; 0: any
-}

@@ -17,22 +17,18 @@ func (w *Webinar) Allowed(s Standing, now time.Time) error {
 	if w.State == Ended {
 		return ErrEnded
 	}
-	owner := w.owns(s)
-	if s.InviteID != "" && !owner {
-		if _, ok := w.Invite(s.InviteID); !ok {
-			return ErrInvalidInvite
-		}
-	}
-	if w.asksPIN(owner, s.InviteID != "") && w.AskedAgain > s.Since && !w.trusted(w.RoleOf(s)) {
+	switch role := w.RoleOf(s); {
+	case role == "":
+		return ErrInvalidInvite
+	case w.asksPIN(s) && w.AskedAgain > s.Since:
 		return ErrPINAgain
-	}
-	if w.Registration != nil && s.InviteID == "" && !owner {
+	case w.Registration != nil && s.InviteID == "" && !role.trusted():
 		return w.stillRegistered(s)
 	}
 	return nil
 }
 
-// stillRegistered is Allowed for who is neither owner nor invited, in a webinar with
+// stillRegistered is Allowed for the audience that was not invited, in a webinar with
 // registration.
 func (w *Webinar) stillRegistered(s Standing) error {
 	r, ok := w.Registrant(s.Registration)
@@ -60,18 +56,17 @@ func (w *Webinar) RoleOf(s Standing) Role {
 		return Owner
 	}
 	role := Attendee
-	if s.InviteID != "" {
+	if i, ok := w.InviteByAccount(s.Account); ok {
+		role = i.Role
+	} else if s.InviteID != "" {
 		i, ok := w.Invite(s.InviteID)
 		if !ok {
 			return ""
 		}
 		role = i.Role
 	}
-	if i, ok := w.InviteByAccount(s.Account); ok {
-		role = i.Role
-	}
 	if p, ok := w.Participant(s.Participant); ok && p.Role != "" {
-		role = p.Role
+		return p.Role
 	}
 	return role
 }
@@ -79,22 +74,22 @@ func (w *Webinar) RoleOf(s Standing) Role {
 // InLobby reports whether s waits until a host admits them. A lobby that is switched
 // off lets everyone in but those who owe the PIN.
 func (w *Webinar) InLobby(s Standing) bool {
-	if !s.Waiting || w.welcomed(s.Participant) || w.trusted(w.RoleOf(s)) {
+	if !s.Waiting || w.welcomed(s.Participant) || w.RoleOf(s).trusted() {
 		return false
 	}
-	return w.waits(s) || !s.ByPIN && w.asksPIN(w.owns(s), s.InviteID != "")
+	return w.waits(s) || !s.ByPIN && w.asksPIN(s)
 }
 
 // waits reports whether the lobby is for s.
 func (w *Webinar) waits(s Standing) bool {
-	if w.trusted(w.RoleOf(s)) || w.welcomed(s.Participant) {
+	if w.RoleOf(s).trusted() || w.welcomed(s.Participant) {
 		return false
 	}
 	return w.Lobby == LobbyEveryone || w.Lobby == LobbyGuests && s.Guest
 }
 
-// trusted reports whether lobby and lock do not hold someone of that role up.
-func (w *Webinar) trusted(r Role) bool { return r.Hosts() || r == Presenter }
+// trusted reports whether neither PIN nor lobby nor lock holds up someone of that role.
+func (r Role) trusted() bool { return r.Hosts() || r == Presenter }
 
 // welcomed reports whether a host has let the participant in by name.
 func (w *Webinar) welcomed(participant string) bool {
