@@ -43,7 +43,7 @@ func (s *banScenario) Run(ctx context.Context, g *grammar) error {
 	if err != nil {
 		return err
 	}
-	stop, err := onAir(ctx, api, m, w)
+	stop, err := onAirAt(ctx, api, m, w, 0)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func (s *banScenario) Run(ctx context.Context, g *grammar) error {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// onAir publishes the clip at node 1 until stop is called.
-func onAir(ctx context.Context, api *client.Client, m *rig.Mesh, w client.Webinar) (stop func(), err error) {
+// onAirAt publishes the clip at a node until stop is called.
+func onAirAt(ctx context.Context, api *client.Client, m *rig.Mesh, w client.Webinar, node int) (stop func(), err error) {
 	invite, err := api.Invite(ctx, w.ID, client.CreateInvite{Name: "Presenter", Role: "presenter"})
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func onAir(ctx context.Context, api *client.Client, m *rig.Mesh, w client.Webina
 	if err != nil {
 		return nil, err
 	}
-	p := rtcclient.NewPublisher(rtcclient.PublisherConfig{URL: m.Nodes[0].URL + "/whip/" + w.Link + "/main", Bearer: invite.Secret, Clip: pictures})
+	p := rtcclient.NewPublisher(rtcclient.PublisherConfig{URL: m.Nodes[node].URL + "/whip/" + w.Link + "/main", Bearer: invite.Secret, Clip: pictures})
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

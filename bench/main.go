@@ -20,6 +20,7 @@ type grammar struct {
 	Demo          demoScenario         `cmd:"" help:"The demo: start to first 4K frame, frame rate, hop, CPU, ban."`
 	Bans          banScenario          `cmd:"" help:"A ban on many edges: from the call to the last packet, and rejoins."`
 	Chaos         chaosScenario        `cmd:"" help:"Registrations and bans while nodes are killed, paused and cut off, held against one copy of the state."`
+	Failover      failoverScenario     `cmd:"" help:"The leader killed again and again: writes back, joins and picture meanwhile."`
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
 }
 

@@ -24,7 +24,7 @@ func (r *run) torment(ctx context.Context) {
 		kinds = append(kinds, r.isolate, r.oneWay, r.cutWatch)
 	}
 	for i := 0; ; i++ {
-		if !pause(ctx, calm/2+random.N(calm)) {
+		if !pause(ctx, calm/2+time.Duration(random.Int64N(int64(calm)))) {
 			return
 		}
 		kind := kinds[random.IntN(len(kinds))]
@@ -113,7 +113,7 @@ func (r *run) writesBack(ctx context.Context, dead int, w *client.Webinar) (time
 func (r *run) killAny(ctx context.Context, random *rand.Rand) (string, error) {
 	n := random.IntN(len(r.Mesh.Nodes))
 	r.Mesh.Kill(n)
-	pause(ctx, random.N(trouble))
+	pause(ctx, time.Duration(random.Int64N(int64(trouble))))
 	return "node killed", r.Mesh.Restart(n)
 }
 
@@ -121,7 +121,7 @@ func (r *run) killAny(ctx context.Context, random *rand.Rand) (string, error) {
 func (r *run) pause(ctx context.Context, random *rand.Rand) (string, error) {
 	n := random.IntN(len(r.Mesh.Nodes))
 	r.Mesh.Pause(n)
-	pause(ctx, trouble/2+random.N(trouble))
+	pause(ctx, trouble/2+time.Duration(random.Int64N(int64(trouble))))
 	r.Mesh.Resume(n)
 	return "node paused", nil
 }
@@ -135,7 +135,7 @@ func (r *run) isolate(ctx context.Context, random *rand.Rand) (string, error) {
 			err = errors.Join(err, r.Mesh.Cut(n, other, false))
 		}
 	}
-	pause(ctx, trouble/2+random.N(trouble))
+	pause(ctx, trouble/2+time.Duration(random.Int64N(int64(trouble))))
 	return "node cut off", errors.Join(err, r.Mesh.Heal())
 }
 
@@ -143,7 +143,7 @@ func (r *run) isolate(ctx context.Context, random *rand.Rand) (string, error) {
 func (r *run) oneWay(ctx context.Context, random *rand.Rand) (string, error) {
 	n := random.IntN(len(r.Mesh.Nodes))
 	err := r.Mesh.Cut(n, (n+1+random.IntN(len(r.Mesh.Nodes)-1))%len(r.Mesh.Nodes), true)
-	pause(ctx, trouble/2+random.N(trouble))
+	pause(ctx, trouble/2+time.Duration(random.Int64N(int64(trouble))))
 	return "one way cut", errors.Join(err, r.Mesh.Heal())
 }
 
@@ -156,7 +156,7 @@ func (r *run) cutWatch(ctx context.Context, random *rand.Rand) (string, error) {
 			}
 		}
 	}
-	pause(ctx, trouble/2+random.N(trouble))
+	pause(ctx, trouble/2+time.Duration(random.Int64N(int64(trouble))))
 	return "watch cut", r.Mesh.Heal()
 }
 
