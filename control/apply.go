@@ -76,6 +76,9 @@ func (d *draft) answer(kind uint32, r *Result) {
 		r.Subject = subject
 	case errors.As(err, &denial):
 		d.next, d.change, r.Err = before, empty, denial
+		if errors.Is(err, webinar.ErrAlreadyRegistered) { // who asks may be told which one
+			r.Subject = subject
+		}
 	default: // a record of our own that put refuses: a bug, the same on every node
 		r.Halt = fmt.Errorf("control: command %d: %w", r.Index, err)
 		return
@@ -137,6 +140,7 @@ type draft struct {
 	next   State
 	c      *controlpb.Command
 	at     time.Time
+	mails  int // that the command has put into the queue
 	change Change
 }
 

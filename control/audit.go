@@ -58,7 +58,7 @@ func (d *draft) audit(action, webinar, subject string, data facts) error {
 	if err := d.put(&controlpb.Record{Kind: &controlpb.Record_Audit{Audit: r}}); err != nil {
 		return err
 	}
-	return d.put(&controlpb.Record{Kind: &controlpb.Record_AuditHead{AuditHead: head}})
+	return d.put(auditHead(head))
 }
 
 // AuditHash returns the hash of an entry that follows one whose hash is prev: SHA-256 of

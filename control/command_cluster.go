@@ -29,17 +29,18 @@ func (d *draft) createAPIToken(c *controlpb.CreateAPIToken) (string, error) {
 	case d.next.apiTokens.Len() >= maxAPITokens:
 		return "", tooMany("api_tokens", maxAPITokens)
 	}
-	return c.GetId(), d.put(apiTokenRecord(APIToken{
+	err = d.put(apiTokenRecord(APIToken{
 		ID: c.GetId(), Name: c.GetName(), Hash: hash, Scopes: c.GetScopes(),
 		Created: d.at, Expires: moment(c.GetExpires()), By: d.c.GetPrincipal(),
 	}))
+	return c.GetId(), first(err, d.audit("token.created", "", c.GetId(), facts{"kind": "api", "scopes": c.GetScopes()}))
 }
 
 func (d *draft) revokeAPIToken(c *controlpb.RevokeAPIToken) (string, error) {
 	if _, ok := d.next.apiTokens.At(c.GetId()); !ok {
 		return "", ErrNoSuchToken
 	}
-	return c.GetId(), d.remove(Key{Kind: KindAPIToken, ID: c.GetId()})
+	return c.GetId(), first(d.remove(Key{Kind: KindAPIToken, ID: c.GetId()}), d.audit("token.revoked", "", c.GetId(), nil))
 }
 
 func (d *draft) createJoinToken(c *controlpb.CreateJoinToken) (string, error) {
@@ -68,9 +69,10 @@ func (d *draft) createJoinToken(c *controlpb.CreateJoinToken) (string, error) {
 	if c.GetExpires() <= nanos(d.at) {
 		return "", invalid("expires", "A join token expires in the future.")
 	}
-	return c.GetId(), d.put(joinTokenRecord(JoinToken{
+	err = d.put(joinTokenRecord(JoinToken{
 		ID: c.GetId(), Hash: hash, Role: c.GetRole(), Created: d.at, Expires: moment(c.GetExpires()),
 	}))
+	return c.GetId(), first(err, d.audit("token.created", "", c.GetId(), facts{"kind": "join", "role": c.GetRole()}))
 }
 
 func (d *draft) redeemJoinToken(c *controlpb.RedeemJoinToken) (string, error) {
@@ -87,7 +89,7 @@ func (d *draft) redeemJoinToken(c *controlpb.RedeemJoinToken) (string, error) {
 		return "", ErrTokenExpired
 	}
 	t.Node, t.Redeemed = c.GetNode(), d.at
-	return t.Role, d.put(joinTokenRecord(t))
+	return t.Role, first(d.put(joinTokenRecord(t)), d.audit("token.redeemed", "", t.ID, facts{"node": t.Node}))
 }
 
 func (d *draft) setClusterInfo(c *controlpb.SetClusterInfo) (string, error) {

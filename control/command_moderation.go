@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"slices"
 
 	"stentor/control/controlpb"
@@ -35,10 +36,22 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 			return "", err
 		}
 	}
-	return subject, d.put(removalRecord(w.ID, webinar.Removal{
-		Participant: c.GetParticipant(), Name: c.GetName(), Keys: keys,
-		By: d.c.GetPrincipal(), At: d.at, Index: d.change.Index,
-	}))
+	return subject, first(
+		d.put(removalRecord(w.ID, webinar.Removal{
+			Participant: c.GetParticipant(), Name: c.GetName(), Keys: keys,
+			By: d.c.GetPrincipal(), At: d.at, Index: d.change.Index,
+		})),
+		d.leaveStage(w, c.GetParticipant()),
+		d.auditRemoval(w.ID, c.GetParticipant(), subject),
+	)
+}
+
+func (d *draft) auditRemoval(id, participant, ban string) error {
+	if ban == "" {
+		return d.audit("participant.disconnected", id, participant, nil)
+	}
+	b, _ := d.next.Webinar(id).Ban(ban)
+	return d.audit("participant.banned", id, participant, facts{"ban": ban, "strength": string(b.Strength)})
 }
 
 func (d *draft) ban(w *webinar.Webinar, c *controlpb.Disconnect, keys webinar.Keys) (string, error) {
@@ -82,15 +95,33 @@ func oldestRemoval(w *webinar.Webinar) string {
 	return oldest.Participant
 }
 
+// liftBan lets those in again whom a ban held. If it undoes an entry of the audit log,
+// that has to be the one which made the ban.
 func (d *draft) liftBan(c *controlpb.LiftBan) (string, error) {
 	w, err := d.webinar(c.GetWebinar())
 	if err != nil {
 		return "", err
 	}
-	if _, ok := w.Ban(c.GetId()); !ok {
+	b, ok := w.Ban(c.GetId())
+	if !ok {
 		return "", ErrNoSuchBan
 	}
-	return c.GetId(), d.remove(Key{KindBan, w.ID, c.GetId()})
+	data := facts{"participant": b.Participant}
+	if c.GetUndoes() != 0 {
+		if !d.banned(c.GetUndoes(), w.ID, b.ID) {
+			return "", ErrNotUndoable
+		}
+		data["undoes"] = c.GetUndoes()
+	}
+	return b.ID, first(d.remove(Key{KindBan, w.ID, b.ID}), d.audit("ban.lifted", w.ID, b.ID, data))
+}
+
+// banned reports whether the entry of the audit log made that ban.
+func (d *draft) banned(seq uint64, id, ban string) bool {
+	entry := d.next.Record(Key{Kind: KindAudit, ID: auditID(seq)}).GetAudit()
+	var data struct{ Ban string }
+	return entry.GetAction() == "participant.banned" && entry.GetWebinar() == id &&
+		json.Unmarshal(entry.GetData(), &data) == nil && data.Ban == ban
 }
 
 // claimStream gives a name to one publisher. The epoch is the command's index, which
@@ -115,7 +146,7 @@ func (d *draft) claimStream(c *controlpb.ClaimStream) (string, error) {
 	if w.State == webinar.Planned {
 		r := d.next.webinarRecord(w)
 		r.GetWebinar().State, r.GetWebinar().Started = string(webinar.Live), nanos(d.at)
-		if err := d.put(r); err != nil {
+		if err := first(d.put(r), d.audit("webinar.started", w.ID, w.ID, nil)); err != nil {
 			return "", err
 		}
 	}

@@ -1,7 +1,54 @@
 package control
 
-import "stentor/control/controlpb"
+import (
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
 
-func (d *draft) checkpoint(*controlpb.Checkpoint) (string, error) { return "", ErrUnknownCommand }
+// tickWork is how many records one Tick changes, so that a webinar of a hundred thousand
+// registrants that expires holds nobody up. What is left is done by the next Tick.
+const tickWork = 1_000
 
-func (d *draft) tick() (string, error) { return "", nil }
+// tick does what is due by the leader's clock.
+func (d *draft) tick() (string, error) {
+	left := tickWork
+	for key, k := range d.next.due.All() { // of the state before
+		if left <= 0 || key[:8] > dueTime(d.at) {
+			break
+		}
+		n, err := d.settleDue(k, left)
+		if err != nil {
+			return "", err
+		}
+		left -= n
+	}
+	return "", nil
+}
+
+// settleDue does what is due for k, and returns how many records it changed, about.
+func (d *draft) settleDue(k Key, most int) (int, error) {
+	if k.Kind == KindMail {
+		m := d.next.Mail(k.ID)
+		if m.GetKind() == mailReminders {
+			n, err := d.remind(m, most)
+			return n + 1, err
+		}
+		return 1, d.remove(k)
+	}
+	w := d.next.Webinar(k.Webinar)
+	if w.State == webinar.Ended {
+		return d.expire(w, most)
+	}
+	if _, waits := w.NextPromoted(); waits {
+		return maxBatch, d.promote(w.ID, maxBatch)
+	}
+	return 1, d.end(w, facts{"auto": true})
+}
+
+// checkpoint changes nothing: whoever applies it compares the hash with its own.
+func (d *draft) checkpoint(c *controlpb.Checkpoint) (string, error) {
+	if c.GetIndex() >= d.change.Index {
+		return "", invalid("index", "A checkpoint is of a command before it.")
+	}
+	return "", checkHash("hash", c.GetHash())
+}

@@ -1,11 +1,87 @@
 package control
 
-import "stentor/control/controlpb"
+import (
+	"net/url"
 
-func (d *draft) createWebhook(*controlpb.CreateWebhook) (string, error) { return "", ErrUnknownCommand }
+	"google.golang.org/protobuf/proto"
 
-func (d *draft) deleteWebhook(*controlpb.DeleteWebhook) (string, error) { return "", ErrUnknownCommand }
+	"stentor/control/controlpb"
+)
 
-func (d *draft) advanceWebhook(*controlpb.AdvanceWebhook) (string, error) {
-	return "", ErrUnknownCommand
+// The bounds of a webhook.
+const (
+	maxURL    = 2_000
+	maxEvents = 50
+)
+
+// createWebhook tells an address what happens from now on: its place in the audit log is
+// the end.
+func (d *draft) createWebhook(c *controlpb.CreateWebhook) (string, error) {
+	err := first(checkID("id", c.GetId()), checkText("owner", c.GetOwner(), true), checkURL(c.GetUrl()),
+		checkSealed("sealed", c.GetSealed()))
+	if c.GetWebinar() != "" && err == nil {
+		_, err = d.webinar(c.GetWebinar())
+	}
+	if len(c.GetEvents()) > maxEvents {
+		err = first(err, invalid("events", "A webhook chooses up to 50 events."))
+	}
+	for _, e := range c.GetEvents() {
+		err = first(err, checkID("events", e))
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case len(c.GetSealed()) == 0:
+		return "", invalid("sealed", "A webhook has a secret.")
+	case d.next.Webhook(c.GetId()) != nil:
+		return "", ErrExists
+	case d.next.plain[KindWebhook-KindAttendance].Len() >= maxWebhooks:
+		return "", tooMany("webhooks", maxWebhooks)
+	}
+	return c.GetId(), first(
+		d.putWebhook(&controlpb.WebhookRecord{
+			Id: c.GetId(), Owner: c.GetOwner(), Webinar: c.GetWebinar(), Url: c.GetUrl(), Sealed: c.GetSealed(),
+			Events: c.GetEvents(), Seq: d.next.AuditHead().GetSeq(), Created: nanos(d.at),
+		}),
+		d.audit("webhook.created", c.GetWebinar(), c.GetId(), nil),
+	)
+}
+
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || len(s) > maxURL || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return invalid("url", "A webhook has an http or https address of up to 2000 characters, without a password in it.")
+	}
+	return nil
+}
+
+func (d *draft) deleteWebhook(c *controlpb.DeleteWebhook) (string, error) {
+	h := d.next.Webhook(c.GetId())
+	if h == nil {
+		return "", ErrNoSuchWebhook
+	}
+	return h.GetId(), first(d.remove(Key{Kind: KindWebhook, ID: h.GetId()}), d.audit("webhook.deleted", h.GetWebinar(), h.GetId(), nil))
+}
+
+// advanceWebhook notes up to where a webhook was told. That does not go back, and not
+// beyond the audit log.
+func (d *draft) advanceWebhook(c *controlpb.AdvanceWebhook) (string, error) {
+	h := d.next.Webhook(c.GetId())
+	switch {
+	case h == nil:
+		return "", ErrNoSuchWebhook
+	case c.GetSeq() < h.GetSeq() || c.GetSeq() > d.next.AuditHead().GetSeq():
+		return "", invalid("seq", "A webhook goes on where it was, up to the end of the audit log.")
+	}
+	r := proto.CloneOf(h)
+	r.Seq, r.Failures, r.Next, r.Disabled = c.GetSeq(), c.GetFailures(), c.GetNext(), c.GetDisabled()
+	err := d.putWebhook(r)
+	if c.GetDisabled() && !h.GetDisabled() {
+		err = first(err, d.audit("webhook.disabled", h.GetWebinar(), h.GetId(), nil))
+	}
+	return h.GetId(), err
+}
+
+func (d *draft) putWebhook(h *controlpb.WebhookRecord) error {
+	return d.put(&controlpb.Record{Kind: &controlpb.Record_Webhook{Webhook: h}})
 }

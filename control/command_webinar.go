@@ -38,37 +38,40 @@ func (d *draft) edit(w *webinar.Webinar, change func(*controlpb.WebinarRecord)) 
 }
 
 func (d *draft) createWebinar(c *controlpb.CreateWebinar) (string, error) {
-	mode := webinar.Mode(c.GetMode())
-	if mode == "" {
-		mode = webinar.RoleBased
+	r := &controlpb.WebinarRecord{
+		Id: c.GetId(), Link: c.GetLink(), Title: c.GetTitle(), Mode: c.GetMode(), Owner: c.GetOwner(),
+		State: string(webinar.Planned), Guests: c.GetGuests(), Registration: c.GetRegistration(),
+		Created: nanos(d.at), Version: 1,
 	}
-	guests := c.GetGuests()
-	if guests == nil {
-		guests = permissionsRecord(webinar.AllPermissions)
+	if c.GetSettings() != nil {
+		for _, field := range settingsFields {
+			setField(r, c.GetSettings(), field)
+		}
 	}
-	err := first(checkID("id", c.GetId()), checkID("link", c.GetLink()), checkText("title", c.GetTitle(), true),
-		checkText("owner", c.GetOwner(), false), checkPIN(c.GetPin()))
+	if r.GetMode() == "" {
+		r.Mode = string(webinar.RoleBased)
+	}
+	if r.GetGuests() == nil {
+		r.Guests = permissionsRecord(webinar.AllPermissions)
+	}
+	if p := c.GetPin(); p != nil {
+		r.Pin = &controlpb.PIN{Verifier: p.GetVerifier(), Weak: p.GetWeak(), Set: nanos(d.at)}
+	}
+	err := first(checkID("id", c.GetId()), checkID("link", c.GetLink()), checkText("title", r.GetTitle(), true),
+		checkText("owner", c.GetOwner(), false), checkPIN(c.GetPin()), checkSettings(r))
 	switch {
 	case err != nil:
 		return "", err
-	case !mode.Known():
-		return "", invalid("mode", "The mode is role-based or all-on-screen.")
-	case c.GetPin() != nil && c.GetRegistration() != nil:
-		return "", ErrPINWithRegistration
 	case d.next.Webinar(c.GetId()) != nil || d.next.WebinarByLink(c.GetLink()) != nil:
 		return "", ErrExists
 	case d.next.webinars.Len() >= maxWebinars:
 		return "", tooMany("webinars", maxWebinars)
 	}
-	r := &controlpb.WebinarRecord{
-		Id: c.GetId(), Link: c.GetLink(), Title: c.GetTitle(), Mode: string(mode), Owner: c.GetOwner(),
-		State: string(webinar.Planned), Guests: guests, Registration: c.GetRegistration(),
-		Created: nanos(d.at), Version: 1,
-	}
-	if p := c.GetPin(); p != nil {
-		r.Pin = &controlpb.PIN{Verifier: p.GetVerifier(), Weak: p.GetWeak(), Set: nanos(d.at)}
-	}
-	return c.GetId(), d.put(&controlpb.Record{Kind: &controlpb.Record_Webinar{Webinar: r}})
+	return c.GetId(), first(
+		d.put(&controlpb.Record{Kind: &controlpb.Record_Webinar{Webinar: r}}),
+		d.audit("webinar.created", c.GetId(), c.GetId(), nil),
+		d.planReminders(c.GetId()),
+	)
 }
 
 func checkPIN(p *controlpb.PIN) error {
@@ -83,14 +86,23 @@ func (d *draft) endWebinar(c *controlpb.EndWebinar) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return w.ID, d.end(w, nil)
+}
+
+// end ends w: its streams go, and its participants with them.
+func (d *draft) end(w *webinar.Webinar, why facts) error {
 	for _, s := range slices.Collect(w.Streams()) {
 		if err := d.remove(Key{KindStream, w.ID, s.Name}); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return w.ID, d.edit(w, func(r *controlpb.WebinarRecord) {
-		r.State, r.Ended = string(webinar.Ended), nanos(d.at)
-	})
+	return first(
+		d.edit(w, func(r *controlpb.WebinarRecord) {
+			r.State, r.Ended = string(webinar.Ended), nanos(d.at)
+		}),
+		d.audit("webinar.ended", w.ID, w.ID, why),
+		d.planReminders(w.ID),
+	)
 }
 
 func (d *draft) setPIN(c *controlpb.SetPIN) (string, error) {
@@ -101,9 +113,13 @@ func (d *draft) setPIN(c *controlpb.SetPIN) (string, error) {
 	if w.Registration != nil {
 		return "", ErrPINWithRegistration
 	}
-	return w.ID, d.edit(w, func(r *controlpb.WebinarRecord) {
+	err = d.edit(w, func(r *controlpb.WebinarRecord) {
 		r.Pin = &controlpb.PIN{Verifier: c.GetVerifier(), Weak: c.GetWeak(), Set: nanos(d.at)}
+		if c.GetAskAgain() {
+			r.AskedAgain = d.change.Index
+		}
 	})
+	return w.ID, first(err, d.audit("pin.changed", w.ID, w.ID, facts{"weak": c.GetWeak(), "ask_again": c.GetAskAgain()}))
 }
 
 func (d *draft) clearPIN(c *controlpb.ClearPIN) (string, error) {
@@ -111,29 +127,6 @@ func (d *draft) clearPIN(c *controlpb.ClearPIN) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return w.ID, d.edit(w, func(r *controlpb.WebinarRecord) { r.Pin = nil })
-}
-
-func (d *draft) createInvite(c *controlpb.CreateInvite) (string, error) {
-	w, err := d.open(c.GetWebinar())
-	err = first(err, checkID("id", c.GetId()), checkText("name", c.GetName(), true), checkHash("hash", c.GetHash()))
-	if err != nil {
-		return "", err
-	}
-	hash, _ := hash32(c.GetHash())
-	if _, taken := w.InviteBySecret(hash); taken {
-		return "", ErrExists
-	}
-	if _, taken := w.Invite(c.GetId()); taken {
-		return "", ErrExists
-	}
-	if !webinar.Role(c.GetRole()).Known() {
-		return "", invalid("role", "The role is owner, moderator, presenter or attendee.")
-	}
-	if w.InviteCount() >= maxInvites {
-		return "", tooMany("invites", maxInvites)
-	}
-	return c.GetId(), d.put(inviteRecord(w.ID, webinar.Invite{
-		ID: c.GetId(), Name: c.GetName(), Role: webinar.Role(c.GetRole()), Hash: hash, Created: d.at,
-	}))
+	err = d.edit(w, func(r *controlpb.WebinarRecord) { r.Pin = nil })
+	return w.ID, first(err, d.audit("pin.changed", w.ID, w.ID, facts{"cleared": true}))
 }

@@ -1,7 +1,97 @@
 package control
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
 
-// Due reports whether a Tick command at now would change something. It is cheap: what is
-// due is kept in order of time.
-func (s *State) Due(now time.Time) bool { return false }
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+// defaultRetention is how long personal data stays after a webinar's end, unless its host
+// chose otherwise: long enough to export who was there.
+const defaultRetention = 30 * day
+
+// Due reports whether a Tick command at now would change something: a webinar that ends
+// by its schedule, personal data that expires, a place that somebody on a waitlist gets,
+// reminders, mails that nobody could send. It is cheap: what is due is kept in order of
+// time.
+func (s *State) Due(now time.Time) bool {
+	if s.cluster.FeatureLevel < 2 {
+		return false
+	}
+	for at := range s.due.All() {
+		return at[:8] <= dueTime(now)
+	}
+	return false
+}
+
+// due is when something is to be done about a webinar; zero: never, as far as is known.
+func due(w *webinar.Webinar) time.Time {
+	switch ends := w.Ends(); {
+	case w.State == webinar.Ended && w.Expired:
+		return time.Time{}
+	case w.State == webinar.Ended:
+		return expires(w)
+	default:
+		if _, ok := w.NextPromoted(); ok {
+			return time.Unix(0, 1) // at once
+		}
+		if !w.AutoEnd {
+			return time.Time{}
+		}
+		return ends
+	}
+}
+
+// expires is when the personal data of an ended webinar goes.
+func expires(w *webinar.Webinar) time.Time {
+	if w.Retention == 0 {
+		return w.Ended.Add(defaultRetention)
+	}
+	return w.Ended.Add(w.Retention)
+}
+
+// mailDue is when a mail is dealt with by a Tick: reminders are worked out, and what
+// could not be sent is dropped.
+func mailDue(m *controlpb.MailRecord) time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	if m.GetKind() == mailReminders {
+		return moment(m.GetDue())
+	}
+	return moment(m.GetDue()).Add(keepMails)
+}
+
+// setWebinar stores w in s, which nobody else has yet, and when something is due for it.
+func (s *State) setWebinar(w *webinar.Webinar) {
+	var before time.Time
+	if old := s.Webinar(w.ID); old != nil {
+		before = due(old)
+	}
+	s.webinars = s.webinars.With(w.ID, w)
+	s.reindex(Key{Kind: KindWebinar, Webinar: w.ID}, before, due(w))
+}
+
+// reindex notes that something is due for k at after, and no more at before.
+func (s *State) reindex(k Key, before, after time.Time) {
+	if before.Equal(after) {
+		return
+	}
+	if !before.IsZero() {
+		s.due = s.due.Without(dueKey(before, k))
+	}
+	if !after.IsZero() {
+		s.due = s.due.With(dueKey(after, k), k)
+	}
+}
+
+// dueTime is a time as eight bytes in the order of time.
+func dueTime(t time.Time) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())^1<<63))
+}
+
+func dueKey(t time.Time, k Key) string {
+	return dueTime(t) + string(rune('0'+k.Kind)) + k.Webinar + "\x00" + k.ID
+}

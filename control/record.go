@@ -211,6 +211,7 @@ func (s *State) remove(k Key) error {
 		}
 		s.links, s.webinars = s.links.Without(w.Link), s.webinars.Without(w.ID)
 		s.edgeKeys = s.edgeKeys.Without(w.ID)
+		s.reindex(k, due(w), time.Time{})
 	case KindInvite:
 		s.webinars = s.webinars.With(w.ID, w.WithoutInvite(k.ID))
 	case KindBan:
@@ -230,7 +231,7 @@ func (s *State) remove(k Key) error {
 		r, _ := s.requests.At(k.ID)
 		s.requests, s.byAge = s.requests.Without(k.ID), s.byAge.Without(ageKey(r.GetIndex()))
 	case KindRegistrant:
-		s.webinars = s.webinars.With(w.ID, w.WithoutRegistrant(k.ID))
+		s.setWebinar(w.WithoutRegistrant(k.ID))
 	case KindParticipant:
 		s.webinars = s.webinars.With(w.ID, w.WithoutParticipant(k.ID))
 	case KindLease:

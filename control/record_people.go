@@ -77,7 +77,7 @@ func (s *State) putRegistrant(r *controlpb.RegistrantRecord) error {
 	if other, taken := w.RegistrantBySecret(hash); !ok || r.GetId() == "" || taken && other.ID != r.GetId() {
 		return fmt.Errorf("%w: registrant %q", errRecord, r.GetId())
 	}
-	s.webinars = s.webinars.With(w.ID, w.WithRegistrant(webinar.Registrant{
+	s.setWebinar(w.WithRegistrant(webinar.Registrant{
 		ID: r.GetId(), Hash: hash, Status: webinar.Status(r.GetStatus()), Created: moment(r.GetCreated()), EmailHash: r.GetEmailHash(),
 		Sealed: r.GetSealed(), Account: r.GetAccount(), Index: r.GetIndex(), Decided: moment(r.GetDecided()),
 	}))
@@ -108,7 +108,7 @@ func (s *State) putParticipant(r *controlpb.ParticipantRecord) error {
 
 func leaseRecord(id string, l webinar.SeatLease) *controlpb.Record {
 	return &controlpb.Record{Kind: &controlpb.Record_Lease{Lease: &controlpb.LeaseRecord{
-		Webinar: id, Node: l.Node, Epoch: l.Epoch, Granted: uint32(l.Granted),
+		Webinar: id, Node: l.Node, Epoch: l.Epoch, Granted: uint32(l.Granted), Seq: l.Seq,
 	}}}
 }
 
@@ -120,12 +120,16 @@ func (s *State) putLease(r *controlpb.LeaseRecord) error {
 	if r.GetNode() == "" {
 		return fmt.Errorf("%w: lease without node", errRecord)
 	}
-	s.webinars = s.webinars.With(w.ID, w.WithLease(webinar.SeatLease{Node: r.GetNode(), Epoch: r.GetEpoch(), Granted: int(r.GetGranted())}))
+	s.webinars = s.webinars.With(w.ID, w.WithLease(webinar.SeatLease{
+		Node: r.GetNode(), Epoch: r.GetEpoch(), Granted: int(r.GetGranted()), Seq: r.GetSeq(),
+	}))
 	return nil
 }
 
 func seatRecord(id string, t webinar.Seat) *controlpb.Record {
-	return &controlpb.Record{Kind: &controlpb.Record_Seat{Seat: &controlpb.SeatRecord{Webinar: id, Participant: t.Participant, Node: t.Node}}}
+	return &controlpb.Record{Kind: &controlpb.Record_Seat{Seat: &controlpb.SeatRecord{
+		Webinar: id, Participant: t.Participant, Node: t.Node, Echoes: t.Echoes,
+	}}}
 }
 
 func (s *State) putSeat(r *controlpb.SeatRecord) error {
@@ -136,7 +140,7 @@ func (s *State) putSeat(r *controlpb.SeatRecord) error {
 	if r.GetParticipant() == "" || r.GetNode() == "" {
 		return fmt.Errorf("%w: seat of nobody or nowhere", errRecord)
 	}
-	s.webinars = s.webinars.With(w.ID, w.WithSeat(webinar.Seat{Participant: r.GetParticipant(), Node: r.GetNode()}))
+	s.webinars = s.webinars.With(w.ID, w.WithSeat(webinar.Seat{Participant: r.GetParticipant(), Node: r.GetNode(), Echoes: r.GetEchoes()}))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"stentor/control/controlpb"
 	"stentor/control/internal/table"
@@ -58,18 +59,35 @@ func (s *State) putPlain(k Key, r *controlpb.Record) error {
 			return err
 		}
 	}
-	if old := s.plain.at(k); old != nil {
+	old := s.plain.at(k)
+	if old != nil {
 		s.unindexAccount(old.GetAccount())
+	} else if k.Kind == KindAttendance {
+		s.countStay(k.Webinar, 1)
 	}
 	t := &s.plain[k.Kind-KindAttendance]
 	*t = t.With(plainKey(k), r)
+	s.reindex(k, mailDue(old.GetMail()), mailDue(r.GetMail()))
 	return s.indexAccount(r.GetAccount())
 }
 
 func (s *State) removePlain(k Key, old *controlpb.Record) {
 	s.unindexAccount(old.GetAccount())
+	if k.Kind == KindAttendance {
+		s.countStay(k.Webinar, -1)
+	}
 	t := &s.plain[k.Kind-KindAttendance]
 	*t = t.Without(plainKey(k))
+	s.reindex(k, mailDue(old.GetMail()), time.Time{})
+}
+
+func (s *State) countStay(webinar string, n int) {
+	stays, _ := s.stays.At(webinar)
+	if stays += n; stays == 0 {
+		s.stays = s.stays.Without(webinar)
+	} else {
+		s.stays = s.stays.With(webinar, stays)
+	}
 }
 
 // identityKey is what an OIDC identity is found by.
@@ -157,7 +175,29 @@ func (s *State) Webhooks() iter.Seq[*controlpb.WebhookRecord] {
 
 // Mails yields the mails that are to be sent, in the order of their IDs.
 func (s *State) Mails() iter.Seq[*controlpb.MailRecord] {
-	return each(s.plain.of(KindMail, "", ""), (*controlpb.Record).GetMail)
+	return func(yield func(*controlpb.MailRecord) bool) {
+		for m := range each(s.plain.of(KindMail, "", ""), (*controlpb.Record).GetMail) {
+			if m.GetKind() != mailReminders && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// Mail returns the mail of that ID, or nil.
+func (s *State) Mail(id string) *controlpb.MailRecord {
+	return s.plain.at(Key{Kind: KindMail, ID: id}).GetMail()
+}
+
+// Webhook returns the webhook of that ID, or nil.
+func (s *State) Webhook(id string) *controlpb.WebhookRecord {
+	return s.plain.at(Key{Kind: KindWebhook, ID: id}).GetWebhook()
+}
+
+// Stays is the number of attendance records of a webinar.
+func (s *State) Stays(webinar string) int {
+	n, _ := s.stays.At(webinar)
+	return n
 }
 
 func each[T any](records iter.Seq[*controlpb.Record], get func(*controlpb.Record) T) iter.Seq[T] {

@@ -62,7 +62,8 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 			s.edgeKeys = s.edgeKeys.With(w.ID, p.GetEdgeKey())
 		}
 	}
-	s.webinars, s.links = s.webinars.With(w.ID, w), s.links.With(w.Link, w.ID)
+	s.setWebinar(w)
+	s.links = s.links.With(w.Link, w.ID)
 	return nil
 }
 

@@ -23,6 +23,21 @@ var (
 	ErrFeatureLevel        = &webinar.Denial{Code: "feature_level", Detail: "Some nodes are too old for this; upgrade them first."}
 	ErrUnknownCommand      = &webinar.Denial{Code: "unknown_command", Detail: "This version does not know that command."}
 	ErrOtherCluster        = &webinar.Denial{Code: "other_cluster", Detail: "This is another cluster."}
+
+	ErrNoSuchInvite      = &webinar.Denial{Code: "invite_not_found", Detail: "There is no such invite."}
+	ErrAccountInvited    = &webinar.Denial{Code: "account_invited", Detail: "This account has an invite already; revoke it first."}
+	ErrNoSuchRegistrant  = &webinar.Denial{Code: "registrant_not_found", Detail: "There is no such registrant."}
+	ErrNotUnconnected    = &webinar.Denial{Code: "not_unconnected", Detail: "Nobody of that ID was disconnected or banned."}
+	ErrNotUndoable       = &webinar.Denial{Code: "not_undoable", Detail: "That cannot be undone, or was undone already."}
+	ErrNoSchedule        = &webinar.Denial{Code: "not_recurring", Detail: "This webinar does not take place again."}
+	ErrNoSuchAccount     = &webinar.Denial{Code: "account_not_found", Detail: "There is no such account."}
+	ErrLoginTaken        = &webinar.Denial{Code: "login_taken", Detail: "Another account has this login."}
+	ErrIdentityTaken     = &webinar.Denial{Code: "identity_taken", Detail: "Another account belongs to this identity."}
+	ErrLastAdministrator = &webinar.Denial{Code: "last_administrator", Detail: "This is the last administrator; make another one first."}
+	ErrNoSuchNode        = &webinar.Denial{Code: "node_not_found", Detail: "There is no such node."}
+	ErrNodeRemoved       = &webinar.Denial{Code: "node_removed", Detail: "This node was removed from the cluster."}
+	ErrNoSuchWebhook     = &webinar.Denial{Code: "webhook_not_found", Detail: "There is no such webhook."}
+	ErrWrongSignature    = &webinar.Denial{Code: "wrong_signature", Detail: "This is not the audit log that is signed here, or an older part of it."}
 )
 
 // Bounds of what the state holds, so that nobody fills a node's memory. A year of
@@ -41,6 +56,18 @@ const (
 	maxScopes     = 32
 	maxID         = 64
 	maxCA         = 8 << 10
+
+	maxRegistrants  = 200_000 // of a webinar, whatever their status
+	maxParticipants = 20_000  // of a webinar, about whom something was decided
+	maxStays        = 200_000 // in the attendance of a webinar
+	maxAttendance   = 2_000_000
+	maxAccounts     = 100_000
+	maxNodes        = 10_000 // with those that were removed
+	maxWebhooks     = 1_000
+	maxMails        = 200_000 // who comes later gets none: the link is on the page too
+	maxBatch        = 500     // invites, registrants or stays in one command
+	maxAdmitted     = 1_000   // visitors in one command
+	maxSealed       = 16 << 10
 )
 
 func tooMany(what string, n int) error {
@@ -58,6 +85,30 @@ func checkID(field, id string) error {
 	}
 	if id == "" || len(id) > maxID || strings.ContainsFunc(id, bad) {
 		return invalid(field, fmt.Sprintf("The %s has 1 to %d letters, digits and _ - . :", field, maxID))
+	}
+	return nil
+}
+
+// checkOptionalID is checkID for what may be empty.
+func checkOptionalID(field, id string) error {
+	if id == "" {
+		return nil
+	}
+	return checkID(field, id)
+}
+
+// checkSealed refuses more than a form's worth of sealed bytes.
+func checkSealed(field string, b []byte) error {
+	if len(b) > maxSealed {
+		return invalid(field, fmt.Sprintf("The %s has up to %d bytes.", field, maxSealed))
+	}
+	return nil
+}
+
+// checkBatch refuses a command about nobody, or about too many at once.
+func checkBatch(field string, n, most int) error {
+	if n == 0 || n > most {
+		return invalid(field, fmt.Sprintf("There are 1 to %d %s at once.", most, field))
 	}
 	return nil
 }

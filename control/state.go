@@ -41,6 +41,9 @@ type State struct {
 	logins     table.Table[string] // login of an account -> ID
 	identities table.Table[string] // OIDC identity of an account -> ID
 
+	due   table.Table[Key] // time and key -> what a Tick has to look at
+	stays table.Table[int] // webinar -> number of its attendance records
+
 	sum sum // of all records
 }
 
