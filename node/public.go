@@ -35,7 +35,7 @@ func (n *Node) openPublic(Parts) error {
 	if n.sfu != nil {
 		n.signal = signal.New(signal.Config{
 			Door: n.door, Stage: n.stage, Media: n.sfu, Node: n.cfg.Name, Version: n.shownVersion(),
-			Changed: n.store.Changed, Logger: n.log,
+			Logger: n.log,
 		})
 		h := n.signal.Handler()
 		for _, prefix := range []string{"/whip/", "/whep/", "/api/v1/door/"} {

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -14,10 +16,11 @@ import (
 // page holds two (events and media), a presenter three, and a few tabs are fine.
 const maxPerParticipant = 16
 
-// live is the list of sessions at this edge, from which the roster is derived.
+// live is the list of sessions at this edge, from which the roster is derived:
+// webinar, participant, session.
 type live struct {
 	mu       sync.Mutex // guards the following
-	webinars map[string]map[string]*Session
+	webinars map[string]map[string]map[string]*Session
 }
 
 // add lists s, or reports false if its participant has too many.
@@ -25,23 +28,22 @@ func (l *live) add(s *Session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.webinars == nil {
-		l.webinars = make(map[string]map[string]*Session)
+		l.webinars = make(map[string]map[string]map[string]*Session)
 	}
 	in := l.webinars[s.Webinar]
 	if in == nil {
-		in = make(map[string]*Session)
+		in = make(map[string]map[string]*Session)
 		l.webinars[s.Webinar] = in
 	}
-	n := 0
-	for _, other := range in {
-		if other.Participant == s.Participant {
-			n++
-		}
+	own := in[s.Participant]
+	if own == nil {
+		own = make(map[string]*Session)
+		in[s.Participant] = own
 	}
-	if n >= maxPerParticipant {
+	if len(own) >= maxPerParticipant {
 		return false
 	}
-	in[s.ID] = s
+	own[s.ID] = s
 	return true
 }
 
@@ -50,14 +52,25 @@ func (l *live) remove(s *Session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in := l.webinars[s.Webinar]
-	if _, ok := in[s.ID]; !ok {
+	own := in[s.Participant]
+	if _, ok := own[s.ID]; !ok {
 		return false
 	}
-	delete(in, s.ID)
+	delete(own, s.ID)
+	if len(own) == 0 {
+		delete(in, s.Participant)
+	}
 	if len(in) == 0 {
 		delete(l.webinars, s.Webinar)
 	}
 	return true
+}
+
+// ids returns the webinars that somebody is in.
+func (l *live) ids() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.webinars))
 }
 
 // of returns the sessions of a webinar, or of all of them if id is empty.
@@ -69,35 +82,49 @@ func (l *live) of(id string) []*Session {
 		if id != "" && w != id {
 			continue
 		}
-		for _, s := range in {
-			out = append(out, s)
+		for _, own := range in {
+			out = slices.AppendSeq(out, maps.Values(own))
 		}
 	}
 	return out
 }
 
+// participant returns the sessions of one participant.
+func (l *live) participant(webinarID, participant string) []*Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.webinars[webinarID][participant]))
+}
+
 // Sessions returns the live sessions of a webinar at this edge (of every webinar
-// if id is empty), oldest first.
+// if id is empty), oldest first: those whose connection is there. Who watches is on
+// the list while media goes out to them, and who publishes while it may come in.
 func (d *Door) Sessions(id string) []Info {
 	var out []Info
 	for _, s := range d.live.of(id) {
-		out = append(out, s.info())
+		if s.there() {
+			out = append(out, s.info())
+		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Since.Before(out[j].Since) })
 	return out
 }
 
-// Run ends sessions as the state changes, until ctx is done; then it ends them all.
+// Run changes and ends sessions as the state changes, until ctx is done; then it ends
+// them all.
 func (d *Door) Run(ctx context.Context) error {
 	seen := make(map[string]*webinar.Webinar)
+	var work sync.WaitGroup // what waits for seats
 	for {
 		changed := d.cfg.Changed() // before the look, so that no change is missed
-		d.sweep(seen)
+		d.sweep(ctx, seen, &work)
 		select {
 		case <-ctx.Done():
 			for _, s := range d.live.of("") {
 				d.end(s, ErrStopping)
 			}
+			work.Wait()
+			d.places.close()
 			return nil
 		case <-changed:
 		}
@@ -106,28 +133,70 @@ func (d *Door) Run(ctx context.Context) error {
 
 // sweep asks the rules again about everyone in a webinar that is not the value
 // that it was at the last look. A webinar is immutable, so the pointer tells.
-func (d *Door) sweep(seen map[string]*webinar.Webinar) {
+func (d *Door) sweep(ctx context.Context, seen map[string]*webinar.Webinar, work *sync.WaitGroup) {
 	state := d.cfg.State()
-	for _, s := range d.live.of("") {
-		if w := state.Webinar(s.Webinar); w != nil && w == seen[s.Webinar] {
+	ids := d.live.ids()
+	for _, id := range ids {
+		w := state.Webinar(id)
+		if w != nil && w == seen[id] {
 			continue
 		}
-		if err := d.stillAllowed(s); err != nil {
-			d.end(s, err)
+		// Out before anything else: a removal does not wait for what others gain.
+		in := d.live.of(id)
+		in = slices.DeleteFunc(in, func(s *Session) bool {
+			err := d.stillAllowed(w, s)
+			if err != nil {
+				d.end(s, err)
+			}
+			return err != nil
+		})
+		for _, s := range in {
+			s.see(w)
+			d.settle(ctx, w, s, work)
 		}
 	}
 	clear(seen)
-	for _, s := range d.live.of("") {
-		seen[s.Webinar] = state.Webinar(s.Webinar)
+	for _, id := range ids {
+		seen[id] = state.Webinar(id)
 	}
 }
 
-func (d *Door) stillAllowed(s *Session) error {
-	w := d.cfg.State().Webinar(s.Webinar)
+// settle gives a session the place that w says it has to have: who comes out of the
+// lobby, and guests who were there before their number was limited.
+func (d *Door) settle(ctx context.Context, w *webinar.Webinar, s *Session, work *sync.WaitGroup) {
+	if s.now().Waiting {
+		return
+	}
+	seat := needsSeat(w, s.claims)
+	place := s.seat()
+	switch {
+	case place == nil:
+		work.Go(func() {
+			p, err := d.places.enter(ctx, s.claims, seat)
+			if err != nil {
+				d.end(s, err)
+				return
+			}
+			s.sit(p)
+		})
+	case seat && d.places.unseated(place, w.GuestLimit):
+		work.Go(func() { d.places.seat(ctx, place, w.GuestLimit) })
+	}
+}
+
+// stillAllowed reports whether s may go on in w, as nil or a [*webinar.Denial].
+func (d *Door) stillAllowed(w *webinar.Webinar, s *Session) error {
 	if w == nil {
 		return errNotFound
 	}
-	return w.Allowed(s.Participant, s.claims.keys(s.remote), s.claims.Since, d.cfg.Now())
+	who := s.claims.standing(s.remote)
+	if err := w.Allowed(who, d.cfg.Now()); err != nil {
+		return err
+	}
+	if s.Use == Publish && !onStage(w, who) {
+		return errOffStage
+	}
+	return nil
 }
 
 // end ends a session for a reason that its participant may read.
@@ -151,5 +220,6 @@ func (d *Door) forget(s *Session) bool {
 		return false
 	}
 	d.metrics.live.WithLabelValues(s.Use.String()).Dec()
+	s.leave()
 	return true
 }

@@ -13,6 +13,8 @@ type metrics struct {
 	decisions *prometheus.CounterVec
 	ended     *prometheus.CounterVec
 	live      *prometheus.GaugeVec
+	takeovers prometheus.Counter
+	unlooked  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -30,6 +32,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "stentor_session_live",
 			Help: "Live sessions at this edge, by what they are for.",
 		}, []string{"use"}),
+		takeovers: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_session_takeovers_total",
+			Help: "Joins of a person on a second device that ended the sessions on the first.",
+		}),
+		unlooked: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_session_pins_not_looked_at_total",
+			Help: "PINs that were not looked at because the budget of wrong ones was spent: these visitors wait in the lobby.",
+		}),
 	}
 }
 

@@ -22,25 +22,30 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, struct {
-		ID          string        `json:"id"`
-		Title       string        `json:"title"`
-		Link        string        `json:"link"`
-		Mode        webinar.Mode  `json:"mode"`
-		State       webinar.State `json:"state"`
-		PINRequired bool          `json:"pin_required"`
-		Live        bool          `json:"live"`
-		Node        string        `json:"node"`
-		Version     string        `json:"version,omitempty"`
-	}{p.ID, p.Title, p.Link, p.Mode, p.State, p.PINRequired, p.Live, s.cfg.Node, s.cfg.Version})
+		ID           string        `json:"id"`
+		Title        string        `json:"title"`
+		Link         string        `json:"link"`
+		Mode         webinar.Mode  `json:"mode"`
+		State        webinar.State `json:"state"`
+		PINRequired  bool          `json:"pin_required"`
+		Registration bool          `json:"registration"`
+		Accounts     bool          `json:"accounts"`
+		Live         bool          `json:"live"`
+		Node         string        `json:"node"`
+		Version      string        `json:"version,omitempty"`
+	}{p.ID, p.Title, p.Link, p.Mode, p.State, p.PINRequired, p.Registration, p.Accounts, p.Live, s.cfg.Node, s.cfg.Version})
 }
 
 // join lets a visitor in.
 func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Name   string `json:"name"`
-		PIN    string `json:"pin"`
-		Invite string `json:"invite"`
-		Device string `json:"device"`
+		Name       string `json:"name"`
+		PIN        string `json:"pin"`
+		Invite     string `json:"invite"`
+		Registrant string `json:"registrant"`
+		Pass       string `json:"pass"`
+		Device     string `json:"device"`
+		Takeover   bool   `json:"takeover"`
 	}
 	text, err := body(w, r, maxJSON, typeJSON)
 	if err != nil {
@@ -50,7 +55,8 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	g, err := s.cfg.Door.Join(r.Context(), r.PathValue("link"), session.Knock{
-		Name: in.Name, PIN: in.PIN, Invite: in.Invite, Device: in.Device, Remote: remote(r),
+		Name: in.Name, PIN: in.PIN, Invite: in.Invite, Registrant: in.Registrant, Pass: in.Pass,
+		Device: in.Device, Takeover: in.Takeover, Remote: remote(r),
 	})
 	if err != nil {
 		return err
@@ -58,22 +64,16 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	return writeGrant(w, g)
 }
 
-// refresh gives a new token for one that still holds.
+// refresh gives a new token for one that still holds. The token names its webinar; the
+// link can have been rotated.
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	token := bearer(r)
 	if token == "" {
 		return problem{Status: http.StatusUnauthorized, Code: "credentials_required", Detail: "Send the session token as a bearer."}
 	}
-	p, err := s.cfg.Door.Webinar(r.PathValue("link"))
-	if err != nil {
-		return err
-	}
 	g, err := s.cfg.Door.Refresh(r.Context(), token, remote(r))
 	if err != nil {
 		return err
-	}
-	if g.Webinar != p.ID {
-		return problem{Status: http.StatusForbidden, Code: "token_invalid", Detail: "This token is for another webinar."}
 	}
 	return writeGrant(w, g)
 }
@@ -84,8 +84,11 @@ func writeGrant(w http.ResponseWriter, g session.Grant) error {
 		Participant string       `json:"participant"`
 		Name        string       `json:"name"`
 		Role        webinar.Role `json:"role"`
+		Waiting     bool         `json:"waiting"`
+		Webinar     string       `json:"webinar"`
+		Link        string       `json:"link,omitempty"`
 		Expires     time.Time    `json:"expires_at"`
-	}{g.Token, g.Participant, g.Name, g.Role, g.Expires.UTC()})
+	}{g.Token, g.Participant, g.Name, g.Role, g.Waiting, g.Webinar, g.Link, g.Expires.UTC()})
 }
 
 // readJSON reads one object and nothing else; a field that is not known is

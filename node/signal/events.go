@@ -24,16 +24,6 @@ const (
 	maxPerPeriod = 32               // messages from the page between two pings
 )
 
-// A message is what the server tells the page.
-type message struct {
-	Type        string       `json:"type"` // welcome, stage, removed, ping
-	Participant string       `json:"participant,omitempty"`
-	Role        webinar.Role `json:"role,omitempty"`
-	Live        *bool        `json:"live,omitempty"`
-	Code        string       `json:"code,omitempty"`
-	Detail      string       `json:"detail,omitempty"`
-}
-
 // events is one events connection: the page says who it is, and then hears what
 // happens until one of the two goes.
 type events struct {
@@ -53,17 +43,13 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) error {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return problem{Status: http.StatusUpgradeRequired, Code: "websocket_only", Detail: "This is a WebSocket."}
 	}
-	link := r.PathValue("link")
-	if _, err := s.cfg.Door.Webinar(link); err != nil {
-		return err
-	}
 	// The origin was checked above, with the other edges of the mesh in mind.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return nil // it has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	e := &events{server: s, conn: conn, link: link, heard: make(chan struct{}, 1)}
+	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1)}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	if !s.listen(e) {
 		e.close(session.ErrStopping)
@@ -173,8 +159,8 @@ var errHungUp = errors.New("signal: the page hung up")
 
 // tell sends what happens until the connection ends, and returns why.
 func (e *events) tell(sess *session.Session) error {
-	changed, live := e.look()
-	if err := e.write(message{Type: "welcome", Participant: sess.Participant, Role: sess.Role, Live: &live}); err != nil {
+	known := sess.Situation()
+	if err := e.write(welcome(sess.Participant, known)); err != nil {
 		return err
 	}
 	ping := time.NewTicker(pingEvery)
@@ -184,13 +170,14 @@ func (e *events) tell(sess *session.Session) error {
 		select {
 		case <-e.ctx.Done():
 			return context.Cause(e.ctx)
-		case <-changed:
-			was := live
-			if changed, live = e.look(); live != was {
-				if err := e.write(message{Type: "stage", Live: &live}); err != nil {
+		case <-sess.Changed():
+			now := sess.Situation()
+			for _, m := range news(known, now) {
+				if err := e.write(m); err != nil {
 					return err
 				}
 			}
+			known = now
 		case <-e.heard:
 			if messages++; messages > maxPerPeriod {
 				return problem{Code: "too_many_messages", Detail: "Too many messages."}
@@ -204,19 +191,10 @@ func (e *events) tell(sess *session.Session) error {
 	}
 }
 
-// look returns whether somebody is on air, and what is closed when that changes.
-func (e *events) look() (changed <-chan struct{}, live bool) {
-	if e.server.cfg.Changed != nil {
-		changed = e.server.cfg.Changed() // before the look, so that no change is missed
-	}
-	p, err := e.server.cfg.Door.Webinar(e.link)
-	return changed, err == nil && p.Live
-}
-
 // ping asks the connection whether it is alive: the page by a message, since
 // pages do not see WebSocket's own, and the network by the answer to the latter.
 func (e *events) ping() error {
-	if err := e.write(message{Type: "ping"}); err != nil {
+	if err := e.write(word{Type: "ping"}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), writeWithin)
@@ -224,7 +202,7 @@ func (e *events) ping() error {
 	return e.conn.Ping(ctx)
 }
 
-func (e *events) write(m message) error {
+func (e *events) write(m any) error {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -246,7 +224,7 @@ func (e *events) close(why error) {
 		}
 		d = &webinar.Denial{Code: p.Code, Detail: p.Detail}
 	}
-	b, err := json.Marshal(message{Type: "removed", Code: d.Code, Detail: d.Detail})
+	b, err := json.Marshal(removed{Type: "removed", Code: d.Code, Detail: d.Detail})
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
 	if err == nil && e.conn.Write(ctx, websocket.MessageText, b) == nil {

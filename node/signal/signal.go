@@ -67,9 +67,6 @@ type Config struct {
 	Node    string // this node's name, shown to those who have the link
 	Version string // and its version; empty is not shown (S9)
 
-	// Changed is closed at the next change of what the Door says of webinars, so
-	// that pages hear when somebody goes on air; nil: they hear it when they connect.
-	Changed func() <-chan struct{}
 	// Origins are the origins whose pages may open an events connection beside the
 	// one that served them ("https://edge2.example.org"); nil: no others.
 	Origins func(origin string) bool

@@ -32,6 +32,7 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 	res := s.open(sess, "/whep/"+url.PathEscape(link))
 	view, err := s.cfg.Media.View(res.ctx, offer, sources)
 	if err == nil {
+		sess.Carry(view.Flowing)
 		if err = s.keep(res, view, offer, sess.End); err != nil {
 			view.Close()
 		}

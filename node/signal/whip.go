@@ -52,8 +52,9 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	over := func() { claim.Release(); sess.End() }
 	res := s.open(sess, "/whip/"+url.PathEscape(link)+"/"+stream)
 	context.AfterFunc(claim.Context(), func() { res.cancel(context.Cause(claim.Context())) })
-	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim, nil)
+	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim, sess.Media)
 	if err == nil {
+		sess.Carry(pub.Flowing)
 		if err = s.keep(res, pub, offer, over); err != nil {
 			pub.Close()
 		}

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"stentor/control/webinar"
+)
+
+// Refresh exchanges a token that still holds for a new one, so that a page which
+// is open for hours can reconnect. What has changed since (a ban, the end of the
+// webinar) is asked again.
+func (d *Door) Refresh(_ context.Context, token string, remote netip.Addr) (Grant, error) {
+	c, w, err := d.bearer(token, remote)
+	if err != nil {
+		return Grant{}, err
+	}
+	return d.grant(w, c)
+}
+
+// Bearer is who stands behind a session token.
+type Bearer struct {
+	Webinar  string // ID
+	Name     string
+	Standing webinar.Standing
+}
+
+// Bearer returns who stands behind a session token, seen from remote, or why its
+// holder may not be inside, as a [*webinar.Denial].
+func (d *Door) Bearer(token string, remote netip.Addr) (Bearer, error) {
+	c, _, err := d.bearer(token, remote)
+	if err != nil {
+		return Bearer{}, err
+	}
+	return Bearer{Webinar: c.Webinar, Name: c.Name, Standing: c.standing(remote)}, nil
+}
+
+// Open begins a session: the only way to a live connection, whichever protocol
+// asks. bearer is a session token, which names its webinar whatever the link, the
+// secret of a personal link, an account pass or the PIN; remote is where the
+// connection comes from. The caller ends the session when the connection goes, and
+// the connection when the session's context is done.
+func (d *Door) Open(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (*Session, error) {
+	s, err := d.open(ctx, link, bearer, remote, use)
+	d.metrics.door(err)
+	return s, err
+}
+
+func (d *Door) open(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (*Session, error) {
+	c, w, err := d.identify(ctx, link, bearer, remote, use)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.mayOpen(w, c, remote, use); err != nil {
+		return nil, err
+	}
+	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s := &Session{
+		ID: randomID("s_"), Participant: c.Participant, Name: c.Name, Webinar: w.ID, Role: w.RoleOf(c.standing(remote)), Use: use,
+		Since: d.cfg.Now(), claims: c, remote: remote, ctx: sctx, cancel: cancel, door: d, changed: make(chan struct{}, 1),
+	}
+	if !w.InLobby(c.standing(remote)) {
+		if s.place, err = d.places.enter(ctx, c, needsSeat(w, c)); err != nil {
+			cancel(err)
+			return nil, err
+		}
+		d.places.began(s.place, s)
+	}
+	s.see(w)
+	if err := d.list(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// list puts s on the list, from where Run sees it. What was decided between the
+// first question and here is asked for again, so no ban can slip through.
+func (d *Door) list(s *Session) error {
+	if !d.live.add(s) {
+		s.cancel(errTooManyHere)
+		s.leave()
+		return errTooManyHere
+	}
+	d.metrics.live.WithLabelValues(s.Use.String()).Inc()
+	for {
+		w := d.cfg.State().Webinar(s.Webinar)
+		err := d.stillAllowed(w, s)
+		if err == nil {
+			err = d.mayOpen(w, s.claims, s.remote, s.Use)
+		}
+		if err != nil {
+			d.end(s, err)
+			return err
+		}
+		s.see(w)
+		if d.cfg.State().Webinar(s.Webinar) == w { // or Run may have seen what came since, and this was older
+			return nil
+		}
+	}
+}
+
+// mayOpen reports whether an admitted participant may have a connection of that use.
+func (d *Door) mayOpen(w *webinar.Webinar, c claims, remote netip.Addr, use Use) error {
+	s := c.standing(remote)
+	waiting := w.InLobby(s)
+	switch {
+	case use == Events:
+	case waiting:
+		return webinar.ErrInLobby
+	case use == Publish && !w.May(s, webinar.Audio) && !w.May(s, webinar.Video):
+		return errMayNotSend
+	case !w.May(s, webinar.Watch):
+		return webinar.ErrNotAllowed
+	}
+	return nil
+}
+
+// identify finds out who stands behind a bearer, and in which webinar.
+func (d *Door) identify(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (claims, *webinar.Webinar, error) {
+	if strings.HasPrefix(bearer, tokenPrefix) {
+		c, w, err := d.bearer(bearer, remote)
+		if err == nil {
+			err = d.strict(w)
+		}
+		if err == nil && use != Publish && d.personal(c) && len(d.others(c)) > 0 {
+			err = webinar.ErrAlreadyInside
+		}
+		return c, w, err
+	}
+	w := d.find(link)
+	k := Knock{Remote: remote}
+	switch {
+	case strings.HasPrefix(bearer, invitePrefix):
+		k.Invite = bearer
+	case strings.HasPrefix(bearer, registrantPrefix):
+		k.Registrant, k.Name = bearer, "Player"
+	case strings.HasPrefix(bearer, passPrefix):
+		k.Pass = bearer
+	default: // a player that knows nothing but the PIN, such as a WHEP client
+		k.PIN, k.Name = bearer, "Player"
+	}
+	v, err := d.visitor(k)
+	if err != nil {
+		return claims{}, nil, err
+	}
+	if !opens(w, v) {
+		return claims{}, nil, errNotFound
+	}
+	c, _, err := d.admit(ctx, w, v)
+	switch {
+	case err != nil:
+		return claims{}, nil, err
+	case k.PIN != "" && w.InLobby(c.standing(remote)) && !c.ByPIN: // nobody can wait by a PIN that was not looked at, and come back
+		return claims{}, nil, webinar.ErrTooManyGuesses
+	case use != Publish && d.personal(c) && len(d.others(c)) > 0:
+		return claims{}, nil, webinar.ErrAlreadyInside
+	}
+	return c, w, nil
+}
+
+// bearer checks a session token and asks the rules whether its participant may
+// still be inside.
+func (d *Door) bearer(token string, remote netip.Addr) (claims, *webinar.Webinar, error) {
+	now := d.cfg.Now()
+	c, err := verify(token, d.cfg.Credentials().CA, now)
+	if err != nil {
+		d.cfg.Logger.Debug("session token refused", "reason", err)
+		return claims{}, nil, errToken
+	}
+	w := d.cfg.State().Webinar(c.Webinar)
+	switch {
+	case w == nil:
+		return claims{}, nil, errNotFound
+	case now.Sub(time.UnixMilli(c.Admitted)) > admittedFor:
+		return claims{}, nil, errToken
+	case d.dead.has(c, now):
+		return claims{}, nil, webinar.ErrSuperseded
+	}
+	if err := w.Allowed(c.standing(remote), now); err != nil {
+		return claims{}, nil, err
+	}
+	return c, w, nil
+}

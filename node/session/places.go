@@ -1,0 +1,252 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"stentor/control/webinar"
+)
+
+// grace is how long a participant without a session still has their place: a page
+// that is loaded again, a network that changes, a form that was just sent. Longer and
+// people would wait for seats in which nobody sits.
+const grace = 30 * time.Second
+
+// Stay is the time that a participant was inside at this edge. A break shorter than
+// thirty seconds does not end it. What begins is told with Left zero, and told again
+// when it has ended.
+type Stay struct {
+	ID                            string // of the session that it began with
+	Webinar, Participant, Name    string
+	Role                          webinar.Role
+	Guest                         bool
+	Invite, Registration, Account string
+	Joined, Left                  time.Time
+}
+
+type placeKey struct{ webinar, participant string }
+
+// A place is that a participant is inside at this edge, or was a moment ago. With it
+// go the seat of a limited webinar, however many connections there are, and the stay
+// that attendance records.
+type place struct {
+	key    placeKey
+	users  int  // sessions, and joins under way
+	seated bool // Seats gave it a seat
+	inside bool // was let in, perhaps before there was a limit
+	tried  int  // the limit for which a seat was asked for in vain, after the fact
+	asking chan struct{}
+	timer  *time.Timer
+	turn   int // of the timer
+	stay   Stay
+	left   time.Time
+}
+
+// places are those of one edge.
+type places struct {
+	seats  Seats
+	attend func(Stay)
+	now    func() time.Time
+
+	mu     sync.Mutex // guards the following, and every place
+	by     map[placeKey]*place
+	closed bool
+}
+
+// enter gives the participant a place, with a seat if that is needed, and counts its
+// user. Whoever was inside before the number of guests was limited stays inside, also
+// where no seat is left.
+func (p *places) enter(ctx context.Context, c claims, seat bool) (*place, error) {
+	key := placeKey{c.Webinar, c.Participant}
+	for {
+		p.mu.Lock()
+		pl := p.by[key]
+		if pl == nil {
+			pl = &place{key: key}
+			p.by[key] = pl
+		}
+		if ask := pl.asking; ask != nil {
+			p.mu.Unlock()
+			select {
+			case <-ask:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		pl.use()
+		if !seat || pl.seated || p.seats == nil {
+			pl.inside = true
+			p.mu.Unlock()
+			return pl, nil
+		}
+		err := p.ask(ctx, pl) // unlocks
+		if err == nil {
+			return pl, nil
+		}
+		p.leave(pl)
+		return nil, err
+	}
+}
+
+// use counts a user. p.mu is held.
+func (pl *place) use() {
+	pl.users++
+	pl.turn++
+	if pl.timer != nil {
+		pl.timer.Stop()
+		pl.timer = nil
+	}
+}
+
+// ask asks Seats for a seat. It is called with p.mu held and returns without.
+func (p *places) ask(ctx context.Context, pl *place) error {
+	done := make(chan struct{})
+	pl.asking = done
+	p.mu.Unlock()
+	err := p.seats.Take(ctx, pl.key.webinar, pl.key.participant)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pl.asking = nil
+	close(done)
+	if errors.Is(err, webinar.ErrFull) && pl.inside {
+		return nil
+	}
+	if err == nil {
+		pl.seated, pl.inside = true, true
+	}
+	return err
+}
+
+// unseated reports whether a seat should be asked for under that limit.
+func (p *places) unseated(pl *place, limit int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seats != nil && !pl.seated && pl.tried != limit
+}
+
+// seat asks for a seat for someone who is inside without one, since the limit came
+// later. They stay whatever the answer is.
+func (p *places) seat(ctx context.Context, pl *place, limit int) {
+	p.mu.Lock()
+	if p.seats == nil || pl.seated || pl.asking != nil || pl.tried == limit || pl.users == 0 || p.by[pl.key] != pl {
+		p.mu.Unlock()
+		return
+	}
+	pl.tried = limit
+	_ = p.ask(ctx, pl)
+}
+
+// began notes the first session of a stay.
+func (p *places) began(pl *place, s *Session) {
+	p.mu.Lock()
+	if pl.stay.ID != "" {
+		p.mu.Unlock()
+		return
+	}
+	pl.stay = Stay{
+		ID: s.ID, Webinar: s.Webinar, Participant: s.Participant, Name: s.Name, Role: s.Role, Guest: s.claims.Guest,
+		Invite: s.claims.InviteID, Registration: s.claims.Registration, Account: s.claims.Account, Joined: s.Since,
+	}
+	stay := pl.stay
+	p.mu.Unlock()
+	p.attend(stay)
+}
+
+// leave counts a user that has gone. The last one leaves the place for a grace.
+func (p *places) leave(pl *place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pl.users--
+	if pl.users > 0 || p.by[pl.key] != pl {
+		return
+	}
+	if !pl.inside { // was never let in
+		delete(p.by, pl.key)
+		return
+	}
+	pl.left = p.now()
+	pl.turn++
+	turn := pl.turn
+	if !p.closed {
+		pl.timer = time.AfterFunc(grace, func() { p.clear(pl, turn) })
+	}
+}
+
+// clear gives the place back, unless somebody came since.
+func (p *places) clear(pl *place, turn int) {
+	p.mu.Lock()
+	if pl.users > 0 || pl.turn != turn || p.by[pl.key] != pl || p.closed {
+		p.mu.Unlock()
+		return
+	}
+	if pl.seated { // who comes meanwhile waits, or they would sit on a seat that is given back
+		done := make(chan struct{})
+		pl.asking = done
+		p.mu.Unlock()
+		p.seats.Leave(pl.key.webinar, pl.key.participant)
+		p.mu.Lock()
+		defer close(done)
+	}
+	delete(p.by, pl.key)
+	stay := pl.ended(pl.left)
+	p.mu.Unlock()
+	p.tell(stay)
+}
+
+// lost takes the place of a participant whose seat is at another edge now. Nothing is
+// given back.
+func (p *places) lost(key placeKey) {
+	p.mu.Lock()
+	pl := p.by[key]
+	if pl == nil {
+		p.mu.Unlock()
+		return
+	}
+	pl.seated, pl.inside = false, false
+	if pl.asking != nil { // the answer says whether there is one again
+		p.mu.Unlock()
+		return
+	}
+	delete(p.by, key)
+	if pl.timer != nil {
+		pl.timer.Stop()
+	}
+	stay := pl.ended(p.now())
+	p.mu.Unlock()
+	p.tell(stay)
+}
+
+// close ends every stay: the node stops. The seats stay with their participants, who
+// take them along to another edge; what is left is free when the node is back.
+func (p *places) close() {
+	p.mu.Lock()
+	p.closed = true
+	var stays []Stay
+	for _, pl := range p.by {
+		if pl.timer != nil {
+			pl.timer.Stop()
+		}
+		stays = append(stays, pl.ended(p.now()))
+	}
+	p.mu.Unlock()
+	for _, s := range stays {
+		p.tell(s)
+	}
+}
+
+// ended is the stay as it ended; zero if there was none, or it was told. p.mu is held.
+func (pl *place) ended(at time.Time) Stay {
+	s := pl.stay
+	pl.stay = Stay{}
+	s.Left = at
+	return s
+}
+
+func (p *places) tell(s Stay) {
+	if s.ID != "" {
+		p.attend(s)
+	}
+}

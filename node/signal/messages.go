@@ -1,0 +1,103 @@
+package signal
+
+import (
+	"stentor/control/webinar"
+	"stentor/node/session"
+)
+
+// What the server tells a page over its events connection, one JSON object a message.
+// Pages pass over types and members that they do not know.
+//
+//	welcome      first: who the page is, and all that the others would say
+//	stage        live: somebody is on air; on_stage: the participant is, or is free to go
+//	permissions  what is taken from the participant, their role, and what a host stopped
+//	hand         raised: whether the participant's hand is up
+//	admitted     the lobby is over; media may begin
+//	removed      last: why the connection ends (banned, superseded, ended, ...)
+//	ping         answered by {"type":"pong"}
+type (
+	word struct {
+		Type string `json:"type"`
+	}
+
+	removed struct {
+		Type   string `json:"type"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	}
+
+	stage struct {
+		Type    string `json:"type"`
+		Live    bool   `json:"live"`
+		OnStage bool   `json:"on_stage"`
+	}
+
+	hand struct {
+		Type   string `json:"type"`
+		Raised bool   `json:"raised"`
+	}
+
+	permissions struct {
+		Type        string       `json:"type"`
+		Role        webinar.Role `json:"role"`
+		Permissions may          `json:"permissions"`
+		Stopped     stopped      `json:"stopped"`
+	}
+
+	// may is what is taken from the participant now. A page that sends more gets
+	// nothing through.
+	may struct {
+		Audio    bool `json:"audio"`
+		Video    bool `json:"video"`
+		Messages bool `json:"messages"`
+		Files    bool `json:"files"`
+		Images   bool `json:"images"`
+	}
+
+	// stopped is what a host stopped for this participant alone.
+	stopped struct {
+		Audio bool `json:"audio"`
+		Video bool `json:"video"`
+	}
+
+	greeting struct {
+		Type        string       `json:"type"`
+		Participant string       `json:"participant"`
+		Role        webinar.Role `json:"role"`
+		Live        bool         `json:"live"`
+		OnStage     bool         `json:"on_stage"`
+		Waiting     bool         `json:"waiting"`
+		Raised      bool         `json:"raised"`
+		Permissions may          `json:"permissions"`
+		Stopped     stopped      `json:"stopped"`
+	}
+)
+
+func welcome(participant string, s session.Situation) greeting {
+	return greeting{
+		Type: "welcome", Participant: participant, Role: s.Role, Live: s.Live, OnStage: s.Stage, Waiting: s.Waiting,
+		Raised: s.Hand, Permissions: mayOf(s), Stopped: stopped{s.StopAudio, s.StopVideo},
+	}
+}
+
+func mayOf(s session.Situation) may {
+	return may{Audio: s.Audio, Video: s.Video, Messages: s.Messages, Files: s.Files, Images: s.Images}
+}
+
+// news are the messages that turn what a page knows into what holds now.
+func news(known, now session.Situation) []any {
+	var out []any
+	if known.Waiting && !now.Waiting {
+		out = append(out, word{"admitted"})
+	}
+	if known.Role != now.Role || mayOf(known) != mayOf(now) || known.StopAudio != now.StopAudio || known.StopVideo != now.StopVideo {
+		out = append(out, permissions{"permissions", now.Role, mayOf(now), stopped{now.StopAudio, now.StopVideo}})
+	}
+	if known.Live != now.Live || known.Stage != now.Stage {
+		out = append(out, stage{"stage", now.Live, now.Stage})
+	}
+	if known.Hand != now.Hand {
+		out = append(out, hand{"hand", now.Hand})
+	}
+	return out
+}
