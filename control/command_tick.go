@@ -22,7 +22,7 @@ func (d *draft) tick() (string, error) {
 		}
 		left -= n
 	}
-	return "", nil
+	return "", d.tickLeases()
 }
 
 // settleDue does what is due for k, and returns how many records it changed, about.

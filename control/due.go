@@ -8,22 +8,21 @@ import (
 	"stentor/control/webinar"
 )
 
-// defaultRetention is how long personal data stays after a webinar's end, unless its host
-// chose otherwise: long enough to export who was there.
-const defaultRetention = 30 * day
-
 // Due reports whether a Tick command at now would change something: a webinar that ends
 // by its schedule, personal data that expires, a place that somebody on a waitlist gets,
-// reminders, mails that nobody could send. It is cheap: what is due is kept in order of
+// reminders, mails that nobody could send, a node that has fallen silent. It is cheap: what is due is kept in order of
 // time.
 func (s *State) Due(now time.Time) bool {
 	if s.cluster.FeatureLevel < 2 {
 		return false
 	}
 	for at := range s.due.All() {
-		return at[:8] <= dueTime(now)
+		if at[:8] <= dueTime(now) {
+			return true
+		}
+		break
 	}
-	return false
+	return s.leasesDue(now)
 }
 
 // due is when something is to be done about a webinar; zero: never, as far as is known.
@@ -32,7 +31,7 @@ func due(w *webinar.Webinar) time.Time {
 	case w.State == webinar.Ended && w.Expired:
 		return time.Time{}
 	case w.State == webinar.Ended:
-		return expires(w)
+		return w.Expires()
 	default:
 		if _, ok := w.NextPromoted(); ok {
 			return time.Unix(0, 1) // at once
@@ -42,14 +41,6 @@ func due(w *webinar.Webinar) time.Time {
 		}
 		return ends
 	}
-}
-
-// expires is when the personal data of an ended webinar goes.
-func expires(w *webinar.Webinar) time.Time {
-	if w.Retention == 0 {
-		return w.Ended.Add(defaultRetention)
-	}
-	return w.Ended.Add(w.Retention)
 }
 
 // mailDue is when a mail is dealt with by a Tick: reminders are worked out, and what

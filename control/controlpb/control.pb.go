@@ -6335,8 +6335,7 @@ type LeaseRecord struct {
 	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Granted       uint32                 `protobuf:"varint,4,opt,name=granted,proto3" json:"granted,omitempty"`
-	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`       // of the node's last command about the webinar
-	Fenced        bool                   `protobuf:"varint,6,opt,name=fenced,proto3" json:"fenced,omitempty"` // the node ends its sessions by itself unless it renews: see RenewLease
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"` // of the node's last command about the webinar
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6404,13 +6403,6 @@ func (x *LeaseRecord) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
-}
-
-func (x *LeaseRecord) GetFenced() bool {
-	if x != nil {
-		return x.Fenced
-	}
-	return false
 }
 
 // SeatRecord is who took a leased seat, and where.
@@ -6732,6 +6724,7 @@ type NodeRecord struct {
 	Renewal       uint64                 `protobuf:"varint,8,opt,name=renewal,proto3" json:"renewal,omitempty"`  // seq of the last RenewLease
 	Silent        int64                  `protobuf:"varint,9,opt,name=silent,proto3" json:"silent,omitempty"`    // nanoseconds without a renewal that ticks have counted
 	Watched       int64                  `protobuf:"varint,10,opt,name=watched,proto3" json:"watched,omitempty"` // when a tick counted last
+	Fenced        []string               `protobuf:"bytes,11,rep,name=fenced,proto3" json:"fenced,omitempty"`    // strict webinars whose sessions it ends by itself unless it renews: see RenewLease
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6834,6 +6827,13 @@ func (x *NodeRecord) GetWatched() int64 {
 		return x.Watched
 	}
 	return 0
+}
+
+func (x *NodeRecord) GetFenced() []string {
+	if x != nil {
+		return x.Fenced
+	}
+	return nil
 }
 
 // AuditRecord is one entry of the audit log. Its hash covers the one before.
@@ -8748,14 +8748,13 @@ const file_control_proto_rawDesc = "" +
 	"\x04role\x18\t \x01(\tR\x04role\x12\x1a\n" +
 	"\badmitted\x18\n" +
 	" \x01(\bR\badmitted\x12\x14\n" +
-	"\x05index\x18\v \x01(\x04R\x05index\"\x95\x01\n" +
+	"\x05index\x18\v \x01(\x04R\x05index\"}\n" +
 	"\vLeaseRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x18\n" +
 	"\agranted\x18\x04 \x01(\rR\agranted\x12\x10\n" +
-	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06fenced\x18\x06 \x01(\bR\x06fenced\"t\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\"t\n" +
 	"\n" +
 	"SeatRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
@@ -8785,7 +8784,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\n" +
 	" \x01(\x04R\n" +
-	"generation\"\x83\x02\n" +
+	"generation\"\x9b\x02\n" +
 	"\n" +
 	"NodeRecord\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
@@ -8799,7 +8798,8 @@ const file_control_proto_rawDesc = "" +
 	"\arenewal\x18\b \x01(\x04R\arenewal\x12\x16\n" +
 	"\x06silent\x18\t \x01(\x03R\x06silent\x12\x18\n" +
 	"\awatched\x18\n" +
-	" \x01(\x03R\awatched\"\xd7\x01\n" +
+	" \x01(\x03R\awatched\x12\x16\n" +
+	"\x06fenced\x18\v \x03(\tR\x06fenced\"\xd7\x01\n" +
 	"\vAuditRecord\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x1c\n" +

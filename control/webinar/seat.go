@@ -14,9 +14,6 @@ type SeatLease struct {
 	Epoch   uint64 // the incarnation
 	Granted int
 	Seq     uint64 // of the incarnation's last command about the webinar
-	// Fenced means that the node ends its guests' sessions by itself unless it renews, so
-	// that a strict webinar may take the seats back when it falls silent.
-	Fenced bool
 }
 
 // Seat is a leased seat that is known to be taken, and where. It can be transferred.
@@ -94,9 +91,9 @@ func (w *Webinar) WithSeat(s Seat) *Webinar {
 	c := *w
 	c.seating.drop(s.Participant)
 	c.seating.seats = c.seating.seats.With(s.Participant, s)
-	c.seating.at = with(c.seating.at, s.Node, s.Participant)
+	c.seating.at = enlist(c.seating.at, s.Node, s.Participant)
 	for _, node := range s.Echoes {
-		c.seating.echoes = with(c.seating.echoes, node, s.Participant)
+		c.seating.echoes = enlist(c.seating.echoes, node, s.Participant)
 	}
 	return &c
 }
@@ -114,18 +111,18 @@ func (s *seating) drop(participant string) {
 		return
 	}
 	s.seats = s.seats.Without(participant)
-	s.at = without(s.at, old.Node, participant)
+	s.at = delist(s.at, old.Node, participant)
 	for _, node := range old.Echoes {
-		s.echoes = without(s.echoes, node, participant)
+		s.echoes = delist(s.echoes, node, participant)
 	}
 }
 
-func with(t table.Table[names], node, participant string) table.Table[names] {
+func enlist(t table.Table[names], node, participant string) table.Table[names] {
 	set, _ := t.At(node)
 	return t.With(node, set.With(participant, struct{}{}))
 }
 
-func without(t table.Table[names], node, participant string) table.Table[names] {
+func delist(t table.Table[names], node, participant string) table.Table[names] {
 	set, _ := t.At(node)
 	if set = set.Without(participant); set.Len() == 0 {
 		return t.Without(node)
