@@ -18,7 +18,8 @@ func (d *draft) reportAttendance(c *controlpb.ReportAttendance) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	expired := w.State == webinar.Ended && !d.at.Before(expires(w))
+	expires := w.Expires()
+	expired := !expires.IsZero() && !d.at.Before(expires)
 	digest := sha256.New()
 	for _, a := range c.GetAttendance() {
 		if err := checkAttendance(a); err != nil {

@@ -11,10 +11,12 @@ import (
 
 // EdgeFilter returns what an edge may hold of r, and whether it may hold anything.
 //
-// Tokens and answered requests stay with the voters. Of those who were removed an edge
-// gets what it refuses them by, and not what they are called. With a PIN it gets the key
-// of that webinar, derived from pinKey: whoever has the edge can guess the PINs that it
-// serves, and no others.
+// Tokens, accounts, the audit log, attendance, the budget of wrong PINs and answered
+// requests stay with the voters, and so does whatever somebody typed: an edge lets a
+// registrant in by the hash of their secret, and refuses who was removed by their keys,
+// without knowing what they are called. With a PIN it gets the key of that webinar,
+// derived from pinKey: whoever has the edge can guess the PINs that it serves, and no
+// others.
 func EdgeFilter(r *controlpb.Record, pinKey []byte) (*controlpb.Record, bool) {
 	switch k := r.GetKind().(type) {
 	case *controlpb.Record_Webinar:
@@ -24,23 +26,44 @@ func EdgeFilter(r *controlpb.Record, pinKey []byte) (*controlpb.Record, bool) {
 		c := proto.CloneOf(r)
 		c.GetWebinar().Pin.EdgeKey = webinar.DeriveKey(pinKey, k.Webinar.GetId())
 		return c, true
-	case *controlpb.Record_Ban:
-		c := proto.CloneOf(r)
-		c.GetBan().Name, c.GetBan().By = "", ""
-		return c, true
 	case *controlpb.Record_Removal:
 		m := k.Removal
 		return &controlpb.Record{Kind: &controlpb.Record_Removal{Removal: &controlpb.RemovalRecord{
 			Webinar: m.GetWebinar(), Participant: m.GetParticipant(), At: m.GetAt(), Index: m.GetIndex(),
 		}}}, true
-	case *controlpb.Record_Invite, *controlpb.Record_Stream, *controlpb.Record_Cluster:
+	case *controlpb.Record_Registrant:
+		g := k.Registrant
+		return &controlpb.Record{Kind: &controlpb.Record_Registrant{Registrant: &controlpb.RegistrantRecord{
+			Webinar: g.GetWebinar(), Id: g.GetId(), Hash: g.GetHash(), Status: g.GetStatus(), Account: g.GetAccount(), Index: g.GetIndex(),
+		}}}, true
+	case *controlpb.Record_Ban, *controlpb.Record_Invite, *controlpb.Record_Participant:
+		return withoutPerson(r), true
+	case *controlpb.Record_Stream, *controlpb.Record_Cluster, *controlpb.Record_Lease, *controlpb.Record_Seat, *controlpb.Record_Node:
 		return r, true
 	}
 	return nil, false // also what a later version adds, until someone has thought about it
 }
 
+// withoutPerson returns r without what is for hosts alone. An invite keeps its name: it
+// is what its bearer is called inside.
+func withoutPerson(r *controlpb.Record) *controlpb.Record {
+	c := proto.CloneOf(r)
+	switch k := c.GetKind().(type) {
+	case *controlpb.Record_Ban:
+		k.Ban.Name, k.Ban.By = "", ""
+	case *controlpb.Record_Invite:
+		k.Invite.Sealed = nil
+	case *controlpb.Record_Participant:
+		k.Participant.Name = ""
+	}
+	return c
+}
+
 // edgeKinds are the kinds of records that EdgeFilter lets through.
-var edgeKinds = []Kind{KindWebinar, KindInvite, KindBan, KindRemoval, KindStream, KindCluster}
+var edgeKinds = []Kind{
+	KindWebinar, KindInvite, KindBan, KindRemoval, KindStream, KindCluster,
+	KindRegistrant, KindParticipant, KindLease, KindSeat, KindNode,
+}
 
 // Topics chooses webinars by ID; none chooses all.
 type Topics []string
