@@ -33,6 +33,9 @@ func (n *Node) calls() http.Handler {
 	}))
 	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
 	mux.HandleFunc("POST /renew", n.serveRenew)
+	mux.HandleFunc("POST /attendance", n.serveAttendance)
+	mux.HandleFunc("POST /inside", aboutOne(func(q inside) any { return n.door.Inside(q.Webinar, q.Participant, q.Device) }))
+	mux.HandleFunc("POST /supersede", aboutOne(func(q inside) any { return n.door.Supersede(q.Webinar, q.Participant, q.Device) }))
 	if n.api != nil {
 		mux.Handle("/api/", n.api) // a host at an edge; its token is checked here
 	}
@@ -52,7 +55,7 @@ func votersOnly(h http.HandlerFunc) http.Handler {
 }
 
 // servePropose takes a command from another node. A voter may send any; an edge
-// only speaks for its own publishers, since a captured one must not rule.
+// only speaks for its own publishers and guests, since a captured one must not rule.
 func (n *Node) servePropose(w http.ResponseWriter, r *http.Request) {
 	peer, ok := mesh.PeerOf(r.Context())
 	if !ok || n.voter == nil {
@@ -66,7 +69,7 @@ func (n *Node) servePropose(w http.ResponseWriter, r *http.Request) {
 	}
 	if !mayPropose(peer, body, n.store.State()) {
 		n.log.Warn("proposal refused", "from", peer)
-		http.Error(w, "an edge may only claim and release streams of its own", http.StatusForbidden)
+		http.Error(w, "an edge speaks only for itself: its streams, its seats, its guesses", http.StatusForbidden)
 		return
 	}
 	out, err := n.voter.HandlePropose(r.Context(), body)
@@ -101,6 +104,20 @@ func mayPropose(peer pki.Identity, body []byte, s *control.State) bool {
 		}
 		held, ok := w.Stream(k.ReleaseStream.GetName())
 		return ok && held.Origin == peer.Node
+	case *controlpb.Command_RegisterNode:
+		return k.RegisterNode.GetNode() == peer.Node && k.RegisterNode.GetRole() == string(peer.Role)
+	case *controlpb.Command_RenewLease:
+		return k.RenewLease.GetNode() == peer.Node
+	case *controlpb.Command_AcquireSeats:
+		return k.AcquireSeats.GetNode() == peer.Node
+	case *controlpb.Command_ReturnSeats:
+		return k.ReturnSeats.GetNode() == peer.Node
+	case *controlpb.Command_ReportSeats:
+		return k.ReportSeats.GetNode() == peer.Node
+	case *controlpb.Command_TransferSeat:
+		return k.TransferSeat.GetNode() == peer.Node
+	case *controlpb.Command_AcquireGuesses:
+		return k.AcquireGuesses.GetNode() == peer.Node
 	}
 	return false
 }

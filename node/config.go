@@ -52,6 +52,11 @@ type Config struct {
 	// HideVersion takes the version off the guest page (S9).
 	HideVersion bool `yaml:"hide_version"`
 
+	// Mail, OIDC and Webhooks are what the control plane works with outside the mesh.
+	Mail     Mail     `yaml:"mail"`
+	OIDC     OIDC     `yaml:"oidc"`
+	Webhooks Webhooks `yaml:"webhooks"`
+
 	// Join is the mesh address of a voter of the cluster to join, and TokenFile
 	// holds the join token; both only matter until the node has its certificate.
 	Join      string `yaml:"join"`
@@ -72,6 +77,7 @@ func Defaults() Config {
 		Watch: "0.0.0.0:7443",
 		HTTP:  "127.0.0.1:8080",
 		RTC:   "0.0.0.0:8443",
+		Mail:  Mail{TLS: mailStartTLS},
 	}
 }
 
@@ -148,6 +154,9 @@ func (c *Config) Check() error {
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return usage(errors.New("tls: a certificate needs its key, and a key its certificate"), "set both tls.cert and tls.key")
+	}
+	if err := errors.Join(c.Mail.check(), c.OIDC.check()); err != nil {
+		return err
 	}
 	return c.checkPlainHTTP()
 }

@@ -56,6 +56,19 @@ func TestCheckRefusesWhatCannotRun(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
+		{"a mail server without a port", func(c *Config) { c.Mail.Server = "smtp.example.org" }, "HOST:PORT"},
+		{"a mail server without a sender", func(c *Config) { c.Mail.Server = "smtp.example.org:587" }, "mail.from"},
+		{"mail in the clear over a network", func(c *Config) {
+			c.Mail = Mail{Server: "smtp.example.org:25", From: "a@example.org", TLS: "none"}
+		}, "in the clear"},
+		{"a way to a mail server that there is not", func(c *Config) {
+			c.Mail = Mail{Server: "smtp.example.org:25", From: "a@example.org", TLS: "ssl"}
+		}, "starttls"},
+		{"a mail user without a password", func(c *Config) {
+			c.Mail = Mail{Server: "127.0.0.1:25", From: "a@example.org", TLS: "none", User: "u"}
+		}, "password_file"},
+		{"a provider that is no URL", func(c *Config) { c.OIDC.Issuer = "id.example.org" }, "https://id.example.org"},
+		{"a provider without a client", func(c *Config) { c.OIDC.Issuer = "https://id.example.org" }, "client_id"},
 		{"no name", func(c *Config) { c.Name = "" }, "--name"},
 		{"a name that is no host name", func(c *Config) { c.Name = "Frankfurt 1" }, "Frankfurt 1"},
 		{"an address without a port", func(c *Config) { c.RTC = "10.0.0.1" }, "rtc|IP:PORT"},

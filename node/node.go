@@ -25,7 +25,9 @@ import (
 	"stentor/cluster"
 	"stentor/cluster/mesh"
 	"stentor/cluster/pki"
+	"stentor/control/personal"
 	controlstore "stentor/control/store"
+	"stentor/node/lease"
 	"stentor/node/session"
 	"stentor/node/sfu"
 	"stentor/node/signal"
@@ -53,22 +55,25 @@ type Node struct {
 	watchRefused prometheus.Counter
 	pulled       chan struct{} // a track came or went
 
-	port     *mesh.Port
-	rpc      *mesh.RPC
-	peers    http.RoundTripper // http://NODE/path to the calls of a node
-	electors http.RoundTripper // the same, for what only voters may see
-	gossip   *cluster.Gossip
-	voter    *controlstore.Voter    // nil on an edge
-	follower *controlstore.Follower // nil on a voter
-	store    store                  // whichever of both it is
-	routing  *routing
-	relay    *relay.Relay
-	door     *session.Door
-	stage    *stage
-	sfu      *sfu.SFU       // nil without a socket for it: a test of the mesh alone
-	signal   *signal.Server // nil like it
-	api      http.Handler
-	public   http.Handler
+	port       *mesh.Port
+	rpc        *mesh.RPC
+	peers      http.RoundTripper // http://NODE/path to the calls of a node
+	electors   http.RoundTripper // the same, for what only voters may see
+	gossip     *cluster.Gossip
+	voter      *controlstore.Voter    // nil on an edge
+	follower   *controlstore.Follower // nil on a voter
+	store      store                  // whichever of both it is
+	routing    *routing
+	relay      *relay.Relay
+	door       *session.Door
+	seats      *lease.Keeper
+	personal   *personal.Keeper // nil on an edge
+	attendance *attendance
+	stage      *stage
+	sfu        *sfu.SFU       // nil without a socket for it: a test of the mesh alone
+	signal     *signal.Server // nil like it
+	api        http.Handler
+	public     http.Handler
 }
 
 // Parts are what a node is made of from outside; tests hand in their own network.
@@ -187,7 +192,7 @@ func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
 		Streams: controlstore.NewStreamLayer(n.rpc.Listener(mesh.KindRaft), func(ctx context.Context, node string) (net.Conn, error) {
 			return n.rpc.Open(ctx, node, mesh.KindRaft)
 		}),
-		Forward: n.forward, PINKey: n.keys.PINKey, Logger: n.log, Registerer: n.reg,
+		Forward: n.forward, PINKey: n.keys.PINKey, Sign: n.sign, Occurrences: n.occurrences, Logger: n.log, Registerer: n.reg,
 		Exit: func(err error) {
 			n.log.Error("the log cannot be written; the process ends, so that nothing is acknowledged that is not kept", "err", err)
 			os.Exit(1)
@@ -221,11 +226,9 @@ func (n *Node) openMedia(p Parts) (err error) {
 
 // openDoor makes the door, which asks this node's own copy of the state.
 func (n *Node) openDoor(Parts) error {
-	known := 1 + len(loadPeers(n.cfg.Data)) // before gossip has converged
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
-		PINKey: n.store.PINKey, Credentials: n.credentials,
-		Nodes: func() int { return max(len(n.gossip.Members()), known) }, Logger: n.log, Registerer: n.reg,
+		PINKey: n.store.PINKey, Credentials: n.credentials, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
 }
@@ -261,6 +264,7 @@ func (n *Node) Run(ctx context.Context) error {
 		media = append(media, part{"sfu", n.sfu.Run})
 	}
 	people := []part{{"door", n.door.Run}}
+	state = append(state, part{"seats", n.seats.Run}, part{"attendance", n.attendance.Run})
 	if n.signal != nil {
 		people = append(people, part{"signal", n.signal.Run})
 	}
