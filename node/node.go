@@ -25,6 +25,7 @@ import (
 	"stentor/cluster"
 	"stentor/cluster/mesh"
 	"stentor/cluster/pki"
+	"stentor/control/api/account"
 	"stentor/control/personal"
 	controlstore "stentor/control/store"
 	"stentor/node/lease"
@@ -67,7 +68,8 @@ type Node struct {
 	relay      *relay.Relay
 	door       *session.Door
 	seats      *lease.Keeper
-	personal   *personal.Keeper // nil on an edge
+	personal   *personal.Keeper  // nil on an edge
+	accounts   *account.Accounts // nil on an edge
 	attendance *attendance
 	stage      *stage
 	sfu        *sfu.SFU       // nil without a socket for it: a test of the mesh alone
@@ -138,7 +140,7 @@ func New(p Parts) (*Node, error) {
 	})
 	n.reg.MustRegister(buildInfo(p.Build), n.watchRefused)
 
-	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openMedia, n.openDoor, n.openPublic} {
+	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openPeople, n.openMedia, n.openDoor, n.openPublic} {
 		if err := step(p); err != nil {
 			return nil, err
 		}
@@ -225,10 +227,22 @@ func (n *Node) openMedia(p Parts) (err error) {
 }
 
 // openDoor makes the door, which asks this node's own copy of the state.
-func (n *Node) openDoor(Parts) error {
+func (n *Node) openDoor(Parts) (err error) {
+	n.seats, err = lease.New(lease.Config{
+		Node: n.cfg.Name, Epoch: n.epoch, Role: string(n.role()), State: n.store.State, Changed: n.store.Changed,
+		Propose: n.store.Propose, Fresh: func() time.Duration { return n.store.Status().Staleness },
+		Superseded: func(webinar, participant string) { n.door.Superseded(webinar, participant) },
+		Fenced:     func(webinar string) { n.door.Fenced(webinar) },
+		Now:        unsuspended(), Logger: n.log, Registerer: n.reg,
+	})
+	if err != nil {
+		return err
+	}
+	n.attendance = newAttendance(n.reportStays, n.log, n.reg)
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
-		PINKey: n.store.PINKey, Credentials: n.credentials, Logger: n.log, Registerer: n.reg,
+		PINKey: n.store.PINKey, Credentials: n.credentials, Seats: n.seats, Attend: n.attendance.note,
+		Elsewhere: n.elsewhere, Supersede: n.supersede, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
 }
