@@ -1,0 +1,121 @@
+package lease
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"stentor/control/controlpb"
+)
+
+const (
+	// ClosedAfter is how long after a strict webinar's edge was surely in touch with the
+	// voters it lets nobody in any more, and EndedAfter when it ends what goes on.
+	ClosedAfter = 10 * time.Second
+	EndedAfter  = 30 * time.Second
+	// renewEvery leaves room for three lost renewals before the door closes.
+	renewEvery = 3 * time.Second
+)
+
+// Fence is what an edge has promised about strict webinars: that it ends the sessions of
+// their guests EndedAfter it sent its last renewal, so that the voters may give their
+// seats to others a while later. Times are of a clock that goes on while the machine is
+// suspended. It is not safe for concurrent use.
+type Fence struct {
+	node  string
+	epoch uint64
+
+	promised map[string]struct{} // in a renewal that counts, or may count
+	seq      uint64              // of the newest renewal
+	last     time.Time           // when the newest renewal that surely counts was sent
+	sent     time.Time
+	busy     bool
+}
+
+// NewFence returns the fence of an incarnation of a node, which has promised nothing.
+func NewFence(node string, epoch uint64) *Fence {
+	return &Fence{node: node, epoch: epoch, promised: make(map[string]struct{})}
+}
+
+// Observe takes the node's own record as the replica has it.
+func (f *Fence) Observe(n *controlpb.NodeRecord) {
+	if n.GetEpoch() != f.epoch || n.GetRenewal() < f.seq {
+		return // there may be a newer one
+	}
+	clear(f.promised)
+	for _, id := range n.GetFenced() {
+		f.promised[id] = struct{}{}
+	}
+}
+
+// Next returns a renewal to propose now, or nil, and how long there is none; 0: for ever.
+// strict are the strict webinars that the edge has seats in.
+func (f *Fence) Next(strict []string, now time.Time) (*controlpb.Command, time.Duration) {
+	if f.busy {
+		return nil, 0
+	}
+	known := len(strict) == len(f.promised)
+	for _, id := range strict {
+		_, ok := f.promised[id]
+		known = known && ok
+	}
+	if known && len(strict) == 0 {
+		return nil, 0
+	}
+	every := renewEvery
+	if !known {
+		every = renewEvery / 10
+	}
+	if wait := f.sent.Add(every).Sub(now); wait > 0 && !f.sent.IsZero() {
+		return nil, wait
+	}
+	if len(f.promised) == 0 {
+		f.last = now // before this there was no promise to keep
+	}
+	f.seq++
+	f.sent, f.busy = now, true
+	for _, id := range strict {
+		f.promised[id] = struct{}{}
+	}
+	return &controlpb.Command{
+		Principal: "node:" + f.node, RequestId: fmt.Sprintf("renew/%d/%d", f.epoch, f.seq),
+		Kind: &controlpb.Command_RenewLease{RenewLease: &controlpb.RenewLease{
+			Node: f.node, Epoch: f.epoch, Seq: f.seq, Webinars: slices.Sorted(slices.Values(strict))}},
+	}, 0
+}
+
+// Answered says whether the renewal was surely committed. It counts from when it was sent.
+func (f *Fence) Answered(ok bool) {
+	if ok && f.sent.After(f.last) {
+		f.last = f.sent
+	}
+	f.busy = false
+}
+
+// Closed reports whether the promise keeps newcomers out of a webinar.
+func (f *Fence) Closed(id string, now time.Time) bool {
+	_, ok := f.promised[id]
+	return ok && now.Sub(f.last) >= ClosedAfter
+}
+
+// Broken returns the webinars whose guests' sessions must end, now.
+func (f *Fence) Broken(now time.Time) []string {
+	if len(f.promised) == 0 || now.Sub(f.last) < EndedAfter {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(f.promised))
+}
+
+// Left is how long until Broken or Closed may say something else; 0: for ever.
+func (f *Fence) Left(now time.Time) time.Duration {
+	if len(f.promised) == 0 {
+		return 0
+	}
+	for _, after := range []time.Duration{ClosedAfter, EndedAfter} {
+		if d := f.last.Add(after).Sub(now); d > 0 {
+			return d
+		}
+	}
+	return 0
+}
