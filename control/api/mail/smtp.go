@@ -21,7 +21,7 @@ import (
 // The ways to reach an SMTP server.
 const (
 	StartTLS  = "starttls" // TLS after a greeting, and nothing without it (RFC 3207)
-	Implicit  = "tls"      // TLS from the start (RFC 8314)
+	Implicit  = "implicit" // TLS from the start (RFC 8314)
 	Plaintext = "none"     // for a server on this machine or network alone
 )
 
@@ -31,7 +31,7 @@ type SMTP struct {
 	User         string // empty: without signing in
 	PasswordFile string // read at each connection; a line end is not part of it
 	From         string // Stentor <webinars@stentor.example>
-	TLS          string // starttls (if empty), tls or none
+	TLS          string // starttls (if empty), implicit or none
 
 	Roots *x509.CertPool // whom to trust; nil: whom the system trusts
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
