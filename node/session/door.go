@@ -33,8 +33,9 @@ type State interface {
 // Seats are what this edge may give away of what is limited over the whole mesh.
 // *lease.Keeper of node/lease is one. All methods may be called from any goroutine.
 type Seats interface {
-	// Take gives the participant a seat at this edge, or fails with webinar.ErrFull or
-	// webinar.ErrUnavailable. Whoever has one keeps it.
+	// Take gives a guest a seat at this edge, or fails with webinar.ErrFull or
+	// webinar.ErrUnavailable. Whoever has one keeps it. It is called for every guest, also
+	// while there is no limit, so that those inside count once there is one.
 	Take(ctx context.Context, webinar, participant string) error
 	// Leave gives the seat back.
 	Leave(webinar, participant string)

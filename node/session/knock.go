@@ -73,7 +73,7 @@ func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
 			return Grant{}, err
 		}
 	}
-	if needsSeat(w, c) && !c.Waiting {
+	if !c.Waiting && w.NeedsSeat(webinar.Admission{Guest: c.Guest}) { // so that the form says that it is full, and not the player
 		p, err := d.places.enter(ctx, c, true)
 		if err != nil {
 			return Grant{}, err
@@ -169,10 +169,6 @@ func (d *Door) ask(ctx context.Context, w *webinar.Webinar, v webinar.Visitor) (
 		d.cfg.Seats.Settle(w.ID, right, right || errors.Is(err, webinar.ErrWrongPIN))
 	}
 	return a, err
-}
-
-func needsSeat(w *webinar.Webinar, c claims) bool {
-	return w.NeedsSeat(webinar.Admission{Guest: c.Guest, Role: c.Role})
 }
 
 // grant gives c a token that is fresh.

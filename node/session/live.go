@@ -152,7 +152,7 @@ func (d *Door) sweep(ctx context.Context, seen map[string]*webinar.Webinar, work
 		})
 		for _, s := range in {
 			s.see(w)
-			d.settle(ctx, w, s, work)
+			d.settle(ctx, s, work)
 		}
 	}
 	clear(seen)
@@ -161,27 +161,19 @@ func (d *Door) sweep(ctx context.Context, seen map[string]*webinar.Webinar, work
 	}
 }
 
-// settle gives a session the place that w says it has to have: who comes out of the
-// lobby, and guests who were there before their number was limited.
-func (d *Door) settle(ctx context.Context, w *webinar.Webinar, s *Session, work *sync.WaitGroup) {
-	if s.now().Waiting {
+// settle gives a session the place that it has to have: who comes out of the lobby.
+func (d *Door) settle(ctx context.Context, s *Session, work *sync.WaitGroup) {
+	if s.now().Waiting || s.seat() != nil {
 		return
 	}
-	seat := needsSeat(w, s.claims)
-	place := s.seat()
-	switch {
-	case place == nil:
-		work.Go(func() {
-			p, err := d.places.enter(ctx, s.claims, seat)
-			if err != nil {
-				d.end(s, err)
-				return
-			}
-			s.sit(p)
-		})
-	case seat && d.places.unseated(place, w.GuestLimit):
-		work.Go(func() { d.places.seat(ctx, place, w.GuestLimit) })
-	}
+	work.Go(func() {
+		p, err := d.places.enter(ctx, s.claims, s.claims.Guest)
+		if err != nil {
+			d.end(s, err)
+			return
+		}
+		s.sit(p)
+	})
 }
 
 // stillAllowed reports whether s may go on in w, as nil or a [*webinar.Denial].

@@ -62,7 +62,7 @@ func (d *Door) open(ctx context.Context, link, bearer string, remote netip.Addr,
 		Since: d.cfg.Now(), claims: c, remote: remote, ctx: sctx, cancel: cancel, door: d, changed: make(chan struct{}, 1),
 	}
 	if !w.InLobby(c.standing(remote)) {
-		if s.place, err = d.places.enter(ctx, c, needsSeat(w, c)); err != nil {
+		if s.place, err = d.places.enter(ctx, c, c.Guest); err != nil {
 			cancel(err)
 			return nil, err
 		}

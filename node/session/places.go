@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -35,8 +34,7 @@ type place struct {
 	key    placeKey
 	users  int  // sessions, and joins under way
 	seated bool // Seats gave it a seat
-	inside bool // was let in, perhaps before there was a limit
-	tried  int  // the limit for which a seat was asked for in vain, after the fact
+	inside bool // was let in
 	asking chan struct{}
 	timer  *time.Timer
 	turn   int // of the timer
@@ -55,9 +53,7 @@ type places struct {
 	closed bool
 }
 
-// enter gives the participant a place, with a seat if that is needed, and counts its
-// user. Whoever was inside before the number of guests was limited stays inside, also
-// where no seat is left.
+// enter gives the participant a place, with a seat if seat is set, and counts its user.
 func (p *places) enter(ctx context.Context, c claims, seat bool) (*place, error) {
 	key := placeKey{c.Webinar, c.Participant}
 	for {
@@ -111,32 +107,10 @@ func (p *places) ask(ctx context.Context, pl *place) error {
 	defer p.mu.Unlock()
 	pl.asking = nil
 	close(done)
-	if errors.Is(err, webinar.ErrFull) && pl.inside {
-		return nil
-	}
 	if err == nil {
 		pl.seated, pl.inside = true, true
 	}
 	return err
-}
-
-// unseated reports whether a seat should be asked for under that limit.
-func (p *places) unseated(pl *place, limit int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seats != nil && !pl.seated && pl.tried != limit
-}
-
-// seat asks for a seat for someone who is inside without one, since the limit came
-// later. They stay whatever the answer is.
-func (p *places) seat(ctx context.Context, pl *place, limit int) {
-	p.mu.Lock()
-	if p.seats == nil || pl.seated || pl.asking != nil || pl.tried == limit || pl.users == 0 || p.by[pl.key] != pl {
-		p.mu.Unlock()
-		return
-	}
-	pl.tried = limit
-	_ = p.ask(ctx, pl)
 }
 
 // began notes the first session of a stay.
@@ -196,8 +170,23 @@ func (p *places) clear(pl *place, turn int) {
 	p.tell(stay)
 }
 
-// lost takes the place of a participant whose seat is at another edge now. Nothing is
-// given back.
+// fenced takes every place in a webinar whose seats here are gone.
+func (p *places) fenced(webinarID string) {
+	p.mu.Lock()
+	var keys []placeKey
+	for key := range p.by {
+		if key.webinar == webinarID {
+			keys = append(keys, key)
+		}
+	}
+	p.mu.Unlock()
+	for _, key := range keys {
+		p.lost(key)
+	}
+}
+
+// lost takes the place of a participant whose seat is not at this edge any more.
+// Nothing is given back.
 func (p *places) lost(key placeKey) {
 	p.mu.Lock()
 	pl := p.by[key]

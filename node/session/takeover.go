@@ -100,8 +100,10 @@ func (d *Door) Superseded(webinarID, participant string) {
 	}
 }
 
-// Fenced ends everyone in a webinar that is not to go on without the voters.
+// Fenced ends everyone in a webinar that is not to go on without the voters. Their seats
+// here are gone.
 func (d *Door) Fenced(webinarID string) {
+	d.places.fenced(webinarID)
 	for _, s := range d.live.of(webinarID) {
 		d.end(s, webinar.ErrUnavailable)
 	}
