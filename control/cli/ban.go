@@ -9,15 +9,14 @@ import (
 
 // BanCommands list and lift bans.
 type BanCommands struct {
-	List BanList `cmd:"" help:"The bans of a webinar."`
+	List BanList `cmd:"" help:"List the bans of a webinar."`
 	Lift BanLift `cmd:"" help:"Let a banned person in again."`
 }
 
 // BanList lists bans.
 type BanList struct {
-	Remote
+	Listing
 	Webinar string `arg:"" help:"Id of the webinar."`
-	Limit   int    `default:"100" help:"At most so many."`
 }
 
 // Run prints the list.
@@ -26,25 +25,13 @@ func (c *BanList) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	list, more, err := gather(c.Limit, func(p client.Page) ([]client.Ban, string, error) {
-		l, err := api.Bans(ctx, c.Webinar, p)
-		return l.Items, l.Next, err
-	})
-	if err != nil {
-		return err
-	}
-	defer e.tellMore(more, c.Limit)
-	if c.JSON {
-		return printJSON(e.Stdout, client.Bans{Items: list, Next: more})
-	}
-	if len(list) == 0 {
-		return nothing(e.Stdout, "Nobody is banned.")
-	}
-	rows := make([][]string, len(list))
-	for i, b := range list {
-		rows[i] = []string{b.ID, b.Participant, b.Strength, strings.Join(b.Keys, ","), b.By, when(b.At), b.Name}
-	}
-	return table(e.Stdout, "BAN PARTICIPANT STRENGTH KEYS BY AT NAME", rows)
+	return printList(e, c.Listing, view[client.Ban]{
+		heading: "BAN PARTICIPANT STRENGTH KEYS BY AT NAME", empty: "Nobody is banned.",
+		id: func(b client.Ban) string { return b.ID },
+		row: func(b client.Ban) []string {
+			return []string{b.ID, b.Participant, b.Strength, strings.Join(b.Keys, ","), b.By, when(b.At), b.Name}
+		},
+	}, func(p client.Page) (client.Bans, error) { return api.Bans(ctx, c.Webinar, p) })
 }
 
 // BanLift lifts a ban.
@@ -60,8 +47,5 @@ func (c *BanLift) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := api.LiftBan(ctx, c.Webinar, c.ID); err != nil || c.JSON {
-		return err
-	}
-	return sheet(e.Stdout, "lifted", c.ID)
+	return c.done(e, api.LiftBan(ctx, c.Webinar, c.ID), "The ban %s is lifted.", c.ID)
 }

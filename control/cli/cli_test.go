@@ -25,46 +25,70 @@ type server struct {
 	*httptest.Server
 	answers map[string]answer // by method and path
 	asked   []string
+	version string // the If-Match of the last request
 	bearer  string
 }
 
 type answer struct {
 	status int
-	body   any
+	body   any // a csvText is sent as it is
 }
+
+// csvText is an answer that is a table.
+type csvText string
 
 func newServer(t *testing.T, answers map[string]answer) *server {
 	s := &server{answers: answers}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewServer(checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		key := r.Method + " " + r.URL.RequestURI()
 		s.asked = append(s.asked, strings.TrimSpace(key+" "+string(body)))
-		s.bearer = r.Header.Get("Authorization")
+		s.bearer, s.version = r.Header.Get("Authorization"), r.Header.Get("If-Match")
 		a, ok := s.answers[key]
 		if !ok {
 			a = answer{404, &client.Problem{Code: "route_not_found", Status: 404, Detail: "The test answers nothing to " + key}}
+		}
+		if text, ok := a.body.(csvText); ok {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+			_, _ = io.WriteString(w, string(text))
+			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(a.status)
 		if a.body != nil {
 			_ = json.NewEncoder(w).Encode(a.body)
 		}
-	}))
+	})))
 	t.Cleanup(s.Close)
 	return s
 }
 
 // call is one call of the command line.
 type call struct {
-	args   string // SERVER is the server's address
-	stdin  string
-	env    map[string]string
-	prompt func(string) (string, error)
+	args     string // SERVER is the server's address, and _ a blank in an argument
+	stdin    string
+	env      map[string]string
+	prompt   func(string) (string, error)
+	terminal bool
+	version  string
+}
+
+// grammar is the command line, with the one command that main puts elsewhere.
+type grammar struct {
+	Commands
+	Node struct {
+		Remove NodeRemove `cmd:"" help:"Put a node out of the mesh for good."`
+	} `cmd:"" help:"Run a node, or remove one."`
 }
 
 // run calls the command line and returns what it wrote, with the server's address
 // as SERVER.
 func (s *server) run(t *testing.T, c call) (stdout, stderr string, status int) {
+	t.Helper()
+	return s.runIn(context.Background(), t, c)
+}
+
+func (s *server) runIn(ctx context.Context, t *testing.T, c call) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	env := map[string]string{"STENTOR_SERVER": s.URL, "STENTOR_TOKEN": "sta_test", "STENTOR_CONTEXT": filepath.Join(t.TempDir(), "context.yaml")}
@@ -73,14 +97,13 @@ func (s *server) run(t *testing.T, c call) (stdout, stderr string, status int) {
 	}
 	e := &Env{
 		Stdin: strings.NewReader(c.stdin), Stdout: &out, Stderr: &errs, Getenv: func(k string) string { return env[k] },
-		Now: time.Now, HTTP: s.Client(), Prompt: c.prompt,
+		Now: func() time.Time { return sunday }, HTTP: s.Client(), Prompt: c.prompt, Terminal: c.terminal, Version: c.version,
 	}
-	var grammar struct{ Commands }
 	var args []string
 	for _, a := range strings.Fields(strings.ReplaceAll(c.args, "SERVER", s.URL)) {
 		args = append(args, strings.ReplaceAll(a, "_", " "))
 	}
-	status = Run(context.Background(), args, &grammar, e)
+	status = Run(ctx, args, &grammar{}, e)
 	hide := func(b bytes.Buffer) string { return strings.ReplaceAll(b.String(), s.URL, "SERVER") }
 	return hide(out), hide(errs), status
 }
@@ -101,141 +124,6 @@ func golden(t *testing.T, name, got string) {
 	if got != string(want) {
 		t.Errorf("%s:\n%s\nwant:\n%s", name, got, want)
 	}
-}
-
-var (
-	march = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-	allHands = client.Webinar{
-		ID: "w-1", Title: "All hands \x1b[2J\u202e", Mode: "role-based", Link: "4k3", JoinPath: "/w/4k3", State: "planned", CreatedAt: march, Version: 1,
-	}
-)
-
-func with(w client.Webinar, change func(*client.Webinar)) client.Webinar {
-	change(&w)
-	return w
-}
-
-// mesh has what a drawing has to cope with: branches, a node that is gone, one
-// whose parent did not answer, and names that steer terminals.
-func mesh() client.Status {
-	hop := func(node, parent string, readers int, bytes, bps uint64, rtt float64) client.Hop {
-		role := "relay"
-		if parent == "" {
-			role = "origin"
-		}
-		return client.Hop{Node: node, Role: role, Parent: parent, Readers: readers, Bytes: bytes, Packets: bytes / 1200, Bitrate: bps, RTT: rtt}
-	}
-	return client.Status{
-		Node: "n1", Version: "0.2.0", Commit: "abc", Cluster: "demo", Leader: "n2", Term: 3, Index: 42,
-		Nodes: []client.NodeStatus{
-			{Node: "n1", Role: "voter", Region: "eu", Version: "0.2.0", URL: "http://127.0.0.1:8081", Alive: true, Load: .034, Index: 42, Sessions: 3},
-			{Node: "n2", Role: "voter", Region: "eu", Version: "0.2.0", URL: "http://127.0.0.1:8082", Alive: true, RTT: .31, Index: 42, Staleness: 4},
-			{Node: "n3", Role: "edge", Region: "us", Version: "0.1.0", URL: "http://127.0.0.1:8083", Alive: true, Draining: true, Load: 1, RTT: 98.6, Index: 40, Staleness: 12_345, Outdated: true, Sessions: 1200},
-			{Node: "n4", Role: "edge", URL: "", Alive: false},
-		},
-		Tracks: []client.Track{
-			{Webinar: "w-1", Stream: "main", Track: "video", Epoch: 17, Hops: []client.Hop{
-				hop("n1", "", 3, 123_456_789, 20_150_000, 0),
-				hop("n5", "n3", 1, 999, 0, 12),
-				hop("n3", "n1", 1, 98_000_000, 19_990_000, 98.6),
-				hop("n2", "n1", 2, 1_000, 950, .3),
-				hop("n6", "n2", 0, 0, 0, 0),
-				hop("n8", "n4", 9, 5, 5, 5),
-			}},
-			{Webinar: "w-1", Stream: "slides\x1b", Track: "audio", Epoch: 18, Hops: []client.Hop{hop("n1", "n2", 0, 0, 0, 1), hop("n2", "n1", 0, 0, 0, 1)}},
-		},
-		Unreachable: []string{"n4"},
-	}
-}
-
-func answers() map[string]answer {
-	invite := client.Invite{ID: "i-1", Name: "Ada", Role: "presenter", Secret: "sti_x", LinkPath: "/w/4k3#invite=sti_x", WHIPPath: "/whip/4k3/main"}
-	listed := invite
-	listed.Secret, listed.LinkPath = "", ""
-	return map[string]answer{
-		"POST /api/v1/webinars":                      {201, with(allHands, func(w *client.Webinar) { w.HasPIN, w.PIN = true, "49275018" })},
-		"GET /api/v1/webinars?limit=100":             {200, client.Webinars{Items: []client.Webinar{allHands, with(allHands, func(w *client.Webinar) { w.ID, w.State, w.Title = "w-2", "live", "Next" })}}},
-		"GET /api/v1/webinars?limit=1":               {200, client.Webinars{Items: []client.Webinar{allHands}, Next: "more"}},
-		"GET /api/v1/webinars/w-1":                   {200, allHands},
-		"POST /api/v1/webinars/w-1/end":              {200, with(allHands, func(w *client.Webinar) { w.State = "ended" })},
-		"PUT /api/v1/webinars/w-1/pin":               {200, client.PIN{PIN: "1234", Weak: true, Version: 2}},
-		"DELETE /api/v1/webinars/w-1/pin":            {204, nil},
-		"POST /api/v1/webinars/w-1/invites":          {201, invite},
-		"GET /api/v1/webinars/w-1/invites?limit=100": {200, client.Invites{Items: []client.Invite{listed}}},
-		"GET /api/v1/webinars/w-1/participants": {200, client.Participants{Unreachable: []string{"n4"}, Items: []client.Participant{
-			{ID: "p-1", Name: "Ada\r\nroot", Role: "presenter", Node: "n1", Since: march, Uses: []string{"publish", "events"}},
-			{ID: "p-2", Name: "Bob", Role: "attendee", Node: "n3", Since: march.Add(time.Minute), Uses: []string{"watch"}},
-		}}},
-		"GET /api/v1/webinars/w-2/participants":                 {200, client.Participants{}},
-		"POST /api/v1/webinars/w-1/participants/p-1/disconnect": {200, client.Disconnected{Ban: &client.BanMade{ID: "b-1", Strength: "weak"}, Present: true, Index: 43}},
-		"POST /api/v1/webinars/w-1/participants/p-9/disconnect": {200, client.Disconnected{Index: 44}},
-		"GET /api/v1/webinars/w-1/bans?limit=100": {200, client.Bans{Items: []client.Ban{
-			{ID: "b-1", Participant: "p-1", Name: "Ada", Strength: "weak", Keys: []string{"device", "participant"}, By: "t-1", At: march},
-		}}},
-		"DELETE /api/v1/webinars/w-1/bans/b-1": {204, nil},
-		"POST /api/v1/tokens":                  {201, client.Token{ID: "t-1", Token: "sta_new", Name: "CI", Scopes: []string{"host", "admin"}}},
-		"POST /api/v1/join-tokens":             {201, client.JoinToken{Token: "stj1.a.b", Role: "edge", ExpiresAt: march}},
-		"GET /api/v1/status":                   {200, mesh()},
-	}
-}
-
-func TestCommands(t *testing.T) {
-	for _, c := range []struct{ name, args, stdin, asked string }{
-		{"webinar-create", "webinar create All_hands --generate-pin", "", `POST /api/v1/webinars {"title":"All hands","mode":"role-based","generate_pin":true}`},
-		{"webinar-create-asked", "webinar create All_hands --ask-pin --mode all-on-screen", "open sesame\n", `POST /api/v1/webinars {"title":"All hands","mode":"all-on-screen","pin":"open sesame"}`},
-		{"webinar-list", "webinar list", "", "GET /api/v1/webinars?limit=100"},
-		{"webinar-list-cut", "webinar list --limit 1", "", "GET /api/v1/webinars?limit=1"},
-		{"webinar-show", "webinar show w-1", "", "GET /api/v1/webinars/w-1"},
-		{"webinar-end", "webinar end w-1", "", "POST /api/v1/webinars/w-1/end"},
-		{"pin-set", "pin set w-1", "1234\r\n", `PUT /api/v1/webinars/w-1/pin {"value":"1234"}`},
-		{"pin-generate", "pin generate w-1", "", `PUT /api/v1/webinars/w-1/pin {"generate":true}`},
-		{"pin-clear", "pin clear w-1", "", "DELETE /api/v1/webinars/w-1/pin"},
-		{"invite-create", "invite create w-1 Ada --role presenter", "", `POST /api/v1/webinars/w-1/invites {"name":"Ada","role":"presenter"}`},
-		{"invite-list", "invite list w-1", "", "GET /api/v1/webinars/w-1/invites?limit=100"},
-		{"participant-list", "participant list w-1", "", "GET /api/v1/webinars/w-1/participants"},
-		{"participant-list-empty", "participant list w-2", "", "GET /api/v1/webinars/w-2/participants"},
-		{"participant-disconnect-ban", "participant disconnect w-1 p-1 --ban", "", `POST /api/v1/webinars/w-1/participants/p-1/disconnect {"ban":true}`},
-		{"participant-disconnect-absent", "participant disconnect w-1 p-9", "", "POST /api/v1/webinars/w-1/participants/p-9/disconnect {}"},
-		{"ban-list", "ban list w-1", "", "GET /api/v1/webinars/w-1/bans?limit=100"},
-		{"ban-lift", "ban lift w-1 b-1", "", "DELETE /api/v1/webinars/w-1/bans/b-1"},
-		{"token-create", "token create CI --scope host --scope admin", "", `POST /api/v1/tokens {"name":"CI","scopes":["host","admin"]}`},
-		{"join-token-create", "join-token create --role edge --ttl 10m", "", `POST /api/v1/join-tokens {"role":"edge","ttl_seconds":600}`},
-		{"status", "status", "", "GET /api/v1/status"},
-	} {
-		for _, form := range []string{"", "-json"} {
-			t.Run(c.name+form, func(t *testing.T) {
-				s := newServer(t, answers())
-				args := c.args
-				if form != "" {
-					args += " --json"
-				}
-				stdout, stderr, status := s.run(t, call{args: args, stdin: c.stdin})
-				if status != 0 {
-					t.Errorf("exit status %d", status)
-				}
-				if len(s.asked) != 1 || s.asked[0] != c.asked || s.bearer != "Bearer sta_test" {
-					t.Errorf("asked %q as %q, want %q", s.asked, s.bearer, c.asked)
-				}
-				if form != "" && stdout != "" && !json.Valid([]byte(stdout)) {
-					t.Errorf("not JSON: %s", stdout)
-				}
-				if strings.ContainsAny(stdout+stderr, "\x1b\r\u202e") && form == "" {
-					t.Errorf("the terminal is steered by %q", stdout)
-				}
-				golden(t, c.name+form, "$ stentor "+args+"\n"+stdout+prefixed("! ", stderr))
-			})
-		}
-	}
-}
-
-// prefixed marks the lines of standard error in a golden file.
-func prefixed(mark, s string) string {
-	var b strings.Builder
-	for line := range strings.Lines(s) {
-		b.WriteString(mark + line)
-	}
-	return b.String()
 }
 
 func TestRefusalsSayWhatToDo(t *testing.T) {
@@ -294,12 +182,21 @@ func TestHelpIsNoError(t *testing.T) {
 
 func TestASecretIsPromptedForAtATerminal(t *testing.T) {
 	s := newServer(t, answers())
-	prompt := func(question string) (string, error) { return "typed " + question, nil }
+	questions := []string{}
+	prompt := func(question string) (string, error) {
+		questions = append(questions, question)
+		return "open sesame", nil
+	}
 	if _, stderr, status := s.run(t, call{args: "pin set w-1", stdin: "from a pipe\n", prompt: prompt}); status != 0 {
 		t.Fatal(stderr)
 	}
-	if want := `PUT /api/v1/webinars/w-1/pin {"value":"typed PIN: "}`; s.asked[0] != want {
-		t.Errorf("asked %q, want %q", s.asked[0], want)
+	if want := `PUT /api/v1/webinars/w-1/pin {"value":"open sesame"}`; s.asked[0] != want || len(questions) != 2 {
+		t.Errorf("asked %q, want %q, after %q", s.asked[0], want, questions)
+	}
+	n := 0
+	prompt = func(string) (string, error) { n++; return fmt.Sprint("sesame ", n), nil }
+	if _, stderr, status := s.run(t, call{args: "account password a-1", prompt: prompt}); status != 2 || !strings.Contains(stderr, "two different ones") || len(s.asked) != 1 {
+		t.Errorf("exit status %d, asked %q: %s", status, s.asked, stderr)
 	}
 	prompt = func(string) (string, error) { return "", fmt.Errorf("no more input: %w", context.Canceled) }
 	if _, stderr, status := s.run(t, call{args: "pin set w-1", prompt: prompt}); status != 130 || stderr != "stentor: interrupted\n" {

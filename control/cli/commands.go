@@ -1,5 +1,6 @@
-// Package cli holds the commands of hosts and operators: webinars, PINs,
-// invites, participants, bans, tokens, and the state of the mesh.
+// Package cli holds the commands of hosts and operators: webinars, registration,
+// PINs, invites, participants, the lobby, bans, attendance, the audit log,
+// accounts, tokens, webhooks, and the state of the mesh.
 //
 // Every command is one or two calls of the control API through package client;
 // nothing is decided here, and nothing is kept but the context file. A secret is
@@ -19,14 +20,22 @@ import (
 
 // Commands is embedded in the grammar of the command line.
 type Commands struct {
-	Webinar     WebinarCommands     `cmd:"" help:"Plan and run webinars."`
-	PIN         PINCommands         `cmd:"" name:"pin" help:"Set or clear the PIN of a webinar."`
-	Invite      InviteCommands      `cmd:"" help:"Personal links for named people."`
-	Participant ParticipantCommands `cmd:"" help:"Who is inside, and who has to go."`
-	Ban         BanCommands         `cmd:"" help:"Who may not rejoin."`
-	Token       TokenCommands       `cmd:"" help:"API tokens of hosts and programs."`
-	JoinToken   JoinTokenCommands   `cmd:"" help:"Tokens that let nodes into the mesh."`
-	Status      StatusCommand       `cmd:"" help:"The mesh: its nodes, and how each track travels."`
+	Webinar      WebinarCommands      `cmd:"" help:"Plan and run webinars."`
+	Registration RegistrationCommands `cmd:"" help:"Have people sign up for a webinar."`
+	PIN          PINCommands          `cmd:"" name:"pin" help:"Set or clear the PIN of a webinar."`
+	Invite       InviteCommands       `cmd:"" help:"Make and revoke personal links for named people."`
+	Participant  ParticipantCommands  `cmd:"" help:"See who is inside, and moderate."`
+	Lobby        LobbyCommands        `cmd:"" help:"Let people in who wait."`
+	Ban          BanCommands          `cmd:"" help:"See who may not rejoin, and lift that."`
+	Attendance   AttendanceCommands   `cmd:"" help:"See who was inside, and when."`
+	Audit        AuditCommands        `cmd:"" help:"See what was done, verify it and undo it."`
+	Watch        WatchCommand         `cmd:"" help:"Follow a webinar as it happens."`
+	Webhook      WebhookCommands      `cmd:"" help:"Have servers told what happens."`
+	Account      AccountCommands      `cmd:"" help:"Keep the accounts of people who sign in."`
+	Token        TokenCommands        `cmd:"" help:"Keep the API tokens of hosts and programs."`
+	JoinToken    JoinTokenCommands    `cmd:"" help:"Make tokens that let nodes into the mesh."`
+	Status       StatusCommand        `cmd:"" help:"Show the mesh: its nodes, and how each track travels."`
+	Completion   CompletionCommand    `cmd:"" help:"Teach a shell the commands and flags."`
 }
 
 // exited carries kong's wish to exit, after --help, out of the parser.

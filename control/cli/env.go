@@ -26,6 +26,12 @@ type Env struct {
 	// Prompt asks a person for a secret without showing it; nil where there is
 	// no terminal, and secrets are read from Stdin.
 	Prompt func(question string) (string, error)
+	// Terminal says that Stdout is one, which obeys what is written to it.
+	Terminal bool
+	// Zone is the time zone of times without one; nil: UTC.
+	Zone *time.Location
+	// Version is this program's, such as "v0.1.0"; empty: nobody compares it.
+	Version string
 }
 
 // requestTimeout bounds one call of the API. The slowest one waits for a commit
@@ -37,6 +43,7 @@ func OS() *Env {
 	e := &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Now: time.Now, HTTP: &http.Client{Timeout: requestTimeout},
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())), Zone: localZone(os.Getenv("TZ"), "/etc/localtime"),
 	}
 	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
 		e.Prompt = func(question string) (string, error) {
@@ -52,6 +59,20 @@ func OS() *Env {
 // maxSecret bounds what is read from standard input or a token file: no secret
 // of ours is near as long.
 const maxSecret = 4096
+
+// newSecret asks for a secret that is to be kept: at the terminal, where nobody
+// sees what they type, twice.
+func (e *Env) newSecret(question string) (string, error) {
+	s, err := e.secret(question)
+	if err != nil || e.Prompt == nil {
+		return s, err
+	}
+	again, err := e.secret("The same again: ")
+	if err == nil && again != s {
+		err = Usage(errors.New("those were two different ones"))
+	}
+	return s, err
+}
 
 // secret asks for a secret at the terminal, or reads one line of Stdin.
 func (e *Env) secret(question string) (string, error) {
@@ -79,11 +100,15 @@ type Remote struct {
 	Server    string `placeholder:"URL" help:"Address of a node; else STENTOR_SERVER, else the context file." group:"Server:"`
 	TokenFile string `placeholder:"FILE" help:"File with the API token; else STENTOR_TOKEN, else the context file." group:"Server:"`
 	JSON      bool   `name:"json" help:"Print JSON, for machines." group:"Server:"`
+	Quiet     bool   `short:"q" help:"Print nothing but what a next command needs: ids, or the one secret that was made." group:"Server:"`
 }
 
 // open returns the client that the flags, the environment and the context file
 // ask for, in this order.
 func (r Remote) open(e *Env) (*client.Client, error) {
+	if err := exclusive(r.JSON, "--json", r.Quiet, "--quiet"); err != nil {
+		return nil, err
+	}
 	saved, path, err := savedContext(e)
 	if err != nil {
 		return nil, err
@@ -112,20 +137,29 @@ func (r Remote) token(e *Env) (string, error) {
 	if r.TokenFile == "" {
 		return strings.TrimSpace(e.Getenv("STENTOR_TOKEN")), nil
 	}
-	f, err := os.Open(r.TokenFile)
+	text, err := secretFile("--token-file", r.TokenFile)
 	if err != nil {
-		return "", Usage(fmt.Errorf("--token-file: %w", err))
+		return "", err
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret))
-	if err != nil {
-		return "", Usage(fmt.Errorf("--token-file: %w", err))
-	}
-	token := strings.TrimSpace(string(b))
+	token := strings.TrimSpace(text)
 	if token == "" || strings.ContainsAny(token, " \n\r\t") {
 		return "", Hint(Usage(fmt.Errorf("--token-file: %s does not hold one token", r.TokenFile)), "it is one line that begins with sta_")
 	}
 	return token, nil
+}
+
+// secretFile reads the file that a flag names.
+func secretFile(flag, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", Usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	if err != nil {
+		return "", Usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	return string(b), nil
 }
 
 // savedContext reads the context file where there is one.

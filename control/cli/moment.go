@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that --zone works on machines without a database of zones
@@ -169,6 +171,49 @@ func inZone(day time.Time, clock time.Duration, zone *time.Location) (time.Time,
 		if earlier := t.Add(-shift); shows(earlier) {
 			return earlier, nil
 		}
+	}
+	return t, nil
+}
+
+// localZone returns the time zone of this machine by its IANA name, which the
+// server can be told: of TZ, else of the link at path; UTC where neither says.
+func localZone(tz, path string) *time.Location {
+	name := strings.TrimPrefix(tz, ":")
+	if name == "" {
+		to, err := os.Readlink(path)
+		if _, after, found := strings.Cut(to, "zoneinfo/"); err == nil && found {
+			name = after
+		}
+	}
+	if z, err := time.LoadLocation(name); err == nil && name != "Local" {
+		return z
+	}
+	return time.UTC
+}
+
+// zoneOf returns the time zone of that name, or the machine's for "".
+func (e *Env) zoneOf(name string) (*time.Location, error) {
+	if name == "" {
+		if e.Zone != nil {
+			return e.Zone, nil
+		}
+		return time.UTC, nil
+	}
+	z, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, Hint(Usage(fmt.Errorf("--zone: %q is no time zone", name)), "name one as Europe/Berlin or America/New_York")
+	}
+	return z, nil
+}
+
+// moment parses the value of a flag that takes a point in time.
+func (e *Env) moment(flag, text string, zone *time.Location) (time.Time, error) {
+	t, clock, err := parseMoment(text, zone, e.Now())
+	if err == nil && !clock {
+		err = errors.New("at what time? write " + t.Format("2006-01-02") + " 18:00")
+	}
+	if err != nil {
+		return time.Time{}, Usage(fmt.Errorf("%s: %w", flag, err))
 	}
 	return t, nil
 }

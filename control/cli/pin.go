@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"stentor/control/client"
 )
@@ -14,11 +13,15 @@ type PINCommands struct {
 	Clear    PINClear    `cmd:"" help:"Remove the PIN: whoever has the link gets in."`
 }
 
-// PINSet sets a PIN by hand.
-type PINSet struct {
+// pinChange are the arguments of what changes a PIN.
+type pinChange struct {
 	Remote
-	Webinar string `arg:"" help:"Id of the webinar."`
+	Webinar  string `arg:"" help:"Id of the webinar."`
+	AskAgain bool   `help:"Ask those again, too, who came in by the old one; without it nobody inside has to go."`
 }
+
+// PINSet sets a PIN by hand.
+type PINSet struct{ pinChange }
 
 // Run reads and sets the PIN.
 func (c *PINSet) Run(ctx context.Context, e *Env) error {
@@ -26,19 +29,15 @@ func (c *PINSet) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	value, err := e.secret("PIN: ")
+	value, err := e.newSecret("PIN: ")
 	if err != nil {
 		return err
 	}
-	p, err := api.SetPIN(ctx, c.Webinar, client.SetPIN{Value: value})
-	return c.printPIN(e, p, err)
+	return c.set(ctx, e, api, client.SetPIN{Value: value, AskAgain: c.AskAgain})
 }
 
 // PINGenerate has a PIN drawn.
-type PINGenerate struct {
-	Remote
-	Webinar string `arg:"" help:"Id of the webinar."`
-}
+type PINGenerate struct{ pinChange }
 
 // Run draws and prints the PIN.
 func (c *PINGenerate) Run(ctx context.Context, e *Env) error {
@@ -46,21 +45,18 @@ func (c *PINGenerate) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	p, err := api.SetPIN(ctx, c.Webinar, client.SetPIN{Generate: true})
-	return c.printPIN(e, p, err)
+	return c.set(ctx, e, api, client.SetPIN{Generate: true, AskAgain: c.AskAgain})
 }
 
-func (r Remote) printPIN(e *Env, p client.PIN, err error) error {
+func (c *pinChange) set(ctx context.Context, e *Env, api *client.Client, in client.SetPIN) error {
+	p, err := api.SetPIN(ctx, c.Webinar, in)
 	if err != nil {
 		return err
 	}
 	if p.Weak {
-		defer fmt.Fprintln(e.Stderr, "stentor: hint: this PIN is weak: it is among the first that someone would guess")
+		defer e.hint("this PIN is weak: it is among the first that someone would guess")
 	}
-	if r.JSON {
-		return printJSON(e.Stdout, p)
-	}
-	return sheet(e.Stdout, "PIN", p.PIN)
+	return c.say(e, p, p.PIN, "PIN", p.PIN)
 }
 
 // PINClear removes a PIN.
@@ -75,8 +71,5 @@ func (c *PINClear) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := api.ClearPIN(ctx, c.Webinar); err != nil || c.JSON {
-		return err
-	}
-	return nothing(e.Stdout, "The PIN is gone: whoever has the link gets in.")
+	return c.done(e, api.ClearPIN(ctx, c.Webinar), "The PIN is gone: whoever has the link gets in.")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,15 +12,37 @@ import (
 	"unicode"
 )
 
-// printJSON writes v for machines.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
+// printJSON writes v for machines. A machine reads the same text, but what a
+// terminal would obey stands there escaped.
+func printJSON(w io.Writer, v any) error { return encodeJSON(w, v, "  ") }
+
+// printLine writes v as one line of JSON, as a stream of them has it.
+func printLine(w io.Writer, v any) error { return encodeJSON(w, v, "") }
+
+func encodeJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", indent)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("cli: %w", err)
 	}
-	return nil
+	_, err := io.WriteString(w, escaped(b.String()))
+	return err
+}
+
+// escaped writes what steers a terminal as JSON's \u sequences. It stands inside
+// of strings only: between them JSON has no such character but line ends.
+func escaped(json string) string {
+	var b strings.Builder
+	for _, r := range json {
+		if r != '\n' && steers(r) {
+			fmt.Fprintf(&b, "\\u%04x", r) // none of them is beyond U+FFFF
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // table writes rows below a heading, in columns.
@@ -54,11 +77,15 @@ func sheet(w io.Writer, pairs ...string) error {
 // begin its commands, and those that turn the direction of the text around.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+		if steers(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
+}
+
+func steers(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 func when(t time.Time) string {
@@ -116,4 +143,36 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
+}
+
+// long writes a length of time as a person would: 1h30m, 2d.
+func long(d time.Duration) string {
+	var b strings.Builder
+	for _, u := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if n := d / u.size; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, u.name)
+			d -= n * u.size
+		}
+	}
+	return first(b.String(), "0s")
+}
+
+// whenIn writes a moment as the clocks of zone show it.
+func whenIn(t time.Time, zone string) string {
+	z, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		return when(t)
+	}
+	return t.In(z).Format("Mon 2006-01-02 15:04 MST")
+}
+
+// since writes a moment that may be absent.
+func since(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return when(*t)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"stentor/control/client"
 )
 
@@ -26,12 +28,30 @@ func (c *StatusCommand) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	if len(s.Unreachable) > 0 {
-		defer fmt.Fprintf(e.Stderr, "stentor: hint: no answer from %s: what they carry is missing here\n", plain(strings.Join(s.Unreachable, ", ")))
+		defer e.hint("no answer from %s: what they carry is missing here", strings.Join(s.Unreachable, ", "))
 	}
-	if c.JSON {
+	if newer(s.Version, e.Version) {
+		defer e.hint("this program is %s, and %s runs %s: bring it up to date", e.Version, s.Node, s.Version)
+	}
+	switch {
+	case c.JSON:
 		return printJSON(e.Stdout, s)
+	case c.Quiet:
+		for _, n := range s.Nodes {
+			if err := nothing(e.Stdout, plain(n.Node)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return printStatus(e.Stdout, s)
+}
+
+// newer reports whether version a is newer than b, where both are versions.
+func newer(a, b string) bool {
+	canonical := func(v string) string { return "v" + strings.TrimPrefix(v, "v") }
+	a, b = canonical(a), canonical(b)
+	return semver.IsValid(a) && semver.IsValid(b) && semver.Compare(a, b) > 0
 }
 
 func printStatus(w io.Writer, s client.Status) error {
