@@ -1,6 +1,8 @@
 package control
 
 import (
+	"iter"
+
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
 )
@@ -28,16 +30,10 @@ func (d *draft) expire(w *webinar.Webinar, most int) (int, error) {
 
 // personal yields the records of an ended webinar that say who somebody was. They are
 // those of the state before.
-func (d *draft) personal(w *webinar.Webinar) func(yield func(*controlpb.Record) bool) {
+func (d *draft) personal(w *webinar.Webinar) iter.Seq[*controlpb.Record] {
 	s := d.next
 	return func(yield func(*controlpb.Record) bool) {
-		of := func(r *controlpb.Record) bool { return !identifies(r) || yield(r) }
-		for r := range s.plain.of(KindAttendance, w.ID, "") {
-			if !of(r) {
-				return
-			}
-		}
-		s.webinarRecords(w, of)
+		s.webinarRecords(w, func(r *controlpb.Record) bool { return !identifies(r) || yield(r) })
 	}
 }
 

@@ -141,7 +141,15 @@ func (s *State) webinarRecords(w *webinar.Webinar, yield func(*controlpb.Record)
 			return false
 		}
 	}
-	return personRecords(w, yield)
+	if !personRecords(w, yield) {
+		return false
+	}
+	for r := range s.plain.of(KindAttendance, w.ID, "") {
+		if !yield(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // put stores record in s, which nobody else has yet.
@@ -206,7 +214,7 @@ func (s *State) remove(k Key) error {
 	switch k.Kind {
 	case KindWebinar:
 		if w.InviteCount()+w.BanCount()+w.RemovalCount()+w.StreamCount()+
-			w.RegistrantCount()+w.ParticipantCount()+w.LeaseCount()+w.SeatCount() > 0 {
+			w.RegistrantCount()+w.ParticipantCount()+w.LeaseCount()+w.SeatCount()+s.Stays(w.ID) > 0 {
 			return fmt.Errorf("%w: webinar %q still has records", errRecord, k.Webinar)
 		}
 		s.links, s.webinars = s.links.Without(w.Link), s.webinars.Without(w.ID)

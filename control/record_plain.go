@@ -26,8 +26,9 @@ func (p *plain) at(k Key) *controlpb.Record {
 	return r
 }
 
+// records yields those that belong to no webinar; attendance comes after its webinar.
 func (p *plain) records(yield func(*controlpb.Record) bool) bool {
-	for _, t := range p {
+	for _, t := range p[KindAccount-KindAttendance:] {
 		for r := range t.Values() {
 			if !yield(r) {
 				return false

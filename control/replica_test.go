@@ -2,63 +2,14 @@ package control
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"stentor/control/controlpb"
 )
-
-// drawCommand draws any kind of command about few enough things that they meet.
-func drawCommand(t *rapid.T) *controlpb.Command {
-	pick := func(label string, of ...string) string { return rapid.SampledFrom(of).Draw(t, label) }
-	w := pick("webinar", "w_1", "w_2", "w_3")
-	who := pick("participant", "p_1", "p_2", "p_3")
-	name := pick("name", "main", "screen")
-	var c *controlpb.Command
-	switch rapid.IntRange(0, 14).Draw(t, "kind") {
-	case 0, 1:
-		c = create(w)
-	case 2:
-		c = setPIN(w, pick("pin", "48151623", "31415926"))
-	case 3:
-		c = clearPIN(w)
-	case 4:
-		c = invite(w, pick("invite", "i_1", "i_2"), pick("role", "presenter", "attendee", "nobody"))
-	case 5:
-		c = disconnect(w, who, []string{pick("key", "device:a", "device:b", "account:c")}, nil)
-	case 6:
-		c = disconnect(w, who, []string{pick("key", "device:a", "prefix:192.0.2.1/32")}, &controlpb.NewBan{
-			Id: pick("ban", "b_1", "b_2"), Prefix: rapid.Bool().Draw(t, "prefix"),
-			Seen: []*controlpb.Keys{{Keys: []string{"device:a", pick("key", "device:b", "account:c")}}}})
-	case 7:
-		c = liftBan(w, pick("ban", "b_1", "b_2"))
-	case 8, 9:
-		c = claim(w, name, pick("node", "n1", "n2"), who, 1, rapid.Bool().Draw(t, "takeover"))
-	case 10:
-		c = release(w, name, rapid.Uint64Range(1, 30).Draw(t, "epoch"))
-	case 11:
-		c = apiToken(pick("token", "t_1", "t_2"), "admin")
-	case 12:
-		c = joinToken(pick("join", "j_1", "j_2"), start.Add(time.Hour))
-	case 13:
-		c = redeem(pick("join", "j_1", "j_2"), "n4")
-	case 14:
-		if rapid.IntRange(0, 3).Draw(t, "end") == 0 {
-			c = end(w)
-		} else {
-			c = clusterInfo("c_1")
-		}
-	}
-	if rapid.Bool().Draw(t, "id") {
-		c.RequestId = fmt.Sprint("r", rapid.IntRange(0, 5).Draw(t, "request"))
-	}
-	return c
-}
 
 // An edge that is fed by changes, from whatever snapshot it began with, holds what is
 // left of the voters' state when it is filtered; and a state that went through a
@@ -67,15 +18,19 @@ func TestAReplicaIsTheFilteredOriginal(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLog(t)
 		topics := Topics(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"w_1", "w_2"}), 0, 2, rapid.ID[string]).Draw(rt, "topics"))
-		n := rapid.IntRange(1, 40).Draw(rt, "commands")
+		n := rapid.IntRange(1, 60).Draw(rt, "commands")
 		from := rapid.IntRange(0, n).Draw(rt, "replica starts at")
 		replica := NewState()
+		if rapid.Bool().Draw(rt, "feature level 2") {
+			l.must(setLevel(2))
+		}
 		for i := range n {
 			if i == from {
 				replica = throughSnapshot(rt, l.s.Edge(clusterKey, topics))
 				l.changes = nil
 			}
-			l.apply(drawCommand(rt))
+			l.apply(drawer{rt, l.s}.command())
+			sound(rt, l.s)
 		}
 		if from == n {
 			replica, l.changes = throughSnapshot(rt, l.s.Edge(clusterKey, topics)), nil
@@ -84,6 +39,7 @@ func TestAReplicaIsTheFilteredOriginal(t *testing.T) {
 			replica = feed(rt, replica, c.Edge(clusterKey, topics))
 		}
 		want := l.s.Edge(clusterKey, topics)
+		holdsNothingSealed(rt, want)
 		if replica.Hash() != want.Hash() || replica.Index() != want.Index() || !replica.Time().Equal(want.Time()) {
 			rt.Fatalf("replica at %d, original at %d:\n%v\n%v", replica.Index(), want.Index(), records(replica), records(want))
 		}
