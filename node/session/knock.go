@@ -61,12 +61,15 @@ func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
 	if !opens(w, v) {
 		return Grant{}, errNotFound
 	}
-	if v.Name == "" && v.Invite == [32]byte{} { // which has a name, or is refused
+	if v.Name == "" && v.Invite == [32]byte{} && v.Account == "" { // an invite has a name, or is refused
 		return Grant{}, errName
 	}
 	c, known, err := d.admit(ctx, w, v)
 	if err != nil {
 		return Grant{}, err
+	}
+	if c.Name == "" {
+		return Grant{}, errName
 	}
 	if known {
 		if c.TookOver, err = d.alone(ctx, w, c, k.Takeover); err != nil {
