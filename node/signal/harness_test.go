@@ -95,6 +95,25 @@ type edge struct {
 	relay *relay.Relay
 	door  *session.Door
 	http  *httptest.Server
+	media *prometheus.Registry
+}
+
+// stopped is how many packets the media part dropped because they are not allowed.
+func (e *edge) stopped() (sum float64) {
+	families, err := e.media.Gather()
+	if err != nil {
+		e.t.Error(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "stentor_sfu_dropped_packets_total" && l.GetValue() == "stopped" {
+					sum += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return sum
 }
 
 func serve(t *testing.T, f func(context.Context) error) {
@@ -108,6 +127,7 @@ func newEdge(t *testing.T) *edge {
 	t.Helper()
 	e := &edge{t: t, replica: &replica{t: t, state: control.NewState(), changed: make(chan struct{})}}
 	key := webinar.DeriveKey(make([]byte, 32), webinarID)
+	e.must(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
 	e.must(&controlpb.Command{Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{
 		Id: webinarID, Link: link, Title: "Launch", Owner: "host", Pin: &controlpb.PIN{Verifier: webinar.Verifier(key, pin)},
 	}}})
@@ -118,7 +138,7 @@ func newEdge(t *testing.T) *edge {
 	cred := credentials(t)
 	e.door = session.NewDoor(session.Config{
 		Node: "n1", State: func() session.State { return e.State() }, Changed: e.Changed, PINKey: func(string) []byte { return key }, Credentials: func() *pki.Credentials { return cred },
-		Nodes: func() int { return 1 }, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	var err error
 	e.relay, err = relay.New(relay.Config{
@@ -133,12 +153,13 @@ func newEdge(t *testing.T) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	media, err := sfu.New(sfu.Config{Conn: conn, Advertise: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Registerer: prometheus.NewRegistry()})
+	e.media = prometheus.NewRegistry()
+	media, err := sfu.New(sfu.Config{Conn: conn, Advertise: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Registerer: e.media})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := New(Config{
-		Door: e.door, Stage: e, Media: media, Node: "n1", Version: "1.2.3", Changed: e.Changed,
+		Door: e.door, Stage: e, Media: media, Node: "n1", Version: "1.2.3",
 		Origins: func(o string) bool { return o == "https://edge2.example.org" },
 	})
 	e.http = httptest.NewServer(s.Handler())
@@ -357,4 +378,19 @@ func wait[T any](t *testing.T, c <-chan T, what string) T {
 		t.Fatalf("%s did not happen", what)
 	}
 	panic("unreachable")
+}
+
+// message is anything that the server tells a page.
+type message struct {
+	Type        string
+	Participant string
+	Role        webinar.Role
+	Live        *bool
+	OnStage     bool `json:"on_stage"`
+	Waiting     bool
+	Raised      bool
+	Permissions *may
+	Stopped     *stopped
+	Code        string
+	Detail      string
 }
