@@ -1,0 +1,297 @@
+package lease
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"stentor/control"
+	"stentor/control/controlpb"
+	"stentor/control/webinar"
+)
+
+var epochBegin = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+const hall = "w_1"
+
+// world is a cluster in virtual time: one log of the real state, edges with the real
+// machine, and a network that loses, delays, doubles and reorders. What is wrong with it
+// is in bug. It is the truth about who is inside, which the machine does not see.
+type world struct {
+	rng *rand.Rand
+	bug bug
+	now time.Duration
+
+	history []*control.State // by index
+	skew    time.Duration    // of the leader's clock
+	jumped  time.Duration    // how far that has gone ahead in all
+	edges   []*edge
+	mail    []letter
+	people  int
+	strict  bool
+
+	inside       map[string]int // distinct guests -> edges that they are inside at
+	entered      int
+	wrong, right int
+	failure      string
+}
+
+// letter is a proposal on its way to the leader, or the answer to one.
+type letter struct {
+	at     time.Duration
+	from   *edge
+	life   uint64 // epoch of the sender
+	c      *controlpb.Command
+	answer bool
+	ok     bool
+	n      int
+}
+
+// edge is one node, with what is true of it.
+type edge struct {
+	name    string
+	epoch   uint64
+	up      bool
+	until   time.Duration // paused until then
+	sleeps  bool          // paused, or has not had its turn since: nobody hears anything from it
+	slept   time.Duration // for how long, in all
+	replica int
+	fresh   time.Duration // when the replica was surely the newest
+	deaf    bool          // gets no changes
+	mute    bool          // its proposals are lost
+	unheard bool          // answers to it are lost
+
+	tenant    *Tenant
+	fence     *Fence
+	inside    map[string]bool
+	leaving   map[string]time.Duration // planted: whose session ends too late
+	waits     map[string]time.Duration // guest -> gives up
+	registers bool
+}
+
+func newWorld(seed uint64, b bug) *world {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), bug: b, inside: make(map[string]int)}
+	w.history = []*control.State{control.NewState()}
+	w.commit(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
+	w.strict = w.rng.IntN(3) == 0
+	partition := "keep"
+	if w.strict {
+		partition = "strict"
+	}
+	w.commit(&controlpb.Command{Principal: "ada", Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{
+		Id: hall, Link: "hall", Title: "Hall", Owner: "ada",
+		Settings: &controlpb.Settings{Title: "Hall", GuestLimit: uint32(1 + w.rng.IntN(9)), Partition: partition}}}})
+	for i := range 2 + w.rng.IntN(3) {
+		e := &edge{name: fmt.Sprintf("n%d", i), waits: make(map[string]time.Duration), leaving: make(map[string]time.Duration)}
+		w.edges = append(w.edges, e)
+		w.boot(e)
+	}
+	return w
+}
+
+func (w *world) head() *control.State               { return w.history[len(w.history)-1] }
+func (w *world) hall() *webinar.Webinar             { return w.head().Webinar(hall) }
+func (w *world) leaderTime() time.Time              { return epochBegin.Add(w.now + w.skew) }
+func (w *world) chance(percent int) bool            { return w.rng.IntN(100) < percent }
+func (w *world) some(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
+
+func (w *world) fail(format string, a ...any) {
+	if w.failure == "" {
+		w.failure = fmt.Sprintf("at %v: ", w.now) + fmt.Sprintf(format, a...)
+	}
+}
+
+// clock is the edge's own, which starts anywhere and goes on while it is paused.
+func (w *world) clock(e *edge) time.Time {
+	t := w.now
+	if w.bug == clockStopsWhilePaused {
+		t -= e.slept
+	}
+	return time.Unix(1000, 0).Add(t)
+}
+
+// boot starts a new incarnation, which knows what it had on disk.
+func (w *world) boot(e *edge) {
+	if w.bug != sameIncarnation || e.epoch == 0 {
+		e.epoch++
+	}
+	e.up, e.tenant, e.fence = true, nil, NewFence(e.name, e.epoch)
+	e.inside, e.fresh = make(map[string]bool), -time.Hour
+}
+
+func (w *world) crash(e *edge) {
+	for p := range e.inside {
+		w.out(e, p)
+	}
+	e.up, e.tenant, e.registers, e.sleeps, e.until = false, nil, false, false, 0
+	clear(e.waits)
+}
+
+// enter and out keep the truth.
+func (w *world) enter(e *edge, p string) {
+	if e.inside[p] {
+		return
+	}
+	e.inside[p] = true
+	w.inside[p]++
+	w.entered++
+	w.check()
+}
+
+func (w *world) out(e *edge, p string) {
+	delete(e.leaving, p)
+	if !e.inside[p] {
+		return
+	}
+	delete(e.inside, p)
+	if w.inside[p]--; w.inside[p] == 0 {
+		delete(w.inside, p)
+	}
+}
+
+// check is the law.
+func (w *world) check() {
+	hall := w.hall()
+	if most := max(hall.SeatLimit(), hall.SeatsGranted()); len(w.inside) > most && w.served() > most {
+		w.fail("%d distinct guests inside, %d seats: %s", w.served(), most, w.dump())
+	}
+	budget := webinar.GuessesPerHour*(1+(w.now+w.jumped).Hours()) + float64(w.right)/10
+	if float64(w.wrong) > budget {
+		w.fail("%d wrong PINs, the budget is %.1f", w.wrong, budget)
+	}
+}
+
+// served is how many distinct guests are inside at edges that are not paused.
+func (w *world) served() int {
+	guests := make(map[string]bool)
+	for _, e := range w.edges {
+		if !e.sleeps {
+			maps.Copy(guests, e.inside)
+		}
+	}
+	return len(guests)
+}
+
+func (w *world) dump() string {
+	s := ""
+	for l := range w.hall().Leases() {
+		s += fmt.Sprintf(" %s/%d:%d", l.Node, l.Epoch, l.Granted)
+	}
+	for t := range w.hall().Seats() {
+		s += fmt.Sprintf(" %s@%s%v", t.Participant, t.Node, t.Echoes)
+	}
+	for _, e := range w.edges {
+		s += fmt.Sprintf("\n  %s/%d up %v inside %v", e.name, e.epoch, e.up, e.inside)
+	}
+	return s
+}
+
+// commit appends a command to the log.
+func (w *world) commit(c *controlpb.Command) control.Result {
+	s := w.head()
+	at := w.leaderTime()
+	if s.Time().After(at) {
+		at = s.Time()
+	}
+	c.ProposedAt = at.UnixNano()
+	before := s.Webinar(hall)
+	c = w.misread(c)
+	next, r := s.Apply(s.Index()+1, c)
+	if r.Halt != nil {
+		w.fail("halt: %v", r.Halt)
+		return r
+	}
+	next = w.misapply(s, next, c, &r)
+	w.history = append(w.history, next)
+	if before != nil {
+		after := next.Webinar(hall)
+		if g := after.SeatsGranted(); g > max(after.SeatLimit(), before.SeatsGranted()) {
+			w.fail("%d seats are in leases of %d, by %v", g, after.SeatLimit(), c)
+		}
+		for l := range after.Leases() {
+			if l.Granted < after.SeatedCount(l.Node) {
+				w.fail("%s has %d seats, and %d names on them, by %v", l.Node, l.Granted, after.SeatedCount(l.Node), c)
+			}
+		}
+		w.check()
+	}
+	return r
+}
+
+// send puts a proposal on its way, perhaps twice and out of order.
+func (w *world) send(e *edge, c *controlpb.Command) {
+	l := letter{from: e, life: e.epoch, c: c}
+	delay := func() time.Duration {
+		if w.chance(3) {
+			return w.some(90 * time.Second)
+		}
+		return w.some(60 * time.Millisecond)
+	}
+	arrives := !e.mute && !w.chance(5)
+	if arrives {
+		l.at = w.now + delay()
+		w.mail = append(w.mail, l)
+	}
+	if arrives && w.chance(6) {
+		l.at = w.now + delay()
+		w.mail = append(w.mail, l)
+	}
+	l.answer, l.ok, l.at = true, false, w.now+3*time.Second // gives up by then
+	w.mail = append(w.mail, l)
+}
+
+// deliver handles the mail that is due.
+func (w *world) deliver() {
+	for i := 0; i < len(w.mail); {
+		l := w.mail[i]
+		if l.at > w.now || l.answer && w.now < l.from.until {
+			i++
+			continue
+		}
+		w.mail[i] = w.mail[len(w.mail)-1]
+		w.mail = w.mail[:len(w.mail)-1]
+		if l.answer {
+			w.answered(l)
+			continue
+		}
+		c := l.c
+		if w.bug.forgetsRequests() || w.rng.IntN(4) == 0 { // the table of requests has forgotten it
+			c = bare(c)
+		} else {
+			c = copyOf(c)
+		}
+		r := w.commit(c)
+		if l.from.unheard || w.chance(5) {
+			continue
+		}
+		l.answer, l.ok, l.at = true, r.Err == nil, w.now+w.some(40*time.Millisecond)
+		l.n, _ = strconv.Atoi(r.Subject)
+		w.mail = append(w.mail, l)
+	}
+}
+
+func (w *world) answered(l letter) {
+	e := l.from
+	if !e.up || e.epoch != l.life {
+		return
+	}
+	if l.c.GetRenewLease() != nil {
+		if l.c.GetRenewLease().GetSeq() == e.fence.seq && e.fence.busy {
+			e.fence.Answered(l.ok)
+			if l.ok && w.bug == renewalCountsFromItsAnswer {
+				e.fence.last = w.clock(e)
+			}
+		}
+		return
+	}
+	if l.c.GetRegisterNode() != nil {
+		e.registers = false
+		return
+	}
+	if e.tenant != nil {
+		e.tenant.Answered(l.c, l.ok, l.n, w.clock(e))
+		w.mishear(e, l)
+	}
+}
