@@ -139,7 +139,41 @@ func (p *relyingParty) exchange(ctx context.Context, code string, f flow) (claim
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
 		return claims{}, errors.New("account: OIDC: the ID token is of another sign-in")
 	}
-	return p.claims(id)
+	all, err := p.all(ctx, provider, token, id)
+	if err != nil {
+		return claims{}, err
+	}
+	return p.claims(id, all)
+}
+
+// all returns the claims of an ID token, and of what it leaves out those that the provider
+// keeps at its userinfo endpoint (OpenID Connect Core 1.0, sections 5.3 and 5.4).
+func (p *relyingParty) all(ctx context.Context, provider *oidc.Provider, token *oauth2.Token, id *oidc.IDToken) (map[string]any, error) {
+	all := map[string]any{}
+	if err := id.Claims(&all); err != nil {
+		return nil, fmt.Errorf("account: OIDC: %w", err)
+	}
+	missing := p.AdminClaim != "" && all[p.AdminClaim] == nil || all["preferred_username"] == nil || all["name"] == nil
+	if !missing || provider.UserInfoEndpoint() == "" {
+		return all, nil
+	}
+	info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil {
+		return nil, errors.New("account: OIDC: the provider does not say who that is") // err may quote it
+	}
+	if info.Subject != id.Subject {
+		return nil, errors.New("account: OIDC: the provider says of somebody else who that is")
+	}
+	more := map[string]any{}
+	if err := info.Claims(&more); err != nil {
+		return nil, fmt.Errorf("account: OIDC: %w", err)
+	}
+	for k, v := range more {
+		if all[k] == nil {
+			all[k] = v
+		}
+	}
+	return all, nil
 }
 
 // tokenError keeps what a provider answers out of the log but its code: the rest may
@@ -155,14 +189,11 @@ func tokenError(err error) error {
 // maxSubject bounds a subject (OpenID Connect Core 1.0, section 2).
 const maxSubject = 255
 
-func (p *relyingParty) claims(id *oidc.IDToken) (claims, error) {
-	var all map[string]any
-	if err := id.Claims(&all); err != nil {
-		return claims{}, fmt.Errorf("account: OIDC: %w", err)
-	}
+func (p *relyingParty) claims(id *oidc.IDToken, all map[string]any) (claims, error) {
 	if id.Subject == "" || len(id.Subject) > maxSubject {
 		return claims{}, errors.New("account: OIDC: an ID token without a subject")
 	}
+	// The token says for whom it was made; userinfo is not asked.
 	if by, ok := all["azp"].(string); (ok || len(id.Audience) > 1) && by != p.ClientID {
 		return claims{}, errors.New("account: OIDC: the ID token was made for another client")
 	}

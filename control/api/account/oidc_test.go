@@ -321,6 +321,33 @@ func TestWhoHasNoProvider(t *testing.T) {
 	}
 }
 
+func TestWhatAProviderKeepsAtUserinfo(t *testing.T) {
+	type m = map[string]any
+	for _, c := range []struct {
+		name  string
+		info  m
+		login string
+		role  string
+	}{
+		{"names and groups come from there", m{"sub": "7", "preferred_username": "grace", "name": "Grace", "groups": []string{"admins"}}, "grace", "administrator"},
+		{"it cannot change what the token says", m{"sub": "7", "preferred_username": "grace", "name": "Grace", "email": "x@example.org", "aud": "x", "iss": "x"}, "grace", "member"},
+		{"it says an address alone", m{"sub": "7", "email": "g@example.org"}, "g@example.org", "member"},
+		{"it is about somebody else", m{"sub": "8", "preferred_username": "grace", "groups": []string{"admins"}}, "", ""},
+		{"it is about nobody", m{"preferred_username": "grace"}, "", ""},
+		{"it fails", m{"fails": true}, "", ""},
+	} {
+		s := newSite(t, func(c *OIDCConfig) { c.AdminClaim, c.AdminValue = "groups", "admins" })
+		s.provider.claims, s.provider.info = m{"sub": "7"}, c.info
+		_, id := s.signIn()
+		if !s.signedIn() {
+			id = ""
+		}
+		if a := s.store.state.Account(id); a.GetLogin() != c.login || a.GetRole() != c.role {
+			t.Errorf("%s: %v; logged %s", c.name, a, s.log)
+		}
+	}
+}
+
 func TestALogThatDoesNotAnswer(t *testing.T) {
 	s := newSite(t, nil)
 	u := s.back().String()

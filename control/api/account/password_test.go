@@ -25,8 +25,15 @@ func TestThePasswordsOfOthersAreRead(t *testing.T) {
 	if !g.matches(cheap, "password") {
 		t.Error("the reference implementation's hash does not match")
 	}
-	if g.matches(cheap, "passwore") || g.matches("", "password") || g.matches("", "") {
+	if g.matches(cheap, "passwore") {
 		t.Error("another password matches")
+	}
+}
+
+// quick makes Argon2id take no time.
+func quick(g *argon) {
+	g.key = func(password, salt []byte, _, _ uint32, _ uint8, n uint32) []byte {
+		return argon2.IDKey(password, salt, 1, 64, 1, n)
 	}
 }
 
@@ -42,18 +49,22 @@ func TestAPasswordIsKeptAsAnArgon2idPHCString(t *testing.T) {
 	if !strings.HasPrefix(first, "$argon2id$v=19$m=65536,t=3,p=1$") || strings.Contains(first, "horse") || len(first) > 128 {
 		t.Errorf("kept as %s", first)
 	}
-	if !g.matches(first, password) || g.matches(first, password+" ") {
+	if !g.matches(first, password) {
 		t.Error("it is another password's")
 	}
 	if p, err := parsePHC(first); err != nil || p.String() != first {
 		t.Errorf("read as %s, %v", p, err)
 	}
+	quick(g)
 	if again, _ := g.hash(password); again == first {
 		t.Error("two people with one password can be seen to have it")
 	}
 	composed, err := g.hash("p\u00e4ssw\u00f6rter sind gut")
 	if err != nil || !g.matches(composed, "pa\u0308sswo\u0308rter sind gut") {
 		t.Errorf("another keyboard's umlauts are another password (%v)", err)
+	}
+	if other, _ := g.hash(password); g.matches(other, password+" ") || g.matches("", "") {
+		t.Error("another password matches")
 	}
 	g.rand = strings.NewReader("")
 	if _, err := g.hash(password); err == nil {

@@ -32,6 +32,7 @@ type provider struct {
 	noIss  bool
 	codes  map[string]url.Values // code -> what was asked for
 	asked  int                   // for tokens
+	info   map[string]any        // at userinfo; nil: there is none
 }
 
 var providerKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -53,6 +54,7 @@ func newProvider(t testing.TB) *provider {
 	mux.HandleFunc("/auth", p.authorize)
 	mux.HandleFunc("/token", p.token)
 	mux.HandleFunc("/jwks", p.jwks)
+	mux.HandleFunc("/userinfo", p.userinfo)
 	p.server = httptest.NewServer(mux)
 	t.Cleanup(p.server.Close)
 	return p
@@ -70,10 +72,24 @@ func (p *provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	u := p.server.URL
-	p.answer(w, map[string]any{
+	document := map[string]any{
 		"issuer": u, "authorization_endpoint": u + "/auth", "token_endpoint": u + "/token", "jwks_uri": u + "/jwks",
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
-	})
+	}
+	if p.info != nil {
+		document["userinfo_endpoint"] = u + "/userinfo"
+	}
+	p.answer(w, document)
+}
+
+func (p *provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Header.Get("Authorization") != "Bearer at" || p.info["fails"] != nil {
+		http.Error(w, "no", http.StatusUnauthorized)
+		return
+	}
+	p.answer(w, p.info)
 }
 
 func (p *provider) answer(w http.ResponseWriter, v any) {
