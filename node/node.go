@@ -26,6 +26,8 @@ import (
 	"stentor/cluster/mesh"
 	"stentor/cluster/pki"
 	"stentor/control/api/account"
+	"stentor/control/api/mail"
+	"stentor/control/api/webhook"
 	"stentor/control/personal"
 	controlstore "stentor/control/store"
 	"stentor/node/lease"
@@ -70,6 +72,8 @@ type Node struct {
 	seats      *lease.Keeper
 	personal   *personal.Keeper  // nil on an edge
 	accounts   *account.Accounts // nil on an edge
+	mailer     *mail.Mailer      // nil without a server for mails
+	webhooks   *webhook.Webhooks // nil on an edge
 	attendance *attendance
 	stage      *stage
 	sfu        *sfu.SFU       // nil without a socket for it: a test of the mesh alone
@@ -282,6 +286,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.signal != nil {
 		people = append(people, part{"signal", n.signal.Run})
 	}
+	people = append(people, n.messengers()...)
 	people = append(people, n.servers()...)
 	n.log.Info("node starts", "version", n.build.Version, "role", n.role(), "mesh", n.cfg.Mesh, "http", n.cfg.HTTP)
 	err := runLayers(ctx, mesh, state, media, people)

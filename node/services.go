@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"stentor/control/api/account"
+	"stentor/control/api/mail"
+	"stentor/control/api/webhook"
 	"stentor/control/controlpb"
 	"stentor/control/personal"
 )
@@ -28,7 +30,42 @@ func (n *Node) openPeople(Parts) (err error) {
 		Key: n.personal.CookieKey(), Base: n.cfg.baseURL(), Now: n.now, Rand: rand.Reader,
 		OIDC: provider, Logger: n.log, Registerer: n.reg,
 	})
+	if err != nil {
+		return err
+	}
+	return n.openMessengers()
+}
+
+// openMessengers makes what tells people and programs of what happened: mails, where
+// there is a server for them, and webhooks.
+func (n *Node) openMessengers() (err error) {
+	if m := n.cfg.Mail; m.Server != "" {
+		n.mailer, err = mail.New(mail.Config{
+			Store: n.store, Keeper: n.personal, Leader: n.leads, Base: n.cfg.baseURL(), Now: n.now,
+			SMTP:   mail.SMTP{Addr: m.Server, User: m.User, PasswordFile: m.PasswordFile, From: m.From, TLS: m.TLS},
+			Logger: n.log, Registerer: n.reg,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n.webhooks, err = webhook.New(webhook.Config{
+		Store: n.store, Keeper: n.personal, Leader: n.leads, Now: n.now, AllowPrivate: n.cfg.Webhooks.Private,
+		Logger: n.log, Registerer: n.reg,
+	})
 	return err
+}
+
+// messengers are the parts that openMessengers made.
+func (n *Node) messengers() []part {
+	var out []part
+	if n.mailer != nil {
+		out = append(out, part{"mail", n.mailer.Run})
+	}
+	if n.webhooks != nil {
+		out = append(out, part{"webhooks", n.webhooks.Run})
+	}
+	return out
 }
 
 // provider is the OpenID Connect provider of the configuration; nil without one.
