@@ -57,6 +57,7 @@ type Config struct {
 	Changed     func() <-chan struct{}        // closed at the next change of State
 	PINKey      func(webinarID string) []byte // the webinar's derived key; nil where this node has none
 	Credentials func() *pki.Credentials       // sign and check session tokens
+	Removed     func(node string) bool        // a node that was put out of the cluster: what it signed is not believed; nil: none was
 	Seats       Seats                         // nil: neither seats nor wrong PINs are limited
 	Attend      func(Stay)                    // hears of stays as they begin and end; nil: nobody does
 	// Elsewhere asks the other nodes whether the participant is inside at one of them
@@ -79,6 +80,7 @@ type Door struct {
 	live    live
 	places  places
 	dead    dead
+	issuers issuers
 }
 
 // NewDoor returns the door of an edge.
@@ -89,7 +91,7 @@ func NewDoor(cfg Config) *Door {
 	if cfg.Attend == nil {
 		cfg.Attend = func(Stay) {}
 	}
-	d := &Door{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	d := &Door{cfg: cfg, metrics: newMetrics(cfg.Registerer), issuers: issuers{removed: cfg.Removed}}
 	d.places = places{seats: cfg.Seats, attend: cfg.Attend, now: cfg.Now, by: make(map[placeKey]*place)}
 	return d
 }

@@ -102,7 +102,7 @@ func (d *Door) visitor(k Knock) (webinar.Visitor, error) {
 		v.Registrant = sha256.Sum256([]byte(k.Registrant))
 	}
 	if k.Pass != "" {
-		p, err := readPass(k.Pass, d.cfg.Credentials().CA, d.cfg.Now())
+		p, err := d.issuers.pass(k.Pass, d.cfg.Credentials().CA, d.cfg.Now())
 		if err != nil {
 			d.cfg.Logger.Debug("account pass refused", "reason", err)
 			return webinar.Visitor{}, errPass

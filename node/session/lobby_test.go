@@ -160,7 +160,7 @@ func TestM8AGuessIsSettledByWhatBecameOfIt(t *testing.T) {
 			if err != nil {
 				e.t.Fatal(err)
 			}
-			c, _ := verify(g.Token, e.ca.Cert, e.Door.cfg.Now())
+			c, _ := new(issuers).verify(g.Token, e.ca.Cert, e.Door.cfg.Now())
 			e.ban(g.Participant, c.Keys...)
 		}, 10, 1},
 	} {

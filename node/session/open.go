@@ -164,7 +164,7 @@ func (d *Door) identify(ctx context.Context, link, bearer string, remote netip.A
 // still be inside.
 func (d *Door) bearer(token string, remote netip.Addr) (claims, *webinar.Webinar, error) {
 	now := d.cfg.Now()
-	c, err := verify(token, d.cfg.Credentials().CA, now)
+	c, err := d.issuers.verify(token, d.cfg.Credentials().CA, now)
 	if err != nil {
 		d.cfg.Logger.Debug("session token refused", "reason", err)
 		return claims{}, nil, errToken

@@ -44,11 +44,11 @@ func (d *Door) Pass(account, name string) (string, error) {
 	return sign(passPrefix, pass{Account: account, Name: name, Expires: d.cfg.Now().Add(passLife).UnixMilli()}, cred)
 }
 
-// readPass returns what a pass says that a voter of the cluster under ca signed. The
+// pass returns what a pass says that a voter of the cluster under ca signed. The
 // error is for the log.
-func readPass(text string, ca *x509.Certificate, now time.Time) (pass, error) {
+func (i *issuers) pass(text string, ca *x509.Certificate, now time.Time) (pass, error) {
 	var p pass
-	node, err := unsign(passPrefix, text, ca, now, &p)
+	node, err := i.unsign(passPrefix, text, ca, now, &p)
 	switch {
 	case err != nil:
 		return pass{}, err

@@ -44,7 +44,7 @@ func sign(prefix string, claims any, cred *pki.Credentials) (string, error) {
 
 // unsign reads into claims what a node of the cluster under ca signed, and returns
 // which node it was. The error is for the log.
-func unsign(prefix, text string, ca *x509.Certificate, now time.Time, claims any) (pki.Identity, error) {
+func (i *issuers) unsign(prefix, text string, ca *x509.Certificate, now time.Time, claims any) (pki.Identity, error) {
 	if len(text) > maxSigned {
 		return pki.Identity{}, errors.New("too long")
 	}
@@ -54,25 +54,25 @@ func unsign(prefix, text string, ca *x509.Certificate, now time.Time, claims any
 		return pki.Identity{}, errors.New("not signed by a node")
 	}
 	var raw [3][]byte
-	for i, p := range parts {
+	for n, p := range parts {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(p)
 		if err != nil {
-			return pki.Identity{}, fmt.Errorf("part %d: %w", i+1, err)
+			return pki.Identity{}, fmt.Errorf("part %d: %w", n+1, err)
 		}
-		raw[i] = b
+		raw[n] = b
 	}
-	node, cert, err := pki.Verify(raw[2], ca, now)
+	who, err := i.check(raw[2], ca, now)
 	if err != nil {
 		return pki.Identity{}, err
 	}
-	pub, ok := cert.PublicKey.(ed25519.PublicKey)
+	pub, ok := who.cert.PublicKey.(ed25519.PublicKey)
 	if !ok || !ed25519.Verify(pub, []byte(prefix+parts[0]), raw[1]) {
 		return pki.Identity{}, errors.New("signature does not hold")
 	}
 	if err := json.Unmarshal(raw[0], claims); err != nil {
 		return pki.Identity{}, fmt.Errorf("claims: %w", err)
 	}
-	return node, nil
+	return who.node, nil
 }
 
 // inForce reports whether something that expires at expires (unix milliseconds) and

@@ -95,9 +95,9 @@ func mint(c claims, cred *pki.Credentials) (string, error) { return sign(tokenPr
 
 // verify returns the claims of a token that a node of the cluster under ca signed
 // and that has not expired at now. The error is for the log.
-func verify(token string, ca *x509.Certificate, now time.Time) (claims, error) {
+func (i *issuers) verify(token string, ca *x509.Certificate, now time.Time) (claims, error) {
 	var c claims
-	if _, err := unsign(tokenPrefix, token, ca, now, &c); err != nil {
+	if _, err := i.unsign(tokenPrefix, token, ca, now, &c); err != nil {
 		return claims{}, err
 	}
 	keys, ok := webinar.ParseKeys(c.Keys)
