@@ -87,7 +87,7 @@ func (v *Voter) serve(ctx context.Context) {
 // only then does this leader know the newest state.
 func (v *Voter) begin(r *raft.Raft) bool {
 	term := r.CurrentTerm()
-	if r.State() != raft.Leader || r.Barrier(tryFor).Error() != nil {
+	if r.State() != raft.Leader || v.gate.wait(func() raft.Future { return r.Barrier(tryFor) }) != nil {
 		return false
 	}
 	v.leading.Store(term)

@@ -240,8 +240,8 @@ func (v *Voter) handleCommand(r *raft.Raft, b []byte) (*controlpb.Response, erro
 	if err != nil {
 		return nil, fmt.Errorf("store: encode command: %w", err)
 	}
-	f := r.Apply(b, tryFor)
-	if err := f.Error(); err != nil {
+	var f raft.ApplyFuture
+	if err := v.gate.wait(func() raft.Future { f = r.Apply(b, tryFor); return f }); err != nil {
 		return v.response(err, nil), nil
 	}
 	res, ok := f.Response().(control.Result)

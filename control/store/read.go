@@ -57,7 +57,7 @@ func (b *barriers) run(v *Voter, r *raft.Raft) {
 		if now == nil {
 			return
 		}
-		now.err = r.Barrier(tryFor).Error()
+		now.err = v.gate.wait(func() raft.Future { return r.Barrier(tryFor) })
 		now.index = v.State().Index()
 		close(now.done)
 	}

@@ -52,6 +52,7 @@ type VoterConfig struct {
 
 	// WrapLogs stands between Raft and its log on disk, for tests of failing disks.
 	WrapLogs func(raft.LogStore) raft.LogStore
+	disk     disk // for tests of power loss
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -76,6 +77,7 @@ type Voter struct {
 
 	raft     atomic.Pointer[raft.Raft] // nil until Run
 	leading  atomic.Uint64             // the term in which this leader has everything of earlier ones
+	gate     *gate
 	reads    barriers
 	clock    clock
 	fresh    freshness
@@ -106,7 +108,7 @@ func OpenVoter(cfg VoterConfig) (*Voter, error) {
 		}
 	}
 	cfg.Timers = cfg.Timers.orDefault()
-	v := &Voter{cfg: cfg, log: cfg.Logger, latch: newLatch(cfg.Exit), stop: make(chan struct{})}
+	v := &Voter{cfg: cfg, log: cfg.Logger, latch: newLatch(cfg.Exit), gate: newGate(), stop: make(chan struct{})}
 	v.clock = newClock(time.Now, cfg.Boot) // Now may be off; it stamps commands
 	v.metrics = newMetrics(cfg.Registerer, v.staleness)
 	v.machine = newMachine(v.latch, v.metrics)
@@ -130,7 +132,7 @@ func (v *Voter) openFiles() error {
 	if err != nil {
 		return err
 	}
-	w, err := wal.Open(dir, wal.WithLogger(log))
+	w, err := openLog(dir, v.cfg.disk, log)
 	if err != nil {
 		return err
 	}
@@ -196,6 +198,8 @@ func (v *Voter) Run(ctx context.Context) (err error) {
 	case <-v.latch.tripped:
 		err = v.latch.err()
 	}
+	v.gate.drain()
+	defer close(v.gate.down)
 	if e := r.Shutdown().Error(); e != nil {
 		err = errors.Join(err, fmt.Errorf("store: shut raft down: %w", e))
 	}
@@ -207,11 +211,33 @@ func (v *Voter) startRaft(cfg *raft.Config, trans raft.Transport) (*raft.Raft, e
 		alone := raft.Configuration{Servers: []raft.Server{{
 			Suffrage: raft.Voter, ID: cfg.LocalID, Address: raft.ServerAddress(v.cfg.Node)}}}
 		err := raft.BootstrapCluster(cfg, v.logs, v.stable, v.snaps, trans, alone)
-		if err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
+		if errors.Is(err, raft.ErrCantBootstrap) {
+			err = v.finishBootstrap(alone)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return raft.NewRaft(cfg, v.machine, v.logs, v.stable, v.snaps, trans)
+}
+
+// finishBootstrap writes the first entry of the log if that was cut short: Raft keeps the
+// first term, then the entry, and takes a voter that has but the term for one of a cluster
+// that it never finds.
+func (v *Voter) finishBootstrap(alone raft.Configuration) error {
+	term, err := v.stable.GetUint64([]byte("CurrentTerm"))
+	if err != nil {
+		return err
+	}
+	last, err := v.logs.LastIndex()
+	if err != nil {
+		return err
+	}
+	snaps, err := v.snaps.List()
+	if err != nil || term != 1 || last > 0 || len(snaps) > 0 {
+		return err
+	}
+	return v.logs.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(alone)})
 }
 
 // handOver gives leadership to another voter, so that nobody waits for an election. With
