@@ -27,6 +27,8 @@ type server struct {
 	asked   []string
 	version string // the If-Match of the last request
 	bearer  string
+
+	refuseAfter int // so many requests; 0: none is refused
 }
 
 type answer struct {
@@ -48,6 +50,9 @@ func newServer(t *testing.T, answers map[string]answer) *server {
 		if !ok {
 			a = answer{404, &client.Problem{Code: "route_not_found", Status: 404, Detail: "The test answers nothing to " + key}}
 		}
+		if s.refuseAfter > 0 && len(s.asked) > s.refuseAfter {
+			a = answer{409, &client.Problem{Code: "ended", Status: 409, Detail: "The webinar has ended."}}
+		}
 		if text, ok := a.body.(csvText); ok {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 			_, _ = io.WriteString(w, string(text))
@@ -65,12 +70,13 @@ func newServer(t *testing.T, answers map[string]answer) *server {
 
 // call is one call of the command line.
 type call struct {
-	args     string // SERVER is the server's address, and _ a blank in an argument
+	args     string // SERVER is the server's address, _ a blank in an argument, ~ a _
 	stdin    string
 	env      map[string]string
 	prompt   func(string) (string, error)
 	terminal bool
 	version  string
+	stdout   func(io.Writer) io.Writer // stands before it; may be nil
 }
 
 // grammar is the command line, with the one command that main puts elsewhere.
@@ -99,9 +105,12 @@ func (s *server) runIn(ctx context.Context, t *testing.T, c call) (stdout, stder
 		Stdin: strings.NewReader(c.stdin), Stdout: &out, Stderr: &errs, Getenv: func(k string) string { return env[k] },
 		Now: func() time.Time { return sunday }, HTTP: s.Client(), Prompt: c.prompt, Terminal: c.terminal, Version: c.version,
 	}
+	if c.stdout != nil {
+		e.Stdout = c.stdout(e.Stdout)
+	}
 	var args []string
 	for _, a := range strings.Fields(strings.ReplaceAll(c.args, "SERVER", s.URL)) {
-		args = append(args, strings.ReplaceAll(a, "_", " "))
+		args = append(args, strings.NewReplacer("_", " ", "~", "_").Replace(a))
 	}
 	status = Run(ctx, args, &grammar{}, e)
 	hide := func(b bytes.Buffer) string { return strings.ReplaceAll(b.String(), s.URL, "SERVER") }

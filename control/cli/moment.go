@@ -24,6 +24,14 @@ var clockLayouts = []string{"15:04", "15:04:05", "15h04", "15h", "3pm", "3:04pm"
 // offset of its own is in zone. A day without a time is its midnight; the caller
 // says whether that is meant.
 func parseMoment(text string, zone *time.Location, now time.Time) (t time.Time, clock bool, err error) {
+	t, clock, err = readMoment(text, zone, now)
+	if year := t.UTC().Year(); err == nil && (year < 1970 || year > 9998) {
+		return time.Time{}, false, momentError(text)
+	}
+	return t, clock, err
+}
+
+func readMoment(text string, zone *time.Location, now time.Time) (t time.Time, clock bool, err error) {
 	s := strings.ToLower(strings.Join(strings.Fields(text), " "))
 	if span, found := relative(s); found {
 		d, err := parseSpan(span)

@@ -87,6 +87,7 @@ func TestTimesThatAreNone(t *testing.T) {
 		"1/12/2026":                      "in two ways",
 		"":                               "is no time",
 		"soon":                           "is no time",
+		"1234-01-01 12:00":               "is no time",
 		"2026-13-01 18:00":               "is no time",
 		"2026-02-30 18:00":               "is no time",
 		"2026-12-01 25:00":               "is no time",
@@ -139,7 +140,7 @@ func FuzzParseMoment(f *testing.F) {
 			return
 		}
 		again, _, err := parseMoment(got.Format(time.RFC3339), z, sunday)
-		if err != nil && got.Year() < 10_000 && got.Year() >= 0 || err == nil && !again.Equal(got) {
+		if err != nil || !again.Equal(got) {
 			t.Errorf("%q is %v, and written again %v, %v", s, got, again, err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -76,6 +77,12 @@ func hinted(err error) error {
 		return parseHint(err)
 	case errors.As(err, &unreachable):
 		return Hint(err, "is a node running there? --server, STENTOR_SERVER or the context file say which one to use")
+	case errors.As(err, &problem) && problem.Status == http.StatusTooManyRequests:
+		wait := "a moment"
+		if problem.RetryAfter > 0 {
+			wait = long(problem.RetryAfter)
+		}
+		return Hint(err, "wait "+wait+", then repeat it")
 	case errors.As(err, &problem):
 		return Hint(err, hintOf[problem.Code])
 	}
@@ -85,15 +92,16 @@ func hinted(err error) error {
 // hintOf says what to do about a refusal of the server, by its code. A refusal
 // that says it all by itself has none.
 var hintOf = map[string]string{
-	"token_required":      "give an API token: --token-file FILE, STENTOR_TOKEN, or the context file that `stentor demo` writes",
-	"token_unknown":       "the token was revoked, or is another mesh's: --token-file, STENTOR_TOKEN and the context file are looked at in this order",
-	"scope_missing":       "an operator makes a token with that scope: stentor token create NAME --scope admin",
-	"webinar_not_found":   "stentor webinar list shows the webinars that this token may see",
-	"ban_not_found":       "stentor ban list WEBINAR shows the bans",
-	"version_mismatch":    "someone else changed it: look at it again, then repeat the command",
-	"outcome_unknown":     "stentor status shows which voters are missing; look whether the change is there before you repeat it",
-	"unexpected_response": "is that the address of a Stentor node, and not of something in front of it?",
-	"body_too_large":      "nothing that the API takes is that long",
+	"token_required":        "give an API token: --token-file FILE, STENTOR_TOKEN, or the context file that `stentor demo` writes",
+	"token_unknown":         "the token was revoked, or is another mesh's: --token-file, STENTOR_TOKEN and the context file are looked at in this order",
+	"scope_missing":         "an operator makes a token with that scope: stentor token create NAME --scope admin",
+	"webinar_not_found":     "stentor webinar list shows the webinars that this token may see",
+	"ban_not_found":         "stentor ban list WEBINAR shows the bans",
+	"pin_with_registration": "one replaces the other: stentor registration off WEBINAR, or stentor pin clear WEBINAR",
+	"version_mismatch":      "someone else changed it: look at it again, then repeat the command",
+	"outcome_unknown":       "stentor status shows which voters are missing; look whether the change is there before you repeat it",
+	"unexpected_response":   "is that the address of a Stentor node, and not of something in front of it?",
+	"body_too_large":        "nothing that the API takes is that long",
 }
 
 // parseHint takes the "did you mean" out of kong's sentence, so that it stands

@@ -109,19 +109,18 @@ func newMessages(r io.Reader) *messages {
 	m := &messages{lines: bufio.NewScanner(r)}
 	m.lines.Buffer(nil, maxEvent)
 	afterCR := false
-	m.lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
-		if afterCR && len(data) > 0 {
-			afterCR = false
-			if data[0] == '\n' {
-				return 1, nil, nil
-			}
+	m.lines.Split(func(data []byte, _ bool) (int, []byte, error) {
+		skip := 0
+		if afterCR && len(data) > 0 && data[0] == '\n' {
+			skip = 1
 		}
-		i := bytes.IndexAny(data, "\r\n")
+		i := bytes.IndexAny(data[skip:], "\r\n")
 		if i < 0 {
 			return 0, nil, nil // what is cut off by the end is no line
 		}
+		i += skip
 		afterCR = data[i] == '\r'
-		return i + 1, data[:i], nil
+		return i + 1, data[skip:i], nil
 	})
 	return m
 }
