@@ -7,7 +7,7 @@
 //
 //	+---------+-----------+------------------------------------------+
 //	| version |   nonce   |  XChaCha20-Poly1305 of JSON, with its tag |
-//	|  1 = 1  | 24 bytes  |  up to 16 KiB                            |
+//	|  1 = 1  | 24 bytes  |  all of it up to 16 KiB                   |
 //	+---------+-----------+------------------------------------------+
 //
 // The webinar and the ID that it belongs to are authenticated with it: what was sealed
@@ -31,19 +31,20 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// MaxSealed is how many bytes of JSON one piece may have: fifty fields of a form, well
-// filled in.
+// MaxSealed is how many bytes one sealed piece may have, as package control bounds it too:
+// fifty fields of a form, well filled in.
 const MaxSealed = 16 << 10
 
 const (
 	version   = 1
 	headerLen = 1 + chacha20poly1305.NonceSizeX
+	maxPlain  = MaxSealed - headerLen - chacha20poly1305.Overhead
 	keyLen    = 32
 )
 
 // What Seal and Open fail with.
 var (
-	ErrTooLarge = errors.New("personal: more than 16 KiB to seal")
+	ErrTooLarge = errors.New("personal: too much to seal in 16 KiB")
 	ErrSealed   = errors.New("personal: not sealed by this cluster for this webinar and ID")
 )
 
@@ -82,7 +83,7 @@ func (k *Keeper) Seal(webinar, id string, v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("personal: seal: %w", err)
 	}
-	if len(plain) > MaxSealed {
+	if len(plain) > maxPlain {
 		return nil, ErrTooLarge
 	}
 	b := make([]byte, headerLen, headerLen+len(plain)+k.seal.Overhead())
@@ -94,7 +95,7 @@ func (k *Keeper) Seal(webinar, id string, v any) ([]byte, error) {
 // Open reads into v what was sealed for that webinar and ID. Fields that v does not have
 // are left out: a newer version may have sealed it.
 func (k *Keeper) Open(webinar, id string, sealed []byte, v any) error {
-	if len(sealed) < headerLen+k.seal.Overhead() || len(sealed) > headerLen+MaxSealed+k.seal.Overhead() || sealed[0] != version {
+	if len(sealed) < headerLen+k.seal.Overhead() || len(sealed) > MaxSealed || sealed[0] != version {
 		return ErrSealed
 	}
 	plain, err := k.seal.Open(nil, sealed[1:headerLen], sealed[headerLen:], bound(webinar, id))

@@ -63,17 +63,22 @@ func (m *Mailer) letter(r *controlpb.MailRecord) (letter, error) {
 	if w == nil || w.State == webinar.Ended {
 		return letter{}, errGone
 	}
+	msg, err := m.message(w, r)
+	return letter{record: r, message: msg}, err
+}
+
+func (m *Mailer) message(w *webinar.Webinar, r *controlpb.MailRecord) (*gomail.Msg, error) {
 	d := draft{kind: r.GetKind(), webinar: w}
 	fill := m.toRegistrant
 	if r.GetKind() == invite {
 		fill = m.toInvited
 	}
 	if err := fill(&d, r.GetSubject()); err != nil {
-		return letter{}, err
+		return nil, err
 	}
 	to, err := address(d.name, d.email)
 	if err != nil {
-		return letter{}, err
+		return nil, err
 	}
 	msg := gomail.NewMsg()
 	msg.FromMailAddress(m.from)
@@ -83,10 +88,7 @@ func (m *Mailer) letter(r *controlpb.MailRecord) (letter, error) {
 	msg.SetDateWithValue(m.Now())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence note answers
 	msg.SetUserAgent("Stentor")
-	if err := m.write(msg, d); err != nil {
-		return letter{}, err
-	}
-	return letter{record: r, message: msg}, nil
+	return msg, m.write(msg, d)
 }
 
 func (m *Mailer) toRegistrant(d *draft, id string) error {
