@@ -49,6 +49,8 @@ func Occurrences(start time.Time, duration time.Duration, zone *time.Location, r
 // lookahead years after the start and the year that is of interest.
 func (r *recurrence) each(start time.Time, zone *time.Location, year int, visit func(time.Time) bool) {
 	local := start.In(zone)
+	h, m, s := local.Clock()
+	clock := time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second + time.Duration(local.Nanosecond())
 	until := r.until
 	if !until.IsZero() && !r.zulu {
 		until = inZone(until, zone)
@@ -60,8 +62,7 @@ func (r *recurrence) each(start time.Time, zone *time.Location, year int, visit 
 	end := dayOf(max(local.Year(), year)+lookahead, time.December, 31)
 	for begin := r.firstPeriod(dayOf(local.Date())); !begin.After(end); begin = r.nextPeriod(begin) {
 		for _, d := range r.pick(begin, local) {
-			h, m, s := local.Clock()
-			t := inZone(d.Add(time.Duration(h)*time.Hour+time.Duration(m)*time.Minute+time.Duration(s)*time.Second+time.Duration(local.Nanosecond())), zone)
+			t := inZone(d.Add(clock), zone)
 			if !t.After(start) || d.Equal(dayOf(local.Date())) {
 				continue
 			}
@@ -114,7 +115,7 @@ func (r *recurrence) pick(begin, start time.Time) []time.Time {
 	if len(r.weeks) > 0 {
 		first, end = first.AddDate(0, 0, -3), end.AddDate(0, 0, 3)
 	}
-	for d := first; d.Before(end); d = d.AddDate(0, 0, 1) {
+	for d := first; d.Before(end); d = d.Add(24 * time.Hour) { // in UTC, where each day has those
 		if r.matches(d, start, begin.Year()) {
 			days = append(days, d)
 		}
@@ -140,11 +141,10 @@ func (r *recurrence) matches(d, start time.Time, year int) bool {
 	if r.defaultsFromStarts {
 		return r.matchesStart(d, start)
 	}
-	length := dayOf(d.Year(), d.Month()+1, 0).Day()
-	if !fits(r.monthdays, d.Day(), length) {
+	if len(r.monthdays) > 0 && !fits(r.monthdays, d.Day(), monthLength(d)) {
 		return false
 	}
-	if days := dayOf(d.Year(), time.December, 31).YearDay(); !fits(r.yeardays, d.YearDay(), days) {
+	if len(r.yeardays) > 0 && !fits(r.yeardays, d.YearDay(), yearLength(d)) {
 		return false
 	}
 	if len(r.weeks) > 0 {
@@ -172,10 +172,15 @@ func (r *recurrence) matchesStart(d, start time.Time) bool {
 	return true
 }
 
-// fits reports whether list is empty, or has n counted from the front or, negative, from
-// the end of total.
+// monthLength and yearLength are the days of d's month and year.
+func monthLength(d time.Time) int { return dayOf(d.Year(), d.Month()+1, 0).Day() }
+
+func yearLength(d time.Time) int { return dayOf(d.Year(), time.December, 31).YearDay() }
+
+// fits reports whether list has n counted from the front or, negative, from the end of
+// total.
 func fits(list []int, n, total int) bool {
-	return len(list) == 0 || slices.Contains(list, n) || slices.Contains(list, n-total-1)
+	return slices.Contains(list, n) || slices.Contains(list, n-total-1)
 }
 
 // isNth reports whether d is w: the nth of the month, or of the year where nothing says
@@ -184,9 +189,9 @@ func (r *recurrence) isNth(d time.Time, w weekday) bool {
 	if d.Weekday() != w.day || w.n == 0 {
 		return d.Weekday() == w.day
 	}
-	day, length := d.Day(), dayOf(d.Year(), d.Month()+1, 0).Day()
+	day, length := d.Day(), monthLength(d)
 	if r.freq == yearly && len(r.months) == 0 {
-		day, length = d.YearDay(), dayOf(d.Year(), time.December, 31).YearDay()
+		day, length = d.YearDay(), yearLength(d)
 	}
 	return w.n == (day-1)/7+1 || w.n == -((length-day)/7+1)
 }

@@ -57,10 +57,10 @@ func (s *Schedule) Check() error {
 
 // rising compares so that equal times are out of order too.
 func rising(a, b time.Time) int {
-	if a.Before(b) {
-		return -1
+	if a.After(b) {
+		return 1
 	}
-	return 1
+	return -1
 }
 
 // zoneName reports whether s has the shape of an IANA name: nothing that a lookup could
