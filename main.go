@@ -18,7 +18,7 @@ import (
 
 // version is what this source is; commit is set by the Makefile.
 var (
-	version = "v0.1.0"
+	version = "v0.2.0"
 	commit  = ""
 )
 
