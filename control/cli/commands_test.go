@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -126,19 +127,39 @@ func TestCommands(t *testing.T) {
 				if !slices.Equal(s.asked, c.asked) || s.bearer != "Bearer sta_test" {
 					t.Errorf("asked %q as %q, want %q", s.asked, s.bearer, c.asked)
 				}
-				if form == "--json" && stdout != "" {
-					for dec := json.NewDecoder(strings.NewReader(stdout)); dec.More(); {
-						if err := dec.Decode(new(any)); err != nil {
-							t.Errorf("not JSON: %v: %s", err, stdout)
-							break
-						}
-					}
+				if form == "--json" {
+					isDocumented(t, c.args, stdout)
 				}
 				if strings.ContainsAny(stdout+stderr, "\x1b\r\u202e\u009b") {
 					t.Errorf("the terminal is steered by %q", stdout+stderr)
 				}
 				golden(t, c.golden+strings.TrimPrefix(form, "-"), "$ stentor "+args+"\n"+stdout+prefixed("! ", stderr))
 			})
+		}
+	}
+}
+
+// isDocumented holds what a command printed against the type that JSON.md shows.
+func isDocumented(t *testing.T, args, stdout string) {
+	t.Helper()
+	path := ""
+	for p := range printed {
+		if strings.HasPrefix(args+" ", p+" ") && len(p) > len(path) {
+			path = p
+		}
+	}
+	if printed[path] == nil {
+		if stdout != "" {
+			t.Errorf("%s prints %s, and nobody says so", path, stdout)
+		}
+		return
+	}
+	dec := json.NewDecoder(strings.NewReader(stdout))
+	dec.DisallowUnknownFields()
+	for n := 0; n == 0 || dec.More(); n++ {
+		if err := dec.Decode(reflect.New(reflect.TypeOf(printed[path])).Interface()); err != nil {
+			t.Errorf("%s does not print what JSON.md says: %v: %s", path, err, stdout)
+			return
 		}
 	}
 }
@@ -163,6 +184,16 @@ func TestWhatWasReadIsWhatIsChanged(t *testing.T) {
 		s := newServer(t, answers())
 		if _, stderr, status := s.run(t, call{args: args}); status != 0 || s.version != want {
 			t.Errorf("%s: If-Match %s, want %s: %s", args, s.version, want, stderr)
+		}
+	}
+}
+
+func TestS10AnOldProgramIsPointedOut(t *testing.T) {
+	for version, pointed := range map[string]bool{"v0.1.9": true, "0.1.0": true, "v0.2.0": false, "v0.3.0": false, "v0.2.0-rc.1": true, "": false, "devel": false} {
+		s := newServer(t, answers())
+		_, stderr, status := s.run(t, call{args: "status", version: version})
+		if got := strings.Contains(stderr, "this program is"); got != pointed || status != 0 {
+			t.Errorf("%q: %s", version, stderr)
 		}
 	}
 }
