@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestS22AScheduleIsChecked(t *testing.T) {
+func TestS27AScheduleIsChecked(t *testing.T) {
 	at := func(change func(*Schedule)) *Schedule {
 		s := &Schedule{Start: start, Duration: time.Hour, Zone: "Europe/Berlin", Rule: "FREQ=WEEKLY;BYDAY=TU", Occurrences: []time.Time{start, start.AddDate(0, 0, 7)}}
 		change(s)
@@ -18,26 +18,26 @@ func TestS22AScheduleIsChecked(t *testing.T) {
 		s    *Schedule
 		code string // empty: it is right
 	}{
-		{"S22 once", &Schedule{Start: start, Duration: time.Hour}, ""},
-		{"S22 once, and nobody knows how long", &Schedule{Start: start}, ""},
-		{"S22 recurring", at(func(*Schedule) {}), ""},
-		{"S22 without a start", at(func(s *Schedule) { s.Start = time.Time{} }), "invalid_schedule_start"},
-		{"S22 in the year 2201", at(func(s *Schedule) { s.Start = start.AddDate(200, 0, 0) }), "invalid_schedule_start"},
-		{"S22 for a second", at(func(s *Schedule) { s.Duration = time.Second }), "invalid_schedule_duration"},
-		{"S22 for less than no time", at(func(s *Schedule) { s.Duration = -time.Hour }), "invalid_schedule_duration"},
-		{"S22 for seven days", at(func(s *Schedule) { s.Duration = MaxDuration }), ""},
-		{"S22 for longer", at(func(s *Schedule) { s.Duration = MaxDuration + 1 }), "invalid_schedule_duration"},
-		{"S23 without a zone it is UTC", at(func(s *Schedule) { s.Zone = "" }), ""},
-		{"S23 a zone with a sign", at(func(s *Schedule) { s.Zone = "Etc/GMT+12" }), ""},
-		{"S23 a zone that is a path", at(func(s *Schedule) { s.Zone = "../../etc/passwd" }), "invalid_schedule_zone"},
-		{"S23 a zone that is an absolute path", at(func(s *Schedule) { s.Zone = "/etc/localtime" }), "invalid_schedule_zone"},
-		{"S23 the zone of whichever node", at(func(s *Schedule) { s.Zone = "Local" }), "invalid_schedule_zone"},
-		{"S23 a zone of 65 letters", at(func(s *Schedule) { s.Zone = strings.Repeat("a", 65) }), "invalid_schedule_zone"},
-		{"S22 a rule that is none", at(func(s *Schedule) { s.Rule = "every tuesday" }), "invalid_schedule_rule"},
-		{"S22 twice without a rule", at(func(s *Schedule) { s.Rule = "" }), "invalid_schedule_occurrences"},
-		{"S22 the same time twice", at(func(s *Schedule) { s.Occurrences[1] = start }), "invalid_schedule_occurrences"},
-		{"S22 times out of order", at(func(s *Schedule) { s.Occurrences[1] = start.Add(-1) }), "invalid_schedule_occurrences"},
-		{"S22 five hundred times and one", at(func(s *Schedule) {
+		{"S27 once", &Schedule{Start: start, Duration: time.Hour}, ""},
+		{"S27 once, and nobody knows how long", &Schedule{Start: start}, ""},
+		{"S27 recurring", at(func(*Schedule) {}), ""},
+		{"S27 without a start", at(func(s *Schedule) { s.Start = time.Time{} }), "invalid_schedule_start"},
+		{"S27 in the year 2201", at(func(s *Schedule) { s.Start = start.AddDate(200, 0, 0) }), "invalid_schedule_start"},
+		{"S27 for a second", at(func(s *Schedule) { s.Duration = time.Second }), "invalid_schedule_duration"},
+		{"S27 for less than no time", at(func(s *Schedule) { s.Duration = -time.Hour }), "invalid_schedule_duration"},
+		{"S27 for seven days", at(func(s *Schedule) { s.Duration = MaxDuration }), ""},
+		{"S27 for longer", at(func(s *Schedule) { s.Duration = MaxDuration + 1 }), "invalid_schedule_duration"},
+		{"S27 without a zone it is UTC", at(func(s *Schedule) { s.Zone = "" }), ""},
+		{"S27 a zone with a sign", at(func(s *Schedule) { s.Zone = "Etc/GMT+12" }), ""},
+		{"S27 a zone that is a path", at(func(s *Schedule) { s.Zone = "../../etc/passwd" }), "invalid_schedule_zone"},
+		{"S27 a zone that is an absolute path", at(func(s *Schedule) { s.Zone = "/etc/localtime" }), "invalid_schedule_zone"},
+		{"S27 the zone of whichever node", at(func(s *Schedule) { s.Zone = "Local" }), "invalid_schedule_zone"},
+		{"S27 a zone of 65 letters", at(func(s *Schedule) { s.Zone = strings.Repeat("a", 65) }), "invalid_schedule_zone"},
+		{"S27 a rule that is none", at(func(s *Schedule) { s.Rule = "every tuesday" }), "invalid_schedule_rule"},
+		{"S27 twice without a rule", at(func(s *Schedule) { s.Rule = "" }), "invalid_schedule_occurrences"},
+		{"S27 the same time twice", at(func(s *Schedule) { s.Occurrences[1] = start }), "invalid_schedule_occurrences"},
+		{"S27 times out of order", at(func(s *Schedule) { s.Occurrences[1] = start.Add(-1) }), "invalid_schedule_occurrences"},
+		{"S27 five hundred times and one", at(func(s *Schedule) {
 			for i := range MaxOccurrences - 1 {
 				s.Occurrences = append(s.Occurrences, start.AddDate(1, 0, i))
 			}
@@ -54,7 +54,7 @@ func TestS22AScheduleIsChecked(t *testing.T) {
 	}
 }
 
-func TestS22TheTimeThatIsRunningOrNext(t *testing.T) {
+func TestS27TheTimeThatIsRunningOrNext(t *testing.T) {
 	week := 7 * 24 * time.Hour
 	weekly := &Schedule{Start: start, Duration: time.Hour, Rule: "FREQ=WEEKLY", Occurrences: []time.Time{start, start.Add(week), start.Add(2 * week)}}
 	open := &Schedule{Start: start, Rule: "FREQ=WEEKLY", Occurrences: []time.Time{start, start.Add(week)}}
@@ -65,16 +65,16 @@ func TestS22TheTimeThatIsRunningOrNext(t *testing.T) {
 		begin time.Duration // -1: none
 		open  bool          // nobody knows the end
 	}{
-		{"S22 before the first it is next", weekly, -9 * week, 0, false},
-		{"S22 at its start it is running", weekly, 0, 0, false},
-		{"S22 until its end", weekly, time.Hour - 1, 0, false},
-		{"S22 at its end the next one is next", weekly, time.Hour, week, false},
-		{"S22 to the last", weekly, 2*week + time.Hour - 1, 2 * week, false},
-		{"S22 and then there is none", weekly, 2*week + time.Hour, -1, false},
-		{"S22 once", once, -1, 0, false},
-		{"S22 once, and over", once, time.Hour, -1, false},
-		{"S22 whose end nobody knows is running until the next", open, week - 1, 0, true},
-		{"S22 and the last of them for ever", open, 99 * week, week, true},
+		{"S27 before the first it is next", weekly, -9 * week, 0, false},
+		{"S27 at its start it is running", weekly, 0, 0, false},
+		{"S27 until its end", weekly, time.Hour - 1, 0, false},
+		{"S27 at its end the next one is next", weekly, time.Hour, week, false},
+		{"S27 to the last", weekly, 2*week + time.Hour - 1, 2 * week, false},
+		{"S27 and then there is none", weekly, 2*week + time.Hour, -1, false},
+		{"S27 once", once, -1, 0, false},
+		{"S27 once, and over", once, time.Hour, -1, false},
+		{"S27 whose end nobody knows is running until the next", open, week - 1, 0, true},
+		{"S27 and the last of them for ever", open, 99 * week, week, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestS22TheTimeThatIsRunningOrNext(t *testing.T) {
 		})
 	}
 	if _, _, ok := bare().Occurrence(start); ok {
-		t.Error("S22 a webinar without a schedule has a time")
+		t.Error("S27 a webinar without a schedule has a time")
 	}
 }
 

@@ -10,7 +10,9 @@ func TestS62AllowedSaysWhoHasToGo(t *testing.T) {
 	again := but(planned(), func(w *Webinar) { w.AskedAgain = 20 })
 	registered := withRegistration()
 	accounts := but(registered, func(w *Webinar) { w.Registration = &Registration{Accounts: true} })
-	of := func(s Status) Standing { return Standing{Participant: "p", Guest: true, Registration: "r_" + string(s)} }
+	of := func(s Status) Standing {
+		return Standing{Participant: "p", Guest: true, Registration: "r_" + string(s)}
+	}
 	guest := Standing{Participant: "p_9", Guest: true}
 	tests := []struct {
 		name string
