@@ -1,11 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -106,7 +106,9 @@ func (d *Door) Sessions(id string) []Info {
 			out = append(out, s.info())
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Since.Before(out[j].Since) })
+	slices.SortFunc(out, func(a, b Info) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Session, b.Session))
+	})
 	return out
 }
 

@@ -80,6 +80,10 @@ func TestAViewerWhoJoinsLateBeginsWithTheNewestKeyFrame(t *testing.T) {
 	if n := st.asked.Load(); n != 0 {
 		t.Errorf("the join cost the publisher %d key frame requests", n)
 	}
+	// A packet is counted after it went out, so the viewer can have it first.
+	until(t, "the count of what the viewer has", func() bool {
+		return scr.view.Stats().Tracks[0].Packets == uint64(len(cam.sent)-first)
+	})
 	stats := scr.view.Stats()
 	if !stats.Connected || stats.Tracks[0].FirstKey == 0 || stats.Tracks[0].Sender != "pion" || stats.Tracks[0].Packets != uint64(len(cam.sent)-first) {
 		t.Errorf("%+v", stats)
