@@ -20,6 +20,14 @@ func bare(c *controlpb.Command) *controlpb.Command {
 	return c
 }
 
+// sorted returns the keys of m in order, so that a schedule is the same each time.
+func sorted[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
 func (e *edge) awake(now time.Duration) bool { return e.up && now >= e.until }
 
 // hear brings an edge's replica up to an index, and has it act on that.
@@ -51,7 +59,7 @@ func (w *world) hear(e *edge, index int) {
 			w.out(e, p)
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(e.waits)) {
+	for _, p := range sorted(e.waits) {
 		w.take(e, p)
 	}
 }
@@ -119,7 +127,7 @@ func (w *world) turn(e *edge) {
 			w.out(e, p)
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(e.waits)) {
+	for _, p := range sorted(e.waits) {
 		if w.now >= e.waits[p] {
 			delete(e.waits, p)
 			if e.tenant != nil {
@@ -145,7 +153,7 @@ func (w *world) turn(e *edge) {
 
 // promises are the strict webinars that an edge has seats in.
 func (w *world) promises(e *edge) []string {
-	if t := e.tenant; t.w != nil && t.w.Partition == webinar.Strict && (t.granted > 0 || t.held > 0) {
+	if e.tenant.Strict() {
 		return []string{hall}
 	}
 	return nil

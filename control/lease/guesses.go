@@ -24,7 +24,9 @@ type guesses struct {
 	again   time.Time // not before, after there were none
 }
 
-func (g *guesses) held() bool { return g.left > 0 || g.out > 0 || g.right > 0 || g.waits > 0 || g.pending > 0 }
+func (g *guesses) held() bool {
+	return g.left > 0 || g.out > 0 || g.right > 0 || g.waits > 0 || g.pending > 0
+}
 
 // need reports whether more should be asked for.
 func (g *guesses) need(now time.Time) bool {

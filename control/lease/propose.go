@@ -170,6 +170,9 @@ func sooner(a, b time.Duration) time.Duration {
 // sit on another one in the meantime.
 func (t *Tenant) followers() []string {
 	var who []string
+	if len(t.waits)+len(t.moves) == 0 {
+		return nil
+	}
 	for _, set := range []map[string]struct{}{t.waits, t.moves} {
 		for _, p := range slices.Sorted(maps.Keys(set)) {
 			if t.elsewhere(p) && len(who) < batchMost {

@@ -111,6 +111,12 @@ func (t *Tenant) Unused() bool {
 	return len(t.seats) == 0 && len(t.waits) == 0 && t.flight == nil && t.granted == 0 && !t.guesses.held()
 }
 
+// Strict reports whether the edge has something to lose in a strict webinar: it should
+// promise to fence itself.
+func (t *Tenant) Strict() bool {
+	return t.w != nil && t.w.Partition == webinar.Strict && (t.granted > 0 || t.held > 0)
+}
+
 // unlimited reports whether nobody needs to wait for a seat.
 func (t *Tenant) unlimited() bool { return t.w != nil && t.w.GuestLimit <= 0 }
 
@@ -228,6 +234,9 @@ func (t *Tenant) Observe(w *webinar.Webinar, now time.Time) (superseded []string
 	}
 	if w != nil && w.State == webinar.Ended { // its leases are nobody's concern any more
 		w, t.flight = nil, nil
+		for p, s := range t.seats {
+			t.set(p, seat{in: s.in}, now)
+		}
 	}
 	t.w = w
 	if w == nil {

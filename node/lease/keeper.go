@@ -10,13 +10,31 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/control"
 	"stentor/control/controlpb"
+	"stentor/control/lease"
 	"stentor/control/webinar"
+)
+
+const (
+	// waitSeat is how long a visitor waits for a seat from elsewhere, and waitGuess how
+	// long for a guess: both longer than a commit and a recall take, and shorter than
+	// people wait without wondering.
+	waitSeat  = time.Second
+	waitGuess = 300 * time.Millisecond
+	// cutOffAfter is how old the replica may be before it is no use to ask the voters.
+	cutOffAfter = 5 * time.Second
+	// lookEvery is how often Run looks at everything at least, and stall how much later
+	// means that the machine stood still.
+	lookEvery = time.Second
+	stall     = time.Second
+	// answerIn is how long a proposal may take before it is sent again.
+	answerIn = 3 * time.Second
 )
 
 // Config is what a Keeper needs. Node, Epoch, State, Changed, Propose and Fresh are
@@ -49,7 +67,20 @@ type Config struct {
 
 // Keeper is the seats and guesses of one edge. It is safe for concurrent use.
 type Keeper struct {
-	cfg Config
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	wake    chan struct{} // something is to be done before the replica changes
+
+	mu         sync.Mutex // guards the following
+	tenants    map[string]*lease.Tenant
+	fence      *lease.Fence
+	turn       chan struct{} // closed when those who wait should ask again
+	registered bool          // the replica knows this incarnation
+	replaced   bool          // it knows a newer one, or has put the node out
+	asking     bool          // a RegisterNode is under way
+	passed     time.Time     // when Run last looked at everything
+	fenced     bool          // strict webinars were ended, since this node is cut off
 }
 
 // New makes a Keeper that holds nothing. It asks for nothing before Run.
@@ -57,13 +88,27 @@ func New(cfg Config) (*Keeper, error) {
 	if cfg.Node == "" || cfg.Epoch == 0 || cfg.State == nil || cfg.Changed == nil || cfg.Propose == nil || cfg.Fresh == nil {
 		return nil, errors.New("lease: a keeper needs Node, Epoch, State, Changed, Propose and Fresh")
 	}
-	return &Keeper{cfg: cfg}, nil
-}
-
-// Run keeps the leases until ctx is done.
-func (k *Keeper) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	if cfg.Role == "" {
+		cfg.Role = "edge"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Superseded == nil {
+		cfg.Superseded = func(string, string) {}
+	}
+	if cfg.Fenced == nil {
+		cfg.Fenced = func(string) {}
+	}
+	k := &Keeper{
+		cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), turn: make(chan struct{}),
+		tenants: make(map[string]*lease.Tenant), fence: lease.NewFence(cfg.Node, cfg.Epoch),
+	}
+	k.metrics = newMetrics(cfg.Registerer, k.count)
+	return k, nil
 }
 
 // Take gives a guest a seat, for as long as Leave is not called: nil, [webinar.ErrFull],
@@ -71,20 +116,194 @@ func (k *Keeper) Run(ctx context.Context) error {
 // second at most for one from elsewhere. Call it for every guest, also while the webinar
 // has no limit: then it never waits or refuses, and those inside count once there is one.
 func (k *Keeper) Take(ctx context.Context, webinarID, participant string) error {
+	ctx, cancel := context.WithTimeout(ctx, waitSeat)
+	defer cancel()
+	for {
+		answer, turn := k.take(webinarID, participant)
+		switch {
+		case answer == lease.In:
+			k.metrics.taken.WithLabelValues("in").Inc()
+			return nil
+		case answer == lease.Full || k.cutOff():
+			return k.refuse(webinarID, participant)
+		}
+		k.poke()
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			return k.refuse(webinarID, participant)
+		}
+	}
+}
+
+// take asks the machine once. With closed doors it is as if nobody answered.
+func (k *Keeper) take(id, participant string) (lease.Answer, <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.tenant(id)
+	if t == nil || k.closed(id) {
+		return lease.Full, k.turn
+	}
+	return t.Take(participant, k.cfg.Now()), k.turn
+}
+
+// refuse ends the waiting: if this node knows how things are, the webinar is full.
+func (k *Keeper) refuse(id, participant string) error {
+	k.mu.Lock()
+	if t := k.tenants[id]; t != nil {
+		t.Abandon(participant)
+	}
+	full := k.registered && !k.closed(id)
+	k.mu.Unlock()
+	if full && !k.cutOff() {
+		k.metrics.taken.WithLabelValues("full").Inc()
+		return webinar.ErrFull
+	}
+	k.metrics.taken.WithLabelValues("unavailable").Inc()
 	return webinar.ErrUnavailable
 }
 
 // Leave gives the seat of a participant back who is not inside any more.
-func (k *Keeper) Leave(webinarID, participant string) {}
+func (k *Keeper) Leave(webinarID, participant string) {
+	k.mu.Lock()
+	if t := k.tenants[webinarID]; t != nil {
+		t.Leave(participant, k.cfg.Now())
+	}
+	k.mu.Unlock()
+	k.poke()
+}
 
 // Spend takes one wrong PIN out of the webinar's budget before a PIN is looked at. It
 // reports false when the budget is spent, or when nobody answers within 300 ms and
 // nothing is left here. Each true one is followed by one Settle.
-func (k *Keeper) Spend(ctx context.Context, webinarID string) bool { return false }
+func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
+	ctx, cancel := context.WithTimeout(ctx, waitGuess)
+	defer cancel()
+	waits := false
+	defer func() {
+		if waits {
+			k.await(webinarID, -1)
+		}
+	}()
+	for {
+		spent, hope, turn := k.spend(webinarID)
+		if spent || !hope || k.cutOff() {
+			k.metrics.guesses.WithLabelValues(spentLabel(spent)).Inc()
+			return spent
+		}
+		if !waits {
+			waits = true
+			k.await(webinarID, 1)
+		}
+		k.poke()
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			k.metrics.guesses.WithLabelValues(spentLabel(false)).Inc()
+			return false
+		}
+	}
+}
+
+func (k *Keeper) spend(id string) (spent, hope bool, turn <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.tenant(id)
+	if t == nil || k.replaced {
+		return false, false, k.turn
+	}
+	return t.Spend(), k.registered && t.GuessHope(k.cfg.Now()), k.turn
+}
+
+func (k *Keeper) await(id string, n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.tenants[id]; t != nil {
+		t.AwaitGuess(n)
+	}
+}
 
 // Settle says what became of a guess: whether the PIN was looked at, and was right.
-func (k *Keeper) Settle(webinarID string, right, looked bool) {}
+func (k *Keeper) Settle(webinarID string, right, looked bool) {
+	k.mu.Lock()
+	if t := k.tenants[webinarID]; t != nil {
+		t.SettleGuess(right, looked)
+	}
+	again := k.again()
+	k.mu.Unlock()
+	close(again) // what came back may be another's
+	k.poke()
+}
 
 // Strict returns [webinar.ErrUnavailable] if the webinar is strict and this node has been
 // cut off for so long that it lets nobody in.
-func (k *Keeper) Strict(webinarID string) error { return nil }
+func (k *Keeper) Strict(webinarID string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed(webinarID) {
+		return webinar.ErrUnavailable
+	}
+	return nil
+}
+
+// closed reports whether nobody is let in: a newer incarnation of this node is there, or
+// the webinar is strict and this node cannot be sure enough of what it knows. After a
+// stall it is not, until it has looked. k.mu is held.
+func (k *Keeper) closed(id string) bool {
+	if k.replaced {
+		return true
+	}
+	now := k.cfg.Now()
+	if k.fence.Closed(id, now) {
+		return true
+	}
+	w := k.cfg.State().Webinar(id)
+	return w != nil && w.Partition == webinar.Strict &&
+		(k.cfg.Fresh() >= lease.ClosedAfter || now.Sub(k.passed) > lookEvery+stall)
+}
+
+// tenant returns the machine of a webinar, made if need be; nil for one that is not
+// there. k.mu is held.
+func (k *Keeper) tenant(id string) *lease.Tenant {
+	if t := k.tenants[id]; t != nil {
+		return t
+	}
+	w := k.cfg.State().Webinar(id)
+	if w == nil {
+		return nil
+	}
+	t := lease.New(id, k.cfg.Node, k.cfg.Epoch)
+	t.Observe(w, k.cfg.Now()) // nobody is here yet who could have been superseded
+	k.tenants[id] = t
+	return t
+}
+
+// cutOff reports whether it is no use to wait for the voters.
+func (k *Keeper) cutOff() bool { return k.cfg.Fresh() > cutOffAfter }
+
+// poke has Run look at everything.
+func (k *Keeper) poke() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// again returns the channel that those who wait look at, in place of which there is a
+// new one. The caller closes it. k.mu is held.
+func (k *Keeper) again() chan struct{} {
+	old := k.turn
+	k.turn = make(chan struct{})
+	return old
+}
+
+// count returns how many seats are taken here, and how many more could be.
+func (k *Keeper) count() (held, idle int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, t := range k.tenants {
+		held += t.Held()
+		idle += max(t.Idle(), 0)
+	}
+	return held, idle
+}
