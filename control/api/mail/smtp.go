@@ -57,14 +57,14 @@ func (s *SMTP) check() error {
 // answerFor bounds each answer of the server.
 const answerFor = 15 * time.Second
 
-// client returns a client of the server, not connected.
-func (m *Mailer) client() (*gomail.Client, error) {
+// client returns a client of the server, not connected. Its connection ends with ctx.
+func (m *Mailer) client(ctx context.Context) (*gomail.Client, error) {
 	host, port, _ := net.SplitHostPort(m.SMTP.Addr)
 	number, _ := strconv.Atoi(port)
 	conf := &tls.Config{ServerName: host, RootCAs: m.SMTP.Roots, MinVersion: tls.VersionTLS12}
 	options := []gomail.Option{
 		gomail.WithPort(number), gomail.WithTimeout(answerFor), gomail.WithTLSConfig(conf), gomail.WithHELO(m.host),
-		gomail.WithDialContextFunc(m.dialer(conf)), gomail.WithTLSPolicy(gomail.TLSMandatory),
+		gomail.WithDialContextFunc(m.dialer(ctx, conf)), gomail.WithTLSPolicy(gomail.TLSMandatory),
 	}
 	switch m.SMTP.TLS {
 	case Implicit:
@@ -77,28 +77,30 @@ func (m *Mailer) client() (*gomail.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		auth := gomail.SMTPAuthAutoDiscover
-		options = append(options, gomail.WithUsername(m.SMTP.User), gomail.WithPassword(strings.TrimRight(string(password), "\r\n")), gomail.WithSMTPAuth(auth))
+		// PLAIN and LOGIN are refused by the client itself where there is no TLS.
+		options = append(options, gomail.WithUsername(m.SMTP.User), gomail.WithPassword(strings.TrimRight(string(password), "\r\n")),
+			gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin))
 	}
 	return gomail.NewClient(host, options...)
 }
 
-// dialer connects so that the connection ends with ctx.
-func (m *Mailer) dialer(conf *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+// dialer connects so that the connection ends with lasts, whatever it waits for.
+func (m *Mailer) dialer(lasts context.Context, conf *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	dial := m.SMTP.Dial
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
-		if err != nil || m.SMTP.TLS != Implicit {
-			return c, err
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(lasts, func() { _ = c.Close() })
+		if m.SMTP.TLS != Implicit {
+			return c, nil
 		}
 		t := tls.Client(c, conf)
-		if err := t.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-		return t, nil
+		return t, t.HandshakeContext(ctx)
 	}
 }
 
@@ -118,17 +120,16 @@ func (m *Mailer) send(ctx context.Context, due []*controlpb.MailRecord, s *contr
 	if len(letters) == 0 {
 		return nil
 	}
-	c, err := m.client()
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	c, err := m.client(ctx)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	connecting, done := context.WithTimeout(ctx, answerFor)
-	defer done()
-	session, err := c.DialToSMTPClientWithContext(connecting)
+	session, err := c.DialToSMTPClientWithContext(ctx) // within answerFor
 	if err != nil {
 		return fmt.Errorf("mail: connect: %w", withoutAddresses(err))
 	}
-	defer context.AfterFunc(ctx, func() { _ = session.Close() })()
 	defer func() { _ = c.CloseWithSMTPClient(session) }() // all that counts was answered before
 	for _, l := range letters {
 		if err := m.deliver(ctx, c, session, l, s); err != nil {
