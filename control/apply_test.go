@@ -26,9 +26,10 @@ func hash(s string) []byte { h := sha256.Sum256([]byte(s)); return h[:] }
 
 // log is a state and what was applied to it.
 type log struct {
-	t       testing.TB
-	s       *State
-	changes []Change
+	t        testing.TB
+	s        *State
+	changes  []Change
+	commands []*controlpb.Command
 }
 
 func newLog(t testing.TB) *log { return &log{t: t, s: NewState()} }
@@ -51,7 +52,7 @@ func (l *log) apply(c *controlpb.Command) Result {
 		l.t.Fatalf("change of %d in %d", r.Change.Index, next.Index())
 	}
 	l.s = next
-	l.changes = append(l.changes, r.Change)
+	l.changes, l.commands = append(l.changes, r.Change), append(l.commands, c)
 	return r
 }
 

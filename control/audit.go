@@ -48,10 +48,14 @@ func (d *draft) audit(action, webinar, subject string, data facts) error {
 	}
 	r.Hash = AuditHash(head.GetHash(), r)
 	head.Hash = r.GetHash()
-	for ; head.GetSeq()-head.GetFirst() >= maxAudit; head.First++ {
-		oldest := Key{Kind: KindAudit, ID: auditID(head.GetFirst())}
-		head.Before = d.next.Record(oldest).GetAudit().GetHash()
-		if err := d.remove(oldest); err != nil {
+	for head.GetSeq()-head.GetFirst() >= maxAudit {
+		key := Key{Kind: KindAudit, ID: auditID(head.GetFirst())}
+		oldest := d.next.Record(key).GetAudit()
+		if oldest == nil { // no log that Apply wrote
+			break
+		}
+		head.Before, head.First = oldest.GetHash(), head.GetFirst()+1
+		if err := d.remove(key); err != nil {
 			return err
 		}
 	}

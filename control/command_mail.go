@@ -134,6 +134,9 @@ func nextStart(w *webinar.Webinar, now time.Time) time.Time {
 // plans the next ones when all are made. It returns how many it made.
 func (d *draft) remind(m *controlpb.MailRecord, most int) (int, error) {
 	w := d.next.Webinar(m.GetWebinar())
+	if w == nil {
+		return 0, d.remove(Key{Kind: KindMail, ID: m.GetId()})
+	}
 	made, last := 0, ""
 	for r := range w.Registrants() {
 		if r.ID <= m.GetSubject() || r.Status != webinar.Approved || len(r.Sealed) == 0 {

@@ -202,11 +202,28 @@ func (d drawer) settle() *controlpb.Command {
 func (d drawer) command() *controlpb.Command {
 	kinds := d.level1()
 	if d.s.cluster.FeatureLevel >= 2 {
-		kinds = append(append(kinds, d.people()...), d.nodes()...)
+		switch d.n("group", 4) {
+		case 0, 1:
+			kinds = d.people()
+		case 2, 3:
+			kinds = d.nodes()
+		}
 	}
 	c := kinds[rapid.IntRange(0, len(kinds)-1).Draw(d.t, "kind")]()
-	if d.bool("id") {
+	if d.n("id", 3) == 0 {
 		c.RequestId = fmt.Sprint("r", rapid.IntRange(0, 5).Draw(d.t, "request"))
 	}
 	return c
+}
+
+// scene is a cluster at level 2 in which most commands mean something.
+func (d drawer) scene() []*controlpb.Command {
+	limited := d.settings()
+	limited.Mode, limited.Registration, limited.Partition = "", nil, "strict"
+	open := d.settings()
+	open.Mode, open.Registration = "", &controlpb.Registration{Window: "always", Maximum: d.n("maximum", 2), Waitlist: d.bool("waitlist"), Approval: d.bool("approval")}
+	scene := []*controlpb.Command{
+		setLevel(2), plan("w_1", limited), plan("w_2", open), registerNode("n1", 1), registerNode("n2", 1), account("a_1", "administrator"), webhook("h_1", ""),
+	}
+	return scene[:1+int(d.n("scene", uint32(len(scene)-1)))]
 }

@@ -14,14 +14,21 @@ import (
 	"stentor/control/controlpb"
 )
 
-// What version 1 wrote. These files are never written again: a version that reads them
-// otherwise would lose or change the webinars of those who upgrade to it. A later
-// version records files of its own beside them.
-const (
-	commandsV1 = "testdata/commands-v1.binpb"
-	snapshotV1 = "testdata/snapshot-v1.bin"
-	hashV1     = "testdata/hash-v1.txt"
-)
+// fixture is what a version wrote: commands, the snapshot after them, and its hash. These
+// files are never written again: a version that reads them otherwise would lose or
+// change the webinars of those who upgrade to it. A later version records files of its
+// own beside them.
+type fixture struct {
+	version string
+	kinds   int // of commands in it
+	make    func(*log)
+}
+
+var fixtures = []fixture{{"v1", 15, recordV1}, {"v2", 45, recordV2}}
+
+func (f fixture) commands() string { return "testdata/commands-" + f.version + ".binpb" }
+func (f fixture) snapshot() string { return "testdata/snapshot-" + f.version + ".bin" }
+func (f fixture) hash() string     { return "testdata/hash-" + f.version + ".txt" }
 
 var record = flag.Bool("record", false, "record the fixtures of this version, where there are none")
 
@@ -54,32 +61,38 @@ func recorded() []*controlpb.Command {
 	return cs
 }
 
+func recordV1(l *log) {
+	for _, c := range recorded() {
+		l.apply(c)
+	}
+}
+
 func TestRecordedCommandsAndSnapshotsStayReadable(t *testing.T) {
-	if *record {
-		recordFixtures(t)
+	for _, f := range fixtures {
+		t.Run(f.version, func(t *testing.T) {
+			if *record {
+				f.record(t)
+			}
+			s, kinds := NewState(), map[uint32]bool{}
+			for _, c := range f.read(t) {
+				next, res := s.Apply(s.Index()+1, c)
+				if res.Halt != nil {
+					t.Fatal(res.Halt)
+				}
+				kinds[kindOf(c)] = true
+				s = next
+			}
+			if len(kinds) < f.kinds {
+				t.Errorf("%d kinds recorded of %d", len(kinds), f.kinds)
+			}
+			f.compare(t, s)
+		})
 	}
-	b, err := os.ReadFile(commandsV1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := NewState()
-	kinds := map[uint32]bool{}
-	for r := bytes.NewReader(b); r.Len() > 0; {
-		var c controlpb.Command
-		if err := protodelim.UnmarshalFrom(r, &c); err != nil {
-			t.Fatal(err)
-		}
-		next, res := s.Apply(s.Index()+1, &c)
-		if res.Halt != nil {
-			t.Fatal(res.Halt)
-		}
-		kinds[kindOf(&c)] = true
-		s = next
-	}
-	if n := commandKind.Fields().Len(); len(kinds) < 15 || len(kinds) > n {
-		t.Errorf("%d kinds recorded of %d", len(kinds), n)
-	}
-	snap, err := os.ReadFile(snapshotV1)
+}
+
+// compare holds s against the recorded snapshot and hash.
+func (f fixture) compare(t *testing.T, s *State) {
+	snap, err := os.ReadFile(f.snapshot())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +100,14 @@ func TestRecordedCommandsAndSnapshotsStayReadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile(hashV1)
+	want, err := os.ReadFile(f.hash())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, got := range map[string]*State{"commands": s, "snapshot": restored} {
 		h := got.Hash()
 		if hex.EncodeToString(h[:]) != strings.TrimSpace(string(want)) {
-			t.Errorf("the %s of version 1 give another state: %x", what, h)
+			t.Errorf("the %s give another state: %x", what, h)
 		}
 	}
 	if restored.Index() != s.Index() || !restored.Time().Equal(s.Time()) {
@@ -102,11 +115,31 @@ func TestRecordedCommandsAndSnapshotsStayReadable(t *testing.T) {
 	}
 }
 
-func recordFixtures(t *testing.T) {
+func (f fixture) read(t testing.TB) []*controlpb.Command {
+	b, err := os.ReadFile(f.commands())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cs []*controlpb.Command
+	for r := bytes.NewReader(b); r.Len() > 0; {
+		var c controlpb.Command
+		if err := protodelim.UnmarshalFrom(r, &c); err != nil {
+			t.Fatal(err)
+		}
+		cs = append(cs, &c)
+	}
+	return cs
+}
+
+// record writes the files of f, if there are none.
+func (f fixture) record(t *testing.T) {
+	if _, err := os.Stat(f.commands()); err == nil {
+		return
+	}
 	var commands, snap bytes.Buffer
 	l := newLog(t)
-	for _, c := range recorded() {
-		l.apply(c)
+	f.make(l)
+	for _, c := range l.commands {
 		if _, err := protodelim.MarshalTo(&commands, c); err != nil {
 			t.Fatal(err)
 		}
@@ -115,16 +148,34 @@ func recordFixtures(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := l.s.Hash()
-	for name, b := range map[string][]byte{commandsV1: commands.Bytes(), snapshotV1: snap.Bytes(), hashV1: []byte(hex.EncodeToString(h[:]) + "\n")} {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
+	for name, b := range map[string][]byte{f.commands(): commands.Bytes(), f.snapshot(): snap.Bytes(), f.hash(): []byte(hex.EncodeToString(h[:]) + "\n")} {
+		if err := os.WriteFile(name, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Write(b); err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestEachKindIsRecorded(t *testing.T) {
+	last := fixtures[len(fixtures)-1]
+	kinds := map[uint32]bool{}
+	s := NewState()
+	for _, c := range last.read(t) {
+		kinds[kindOf(c)] = true
+		s, _ = s.Apply(s.Index()+1, c)
+	}
+	fields := commandKind.Fields()
+	for i := range fields.Len() {
+		if f := fields.Get(i); !kinds[uint32(f.Number())] {
+			t.Errorf("no %s is recorded", f.Name())
 		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
+	}
+	found := map[Kind]bool{}
+	for r := range s.Records() {
+		found[KeyOf(r).Kind] = true
+	}
+	for k := KindWebinar; k <= KindMail; k++ {
+		if !found[k] {
+			t.Errorf("no record of kind %d is left behind", k)
 		}
 	}
 }

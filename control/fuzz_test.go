@@ -6,8 +6,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
-	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
 
 	"stentor/control/controlpb"
@@ -17,23 +17,17 @@ import (
 // Whatever is in the log: Apply answers, a refusal changes nothing, the state can be
 // written and read, and an edge can be fed.
 func FuzzCommand(f *testing.F) {
-	b, err := os.ReadFile(commandsV1)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for r := bytes.NewReader(b); r.Len() > 0; {
-		var c controlpb.Command
-		if err := protodelim.UnmarshalFrom(r, &c); err != nil {
-			f.Fatal(err)
+	for _, v := range fixtures {
+		for _, c := range v.read(f) {
+			one, err := proto.Marshal(c)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(one)
 		}
-		one, err := proto.Marshal(&c)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(one)
 	}
 	base := newLog(f)
-	for _, c := range recorded()[:14] {
+	for _, c := range fixtures[1].read(f)[:45] {
 		base.apply(c)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -69,11 +63,22 @@ func FuzzCommand(f *testing.F) {
 		if err != nil || again.Hash() != next.Hash() {
 			t.Fatalf("its snapshot cannot be read: %v", err)
 		}
+		ticks(t, next)
 		edge, err := s.Edge(clusterKey, nil).ApplyChange(r.Change.Edge(clusterKey, nil))
 		if err != nil || edge.Hash() != next.Edge(clusterKey, nil).Hash() {
 			t.Fatalf("an edge cannot follow: %v", err)
 		}
 	})
+}
+
+// ticks checks that a tick does something when it is due, and only then.
+func ticks(t *testing.T, s *State) {
+	for _, at := range []time.Time{s.Time(), s.Time().Add(40 * day)} {
+		_, r := s.Apply(s.Index()+1, tick(at))
+		if changed := len(r.Change.Puts)+len(r.Change.Deletes) > 0; r.Halt != nil || changed != s.Due(at) {
+			t.Fatalf("at %v a tick halts (%v), or is due (%t) where it changes nothing", at, r.Halt, s.Due(at))
+		}
+	}
 }
 
 func recount(s *State) (total sum) {
@@ -85,11 +90,13 @@ func recount(s *State) (total sum) {
 
 // Whatever is restored is written again, and read again, as the same.
 func FuzzSnapshot(f *testing.F) {
-	b, err := os.ReadFile(snapshotV1)
-	if err != nil {
-		f.Fatal(err)
+	for _, v := range fixtures {
+		b, err := os.ReadFile(v.snapshot())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	f.Add(b)
 	f.Add([]byte(snapshotMagic))
 	var empty bytes.Buffer
 	if err := NewState().Snapshot(&empty); err != nil {
@@ -112,6 +119,9 @@ func FuzzSnapshot(f *testing.F) {
 		if err != nil || again.Hash() != s.Hash() || again.Index() != s.Index() {
 			t.Fatalf("read again: %v", err)
 		}
+		if s.Index()+1 > s.Index() {
+			ticks(t, s)
+		}
 	})
 }
 
@@ -126,7 +136,7 @@ func resum(b []byte) []byte {
 }
 
 func TestABrokenSnapshotIsRefused(t *testing.T) {
-	good, err := os.ReadFile(snapshotV1)
+	good, err := os.ReadFile(fixtures[0].snapshot())
 	if err != nil {
 		t.Fatal(err)
 	}

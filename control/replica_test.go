@@ -22,7 +22,9 @@ func TestAReplicaIsTheFilteredOriginal(t *testing.T) {
 		from := rapid.IntRange(0, n).Draw(rt, "replica starts at")
 		replica := NewState()
 		if rapid.Bool().Draw(rt, "feature level 2") {
-			l.must(setLevel(2))
+			for _, c := range (drawer{rt, l.s}).scene() {
+				l.must(c)
+			}
 		}
 		for i := range n {
 			if i == from {
