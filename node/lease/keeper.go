@@ -118,16 +118,19 @@ func New(cfg Config) (*Keeper, error) {
 func (k *Keeper) Take(ctx context.Context, webinarID, participant string) error {
 	ctx, cancel := context.WithTimeout(ctx, waitSeat)
 	defer cancel()
-	for {
+	for first := true; ; first = false {
 		answer, turn := k.take(webinarID, participant)
 		switch {
 		case answer == lease.In:
+			k.poke() // there may be seats to ask for ahead
 			k.metrics.taken.WithLabelValues("in").Inc()
 			return nil
 		case answer == lease.Full || k.cutOff():
 			return k.refuse(webinarID, participant)
 		}
-		k.poke()
+		if first {
+			k.poke()
+		}
 		select {
 		case <-turn:
 		case <-ctx.Done():
@@ -194,8 +197,8 @@ func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
 		if !waits {
 			waits = true
 			k.await(webinarID, 1)
+			k.poke()
 		}
-		k.poke()
 		select {
 		case <-turn:
 		case <-ctx.Done():

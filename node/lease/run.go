@@ -40,9 +40,8 @@ type ending struct{ webinar, participant string }
 // observe brings the machines up to the replica, and ends the sessions that it ends. It
 // returns when they have ended: only then may the voters hear of it.
 func (k *Keeper) observe() {
-	s := k.cfg.State()
 	k.mu.Lock()
-	now := k.cfg.Now()
+	s, now := k.cfg.State(), k.cfg.Now() // under k.mu: no machine sees an older state after a newer one
 	k.passed = now
 	n := s.Node(k.cfg.Node)
 	k.registered = n.GetEpoch() == k.cfg.Epoch && !n.GetRemoved()
