@@ -78,7 +78,7 @@ func TestCalls(t *testing.T) {
 		{"Unconnected", func(ctx context.Context, c *Client) error { return one(c.Unconnected(ctx, "w", p)) }, "GET /webinars/w/unconnected?cursor=c&limit=5"},
 		{"Lobby", func(ctx context.Context, c *Client) error { return one(c.Lobby(ctx, "w")) }, "GET /webinars/w/lobby"},
 		{"Admit", func(ctx context.Context, c *Client) error { return one(c.Admit(ctx, "w", Admit{All: true})) }, `POST /webinars/w/lobby/admit {"all":true}`},
-		{"RaiseHand", func(ctx context.Context, c *Client) error { return c.RaiseHand(ctx, "w", RaiseHand{Raised: true}) }, `PUT /webinars/w/hand {"raised":true}`},
+		{"RaiseHand", func(ctx context.Context, c *Client) error { return one(c.RaiseHand(ctx, "w", RaiseHand{Raised: true})) }, `PUT /webinars/w/hand {"raised":true}`},
 		{"Bans", func(ctx context.Context, c *Client) error { return one(c.Bans(ctx, "w", p)) }, "GET /webinars/w/bans?cursor=c&limit=5"},
 		{"LiftBan", func(ctx context.Context, c *Client) error { return c.LiftBan(ctx, "w", "b") }, "DELETE /webinars/w/bans/b"},
 		{"Attendance", func(ctx context.Context, c *Client) error { return one(c.Attendance(ctx, "w", p)) }, "GET /webinars/w/attendance?cursor=c&limit=5"},

@@ -84,8 +84,10 @@ func (c *Client) Admit(ctx context.Context, id string, in Admit, options ...Call
 
 // RaiseHand raises or lowers the hand of the participant whose session token the
 // client holds.
-func (c *Client) RaiseHand(ctx context.Context, id string, in RaiseHand, options ...CallOption) error {
-	return c.change(ctx, "PUT", path("webinars", id, "hand"), in, nil, options...)
+func (c *Client) RaiseHand(ctx context.Context, id string, in RaiseHand, options ...CallOption) (EditedParticipant, error) {
+	var out EditedParticipant
+	err := c.change(ctx, "PUT", path("webinars", id, "hand"), in, &out, options...)
+	return out, err
 }
 
 // Bans returns a page of a webinar's bans.
