@@ -1,7 +1,7 @@
 // Package api is the control API over HTTP: what hosts and operators, their
 // programs and the command line may ask of any voter.
 //
-//	request -> token and scope (Routes) -> bounded body -> schema -> handler -> one command -> answer
+//	request -> who (token, sign-in, session) -> may they (Rows) -> bounded body -> schema -> handler -> one command -> answer
 //
 // A handler reads the replicated state, and changes it by proposing a command;
 // the rules are in package webinar and are checked again when the command is
@@ -16,9 +16,11 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,8 +28,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/control"
+	"stentor/control/api/account"
 	"stentor/control/client"
 	"stentor/control/controlpb"
+	"stentor/control/personal"
 	"stentor/control/webinar"
 )
 
@@ -62,6 +66,10 @@ type Present struct {
 	Since    time.Time
 	Uses     []string     // watch, publish, events
 	Keys     webinar.Keys // what the participant is known by; for bans, and never shown
+
+	Guest                         bool
+	Waiting                       bool   // in the lobby
+	Invite, Registration, Account string // IDs of what they came by
 }
 
 // Roster knows who is inside a webinar, over the whole mesh.
@@ -75,12 +83,28 @@ type Mesh interface {
 	Status(ctx context.Context) (Status, error)
 }
 
-// Config is what an API needs. All fields are required but Logger and
-// Registerer.
+// Config is what an API needs. What may be left out says so.
 type Config struct {
 	Store  Store
 	Roster Roster
 	Mesh   Mesh
+	Keeper *personal.Keeper // of what people gave away about themselves; nil: one of PINKey
+
+	Accounts *account.Accounts // nil: nobody signs in, API tokens alone
+	// Participant returns who holds a session token ("sts1...."). The error is a
+	// [*webinar.Denial] if it is good no more. Nil: session tokens are not known.
+	Participant func(ctx context.Context, token string, remote netip.Addr) (Bearer, error)
+	// Pass returns a short-lived proof of an account, for the door. Nil: none.
+	Pass func(account, name string) (string, error)
+	// ICS returns a webinar as a calendar file; uid names it there for ever. Nil: none.
+	ICS func(w *webinar.Webinar, uid string) []byte
+	// Mail says that somebody sends the mails that the state has.
+	Mail bool
+	// Remote returns the address of whoever makes the request. Nil: that of the connection.
+	Remote func(*http.Request) netip.Addr
+	Limits Limits // zero: the defaults
+	// Done is closed when streams of events are to end. Nil: they end with their requests.
+	Done <-chan struct{}
 
 	PINKey  []byte           // the cluster's, which only voters have
 	CA      [32]byte         // SHA-256 of the CA certificate's DER, for join tokens
@@ -103,6 +127,16 @@ func (c *Config) check() error {
 	case c.Now == nil || c.Rand == nil:
 		return errors.New("api: Config lacks Now or Rand")
 	}
+	if c.Keeper == nil {
+		var err error
+		if c.Keeper, err = personal.New(c.PINKey); err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
+	}
+	if c.Remote == nil {
+		c.Remote = remote
+	}
+	c.Limits.complete()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -115,11 +149,16 @@ func (c *Config) check() error {
 // API is the control API of one node. It is safe for concurrent use.
 type API struct {
 	Config
-	metrics  *metrics
-	huma     huma.API
-	routed   map[string]bool // the operations of Routes that have a handler
-	document []byte          // OpenAPI, JSON
-	mux      *http.ServeMux
+	metrics    *metrics
+	huma       huma.API
+	routed     map[string]bool  // the operations of Routes that have a handler
+	bodies     map[string]int64 // pattern of the mux -> most bytes of a body
+	document   []byte           // OpenAPI, JSON
+	mux        *http.ServeMux
+	sameOrigin *http.CrossOriginProtection
+	public     *buckets[netip.Prefix]
+	principals *buckets[string]
+	streams    *streams
 }
 
 // New returns an API.
@@ -127,15 +166,19 @@ func New(c Config) (*API, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	a := &API{Config: c, metrics: newMetrics(c.Registerer), routed: map[string]bool{}, mux: http.NewServeMux()}
+	a := &API{
+		Config: c, metrics: newMetrics(c.Registerer), routed: map[string]bool{}, bodies: map[string]int64{}, mux: http.NewServeMux(),
+		sameOrigin: http.NewCrossOriginProtection(), streams: newStreams(c.Limits.Streams),
+		public: newBuckets[netip.Prefix](c.Limits.Public), principals: newBuckets[string](c.Limits.Principal),
+	}
 	a.huma = humago.New(a.mux, a.humaConfig())
-	a.webinars()
-	a.pins()
-	a.invites()
-	a.participants()
-	a.bans()
-	a.tokens()
-	a.about()
+	for _, register := range []func(){
+		a.webinars, a.edits, a.pins, a.events, a.registration, a.registrants, a.publicRoutes,
+		a.invites, a.participants, a.removals, a.lobby, a.bans,
+		a.attendance, a.audit, a.webhooks, a.accounts, a.signIns, a.tokens, a.nodes, a.about,
+	} {
+		register()
+	}
 	if err := a.finish(); err != nil {
 		return nil, err
 	}

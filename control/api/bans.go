@@ -1,7 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"math"
 	"slices"
 
 	"stentor/control/client"
@@ -12,6 +15,8 @@ import (
 func (a *API) bans() {
 	add(a, "list-bans", a.listBans)
 	add(a, "lift-ban", a.liftBan)
+	add(a, "list-unconnected", a.listUnconnected)
+	add(a, "reinvite", a.reinvite)
 }
 
 // viewBan shows a ban with the kinds of its keys: their values are nobody's
@@ -19,14 +24,12 @@ func (a *API) bans() {
 func viewBan(b webinar.Ban) client.Ban {
 	v := client.Ban{
 		ID: b.ID, Participant: b.Participant, Name: b.Name, Strength: string(b.Strength), Keys: []string{}, By: b.By, At: b.At,
+		Until: happened(b.Until),
 	}
 	for _, k := range b.Keys {
 		if !slices.Contains(v.Keys, string(k.Kind)) {
 			v.Keys = append(v.Keys, string(k.Kind))
 		}
-	}
-	if !b.Until.IsZero() {
-		v.Until = &b.Until
 	}
 	return v
 }
@@ -38,7 +41,7 @@ func (a *API) listBans(ctx context.Context, in *listInput) (*listBansAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := cut(in.Paged, "bans", slices.Collect(w.Bans()), func(b webinar.Ban) string { return b.ID })
+	page, next, err := cutSeq(in.Paged, "bans", w.Bans(), func(b webinar.Ban) string { return b.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +59,76 @@ type liftBanInput struct {
 }
 
 func (a *API) liftBan(ctx context.Context, in *liftBanInput) (*emptyAnswer, error) {
-	p := principal(ctx)
-	if _, err := a.find(a.Store.State(), p, in.ID); err != nil {
-		return nil, err
-	}
-	r, err := a.newRequest(p, "lift-ban", in.IdempotencyKey, in.ID, in.Ban)
+	change := &changeWebinarInput{InWebinar: in.InWebinar, Keyed: in.Keyed}
+	_, err := a.change(ctx, "lift-ban", change, func(*request) (*controlpb.Command, error) {
+		return &controlpb.Command{Kind: &controlpb.Command_LiftBan{LiftBan: &controlpb.LiftBan{Webinar: in.ID, Id: in.Ban}}}, nil
+	}, in.Ban)
+	return &emptyAnswer{}, err
+}
+
+type listUnconnectedAnswer struct{ Body client.UnconnectedList }
+
+// listUnconnected lists who was disconnected and has not been asked back (S66). Who was
+// only disconnected may have come back by themselves since.
+func (a *API) listUnconnected(ctx context.Context, in *listInput) (*listUnconnectedAnswer, error) {
+	w, err := a.find(a.Store.State(), principal(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	_, _, err = a.propose(ctx, r, 0, &controlpb.Command{
-		Kind: &controlpb.Command_LiftBan{LiftBan: &controlpb.LiftBan{Webinar: in.ID, Id: in.Ban}},
-	})
-	return &emptyAnswer{}, err
+	all := slices.Collect(w.Removals())
+	latest := func(m webinar.Removal) string { return fmt.Sprintf("%020d", uint64(math.MaxInt64)-m.Index) }
+	slices.SortFunc(all, func(x, y webinar.Removal) int { return cmp.Compare(y.Index, x.Index) })
+	page, next, err := cut(in.Paged, "unconnected", all, latest)
+	if err != nil {
+		return nil, err
+	}
+	bans := bansOf(w)
+	items := make([]client.Unconnected, len(page))
+	for i, m := range page {
+		items[i] = viewUnconnected(m, bans[m.Participant])
+	}
+	return &listUnconnectedAnswer{client.UnconnectedList{Items: items, Next: next}}, nil
+}
+
+// bansOf are the ids of the bans of each participant.
+func bansOf(w *webinar.Webinar) map[string][]string {
+	by := map[string][]string{}
+	for b := range w.Bans() {
+		by[b.Participant] = append(by[b.Participant], b.ID)
+	}
+	return by
+}
+
+func viewUnconnected(m webinar.Removal, bans []string) client.Unconnected {
+	return client.Unconnected{Participant: m.Participant, Name: m.Name, By: m.By, At: m.At, Banned: len(bans) > 0, Bans: notNil(bans)}
+}
+
+// InParticipant is the participant that a request is about.
+type InParticipant struct {
+	InWebinar
+	Participant string `path:"participant" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Id of the participant."`
+}
+
+type reinviteInput struct {
+	InParticipant
+	Keyed
+}
+
+type reinviteAnswer struct{ Body client.Reinvited }
+
+// reinvite lets somebody in again, whether they were disconnected or banned (S67-S69).
+func (a *API) reinvite(ctx context.Context, in *reinviteInput) (*reinviteAnswer, error) {
+	r, err := a.newRequest(principal(ctx), "reinvite", in.IdempotencyKey, in.ID, in.Participant)
+	if err != nil {
+		return nil, err
+	}
+	result, _, err := a.propose(ctx, r, 0, reinvitation(in.ID, in.Participant))
+	if err != nil {
+		return nil, err
+	}
+	return &reinviteAnswer{client.Reinvited{Participant: in.Participant, Index: result.Index}}, nil
+}
+
+func reinvitation(id, participant string) *controlpb.Command {
+	return &controlpb.Command{Kind: &controlpb.Command_Reinvite{Reinvite: &controlpb.Reinvite{Webinar: id, Participant: participant}}}
 }

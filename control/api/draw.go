@@ -17,13 +17,17 @@ import (
 const (
 	tokenPrefix     = "sta_"
 	invitePrefix    = "sti_"
+	sessionPrefix   = "sts1."
 	joinTokenPrefix = "stj1."
 
-	webinarID   = "w_"
-	inviteID    = "i_"
-	banID       = "b_"
-	tokenID     = "t_"
-	joinTokenID = "j_"
+	webinarID    = "w_"
+	inviteID     = "i_"
+	banID        = "b_"
+	tokenID      = "t_"
+	joinTokenID  = "j_"
+	registrantID = "r_"
+	accountID    = "a_"
+	webhookID    = "h_"
 )
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

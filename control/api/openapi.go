@@ -32,10 +32,12 @@ func (a *API) humaConfig() huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token": {Type: "http", Scheme: "bearer", Description: "An API token, sta_..., with the scope that the operation names."},
+					"token":   {Type: "http", Scheme: "bearer", Description: "An API token, sta_..., with the scope host or admin."},
+					"account": {Type: "apiKey", In: "cookie", Name: "__Host-stentor", Description: "The cookie of somebody who has signed in with an account."},
+					"session": {Type: "http", Scheme: "bearer", Description: "The session token of a participant, sts1...., for their own webinar."},
 				},
 			},
-			Tags: []*huma.Tag{{Name: planning}, {Name: people}, {Name: operation}, {Name: "About"}},
+			Tags: []*huma.Tag{{Name: planning}, {Name: signUp}, {Name: people}, {Name: signIn}, {Name: record}, {Name: mesh}, {Name: about}},
 		},
 		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat:                "application/json",
@@ -44,41 +46,22 @@ func (a *API) humaConfig() huma.Config {
 	}
 }
 
-// operation is a line of the table as OpenAPI says it.
+// operation is a route as OpenAPI says it.
 func (a *API) operation(r Route) huma.Operation {
 	op := huma.Operation{
 		OperationID: r.Name, Method: r.Method, Path: r.Path, Summary: r.Summary, Tags: []string{r.Tag},
-		DefaultStatus: r.Status, MaxBodyBytes: maxBody + 1, BodyReadTimeout: bodyTimeout,
-		Responses: a.refusals(r),
+		DefaultStatus: r.Status, MaxBodyBytes: int64(r.maxBytes()) + 1, BodyReadTimeout: bodyTimeout,
+		Responses: a.refusals(r), Description: "For " + r.Right.Name + ".",
 	}
-	if len(r.Scopes) > 0 {
-		op.Security = []map[string][]string{{"token": {}}}
-		op.Description = "Needs an API token with the scope " + strings.Join(strings.Fields(scopeText(r)), " or ") + "."
+	if !r.Right.open() {
+		op.Security = []map[string][]string{{"token": {}}, {"account": {}}, {"session": {}}}
+	}
+	if r.Media != "" {
+		op.Responses[strconv.Itoa(r.Status)] = &huma.Response{
+			Description: "OK", Content: map[string]*huma.MediaType{r.Media: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
 	}
 	return op
-}
-
-// codesOf are the codes that a route can answer with.
-func codesOf(r Route) []string {
-	codes := slices.Clone(r.Refuses)
-	if len(r.Scopes) > 0 {
-		codes = append(codes, general()...)
-	}
-	if r.Method == http.MethodPost || r.Method == http.MethodPut {
-		codes = append(codes, bodies()...)
-	} else {
-		codes = append(codes, codeInvalidRequest)
-	}
-	if r.Writes() {
-		codes = append(codes, changes()...)
-	}
-	if strings.HasPrefix(r.Name, "list-") {
-		codes = append(codes, codeInvalidCursor)
-	}
-	if slices.Contains(r.Refuses, codeVersionMismatch) {
-		codes = append(codes, codeInvalidIfMatch)
-	}
-	return codes
 }
 
 // refusals are the responses of a route that say no, by their status.
@@ -110,6 +93,7 @@ func (a *API) finish() error {
 			return fmt.Errorf("api: the route %s has no handler", r.Name)
 		}
 	}
+	a.boundMaps()
 	doc := a.huma.OpenAPI()
 	delete(doc.Components.Schemas.Map(), "ErrorModel") // huma's own, which never leaves
 	delete(doc.Components.Schemas.Map(), "ErrorDetail")
@@ -123,6 +107,26 @@ func (a *API) finish() error {
 		_, _ = w.Write(a.document) // a client that is gone does not want it
 	})
 	return nil
+}
+
+// The bounds of one answer in a form, beside those that webinar.Registration has.
+const (
+	maxAnswers    = 50
+	maxAnswer     = 20
+	maxAnswerText = 4000
+)
+
+// boundMaps bounds the answers of a form, which tags of Go cannot say.
+func (a *API) boundMaps() {
+	register := a.huma.OpenAPI().Components.Schemas.Map()["Register"]
+	fields := register.Properties["fields"]
+	most, values, length := maxAnswers, maxAnswer, maxAnswerText
+	fields.MaxProperties = &most
+	list := fields.AdditionalProperties.(*huma.Schema)
+	list.Nullable, list.MaxItems, list.Items.MaxLength = false, &values, &length
+	list.Items.PrecomputeMessages()
+	list.PrecomputeMessages()
+	fields.PrecomputeMessages()
 }
 
 // Document returns the OpenAPI document, as JSON.

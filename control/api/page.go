@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"iter"
 	"strings"
 
 	"stentor/control/client"
@@ -49,4 +50,23 @@ func cut[T any](p Paged, list string, items []T, place func(T) string) ([]T, str
 	}
 	items = items[:p.Limit]
 	return items, cursor(list, place(items[len(items)-1])), nil
+}
+
+// cutSeq is cut for what comes one after the other, in the order of place.
+func cutSeq[T any](p Paged, list string, items iter.Seq[T], place func(T) string) ([]T, string, error) {
+	after, err := p.after(list)
+	if err != nil {
+		return nil, "", err
+	}
+	var page []T
+	for item := range items {
+		if after != "" && place(item) <= after {
+			continue
+		}
+		if len(page) == p.Limit {
+			return page, cursor(list, place(page[len(page)-1])), nil
+		}
+		page = append(page, item)
+	}
+	return page, "", nil
 }

@@ -3,11 +3,10 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
-	"stentor/control"
 	"stentor/control/client"
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
@@ -15,31 +14,49 @@ import (
 
 func (a *API) participants() {
 	add(a, "list-participants", a.listParticipants)
-	add(a, "disconnect", a.disconnect)
+	add(a, "edit-participant", a.editParticipant)
+	add(a, "raise-hand", a.raiseHand)
 }
 
 type listParticipantsAnswer struct{ Body client.Participants }
 
 func (a *API) listParticipants(ctx context.Context, in *InWebinar) (*listParticipantsAnswer, error) {
-	w, err := a.find(a.Store.State(), principal(ctx), in.ID)
+	inside, unreachable, err := a.present(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	inside, unreachable, err := a.Roster.Participants(ctx, w.ID)
+	return &listParticipantsAnswer{client.Participants{Items: inside, Unreachable: unreachable}}, nil
+}
+
+// present is who is inside, with what hosts decided about them, in the order in which
+// they came.
+func (a *API) present(ctx context.Context, id string) (inside []client.Participant, unreachable []string, err error) {
+	w, err := a.find(a.Store.State(), principal(ctx), id)
 	if err != nil {
-		return nil, fmt.Errorf("api: roster: %w", err)
+		return nil, nil, err
 	}
-	inside = slices.Clone(inside)
-	slices.SortStableFunc(inside, func(x, y Present) int {
+	all, unreachable, err := a.Roster.Participants(ctx, w.ID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("api: roster: %w", err)
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(x, y Present) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Node, y.Node))
 	})
-	items := make([]client.Participant, len(inside))
-	for i, v := range inside {
-		items[i] = client.Participant{
-			ID: v.ID, Name: v.Name, Role: string(v.Role), Node: v.Node, Since: v.Since, Uses: notNil(v.Uses),
-		}
+	inside = make([]client.Participant, len(all))
+	for i, v := range all {
+		inside[i] = viewParticipant(w, v)
 	}
-	return &listParticipantsAnswer{client.Participants{Items: items, Unreachable: notNil(unreachable)}}, nil
+	return inside, notNil(unreachable), nil
+}
+
+func viewParticipant(w *webinar.Webinar, v Present) client.Participant {
+	d, _ := w.Participant(v.ID)
+	return client.Participant{
+		ID: v.ID, Name: v.Name, Role: string(v.Role), Guest: v.Guest, Node: v.Node, Since: v.Since, Uses: notNil(v.Uses),
+		Waiting: v.Waiting, Stage: d.Stage, Hand: happened(d.Hand), StopAudio: d.StopAudio, StopVideo: d.StopVideo,
+		StopMessages: d.StopMessages, Invite: v.Invite, Registration: v.Registration, Account: v.Account,
+	}
 }
 
 // notNil makes an empty list [] and not null.
@@ -50,135 +67,116 @@ func notNil(list []string) []string {
 	return list
 }
 
-type disconnectInput struct {
-	InWebinar
+type editParticipantInput struct {
+	InParticipant
 	Keyed
-	Participant string `path:"participant" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Id of the participant."`
-	Body        client.Disconnect
+	Body client.EditParticipant
 }
 
-type disconnectAnswer struct{ Body client.Disconnected }
+type editParticipantAnswer struct{ Body client.EditedParticipant }
 
-// disconnect removes a participant. Whoever it is known to be comes from the
-// node that serves the sessions; where that node does not answer, or the
-// sessions are gone this moment, the participant id alone is kept out, which the
-// answer says.
-func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectAnswer, error) {
+// editParticipant changes what holds for somebody, whether they are inside or not: what
+// is received of them (S70-S72), whether they are on the stage, what they are.
+func (a *API) editParticipant(ctx context.Context, in *editParticipantInput) (*editParticipantAnswer, error) {
 	p := principal(ctx)
-	if _, err := a.find(a.Store.State(), p, in.ID); err != nil {
-		return nil, err
-	}
-	r, err := a.newRequest(p, "disconnect", in.IdempotencyKey, in.ID, in.Participant, in.Body)
+	w, err := a.find(a.Store.State(), p, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	roster := a.askRoster(ctx, in.ID)
-	var inside []Present
-	select {
-	case inside = <-roster:
-		roster = nil
-	case <-time.After(rosterGrace):
+	if in.Body.Role != nil {
+		if err := p.may("edit-participant", partRole, w); err != nil {
+			return nil, err
+		}
 	}
-	result, state, present, err := a.remove(ctx, r, in, inside)
+	if in.Body == (client.EditParticipant{}) {
+		return nil, refuse(codeEmptyEdit, "")
+	}
+	r, err := a.newRequest(p, "edit-participant", in.IdempotencyKey, in.ID, in.Participant, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	if roster != nil { // gone already; now what the ban is to know the participant by
-		if late := <-roster; slices.ContainsFunc(late, func(v Present) bool { return v.ID == in.Participant }) {
-			again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
-			if err != nil {
-				return nil, err
-			}
-			if result, state, present, err = a.remove(ctx, again, in, late); err != nil {
-				return nil, err
-			}
-		}
+	out, err := a.setParticipant(ctx, r, &controlpb.SetParticipant{
+		Webinar: in.ID, Participant: in.Participant, Name: a.nameOf(ctx, w, in.Participant),
+		StopAudio: in.Body.StopAudio, StopVideo: in.Body.StopVideo, StopMessages: in.Body.StopMessages,
+		Stage: in.Body.Stage, Hand: in.Body.Hand, Role: in.Body.Role,
+	})
+	if err != nil {
+		return nil, err
 	}
-	answer := client.Disconnected{Present: present, Index: result.Index}
-	if w := state.Webinar(in.ID); w != nil && in.Body.Ban {
-		if b, ok := w.Ban(result.Subject); ok { // else it is lifted already
-			answer.Ban = &client.BanMade{ID: b.ID, Strength: string(b.Strength)}
-		}
-	}
-	return &disconnectAnswer{answer}, nil
+	return &editParticipantAnswer{out}, nil
 }
 
-// rosterGrace is how long a removal waits for all nodes to say whom they serve: a
-// round trip to the other side of the world. Who does not answer in time (a node that
-// just died) must not keep a removed participant on the air.
-const rosterGrace = 150 * time.Millisecond
-
-// askRoster asks who is inside. Whoever has to go goes, also while the mesh is in
-// pieces, so there is an answer in any case.
-func (a *API) askRoster(ctx context.Context, webinar string) <-chan []Present {
-	answer := make(chan []Present, 1)
-	go func() {
-		inside, _, err := a.Roster.Participants(ctx, webinar)
-		if err != nil {
-			a.Logger.Warn("disconnect without the roster", "webinar", webinar, "err", err)
-			inside = nil
-		}
-		answer <- inside
-	}()
-	return answer
-}
-
-// remove proposes a removal, with a ban if that was asked for.
-func (a *API) remove(ctx context.Context, r *request, in *disconnectInput, inside []Present) (control.Result, *control.State, bool, error) {
-	c, present := removal(in.ID, in.Participant, inside)
-	if in.Body.Ban {
-		id, err := NewID(r.rand, banID)
-		if err != nil {
-			return control.Result{}, nil, false, err
-		}
-		c.Ban = &controlpb.NewBan{Id: id, Seen: seenWith(c.GetKeys(), inside)}
+// nameOf is what a participant is called: as is known, or as the node says that has them
+// inside. A roster that cannot be asked does not keep a host from acting.
+func (a *API) nameOf(ctx context.Context, w *webinar.Webinar, participant string) string {
+	if d, ok := w.Participant(participant); ok && d.Name != "" {
+		return ""
 	}
-	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: c}})
-	return result, state, present, err
-}
-
-// maxKeys and maxSeen are what one command takes: the identity keys of one
-// person, and the sessions that a ban looks at.
-const (
-	maxKeys = 32
-	maxSeen = 1000
-)
-
-// removal is the command for a participant, with what all their sessions are
-// known by.
-func removal(id, participant string, inside []Present) (*controlpb.Disconnect, bool) {
-	c := &controlpb.Disconnect{Webinar: id, Participant: participant, Keys: &controlpb.Keys{}}
-	present := false
-	var keys []string
+	ctx, done := context.WithTimeout(ctx, rosterGrace)
+	defer done()
+	inside, _, err := a.Roster.Participants(ctx, w.ID)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		a.Logger.Warn("a participant's name is not known", "webinar", w.ID, "err", err)
+	}
 	for _, v := range inside {
 		if v.ID == participant {
-			present, c.Name = true, v.Name
-			keys = append(keys, v.Keys.Strings()...)
+			return v.Name
 		}
 	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	c.Keys.Keys = keys[:min(len(keys), maxKeys)]
-	return c, present
+	return ""
 }
 
-// seenWith are the sessions that share an identity key with a person, directly
-// or through others; the rule that makes the ban of them is webinar.NewBan.
-func seenWith(of *controlpb.Keys, inside []Present) []*controlpb.Keys {
-	seed, _ := webinar.ParseKeys(of.GetKeys())
-	all := make([]webinar.Keys, len(inside))
-	for i, v := range inside {
-		all[i] = v.Keys
+// setParticipant proposes a change of one participant, and returns what holds then.
+func (a *API) setParticipant(ctx context.Context, r *request, c *controlpb.SetParticipant) (client.EditedParticipant, error) {
+	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_SetParticipant{SetParticipant: c}})
+	if err != nil {
+		return client.EditedParticipant{}, err
 	}
-	closure := webinar.Closure(seed, all)
-	var seen []*controlpb.Keys
-	for _, keys := range all {
-		shares := slices.ContainsFunc(keys, func(k webinar.Key) bool {
-			return k.Kind != webinar.KindPrefix && slices.Contains(closure, k)
-		})
-		if shares && len(keys) <= maxKeys && len(seen) < maxSeen {
-			seen = append(seen, &controlpb.Keys{Keys: keys.Strings()})
-		}
+	w, err := a.find(state, principal(ctx), c.GetWebinar())
+	if err != nil {
+		return client.EditedParticipant{}, err
 	}
-	return seen
+	d, _ := w.Participant(c.GetParticipant())
+	d.ID = c.GetParticipant()
+	if d.Name == "" {
+		d.Name = c.GetName()
+	}
+	return viewEdited(d, result.Index), nil
+}
+
+func viewEdited(d webinar.Participant, index uint64) client.EditedParticipant {
+	return client.EditedParticipant{
+		ID: d.ID, Name: d.Name, StopAudio: d.StopAudio, StopVideo: d.StopVideo, StopMessages: d.StopMessages,
+		Stage: d.Stage, Hand: happened(d.Hand), Role: string(d.Role), Index: index,
+	}
+}
+
+type raiseHandInput struct {
+	InWebinar
+	Keyed
+	Body client.RaiseHand
+}
+
+// raiseHand is what participants may ask for themselves. Whoever waits in the lobby is
+// not inside yet.
+func (a *API) raiseHand(ctx context.Context, in *raiseHandInput) (*editParticipantAnswer, error) {
+	p := principal(ctx)
+	w, err := a.find(a.Store.State(), p, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if w.InLobby(p.Bearer.Standing) {
+		return nil, refuse(codeNotAllowed, webinar.ErrInLobby.Detail)
+	}
+	r, err := a.newRequest(p, "raise-hand", in.IdempotencyKey, in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.setParticipant(ctx, r, &controlpb.SetParticipant{
+		Webinar: in.ID, Participant: p.ID, Name: p.Name, Hand: &in.Body.Raised,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &editParticipantAnswer{out}, nil
 }

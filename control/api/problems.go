@@ -1,98 +1,39 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
+	"stentor/control"
 	"stentor/control/client"
+	"stentor/control/webinar"
 )
 
-// The codes of refusals. They never change; a new reason gets a new code.
-const (
-	codeTokenRequired   = "token_required"
-	codeTokenUnknown    = "token_unknown"
-	codeScopeMissing    = "scope_missing"
-	codeRouteNotFound   = "route_not_found"
-	codeMethod          = "method_not_allowed"
-	codeBodyTooLarge    = "body_too_large"
-	codeBodyTooSlow     = "body_too_slow"
-	codeMalformedBody   = "malformed_body"
-	codeMediaType       = "unsupported_media_type"
-	codeInvalidRequest  = "invalid_request"
-	codeInvalidCursor   = "invalid_cursor"
-	codeInvalidIfMatch  = "invalid_if_match"
-	codeInvalidName     = "invalid_name"
-	codeInvalidPIN      = "invalid_pin"
-	codePINConflict     = "pin_conflict"
-	codePINMissing      = "pin_missing"
-	codePINRegistration = "pin_with_registration"
-	codeWebinarNotFound = "webinar_not_found"
-	codeBanNotFound     = "ban_not_found"
-	codeProblemNotFound = "problem_not_found"
-	codeEnded           = "ended"
-	codeVersionMismatch = "version_mismatch"
-	codeKeyReused       = "idempotency_key_reused"
-	codeTooMany         = "too_many"
-	codeConflict        = "conflict"
-	codeOutcomeUnknown  = "outcome_unknown"
-	codeBehind          = "node_behind"
-	codeInternal        = "internal"
-)
-
-// Kind is one line of the table of refusals.
-type Kind struct {
-	Code   string `json:"code"`
-	Status int    `json:"status" minimum:"400" maximum:"599"`
-	Title  string `json:"title"`
-	About  string `json:"about" doc:"What it means and what to do about it."`
-}
-
-// Kinds returns every kind of refusal that the API can answer with.
-func Kinds() []Kind {
-	return []Kind{
-		{codeTokenRequired, 401, "API token required", "The request carries no API token. Send it as Authorization: Bearer sta_..."},
-		{codeTokenUnknown, 401, "API token unknown", "The API token is not, or no longer, one of this mesh."},
-		{codeScopeMissing, 403, "Scope missing", "The API token is good, but not for this: another scope is needed."},
-		{codeRouteNotFound, 404, "No such path", "The control API has no such path; /api/v1/openapi.json lists them."},
-		{codeMethod, 405, "Method not allowed", "The path is there, for other methods: the header Allow names them."},
-		{codeBodyTooLarge, 413, "Body too large", "No body of the control API is longer than 16 KiB; it was not read."},
-		{codeBodyTooSlow, 408, "Body too slow", "The body did not arrive in five seconds."},
-		{codeMalformedBody, 400, "Malformed body", "The body is missing or is not JSON."},
-		{codeMediaType, 415, "Not JSON", "Bodies are application/json."},
-		{codeInvalidRequest, 422, "Invalid request", "A part of the request is missing, unknown or out of its bounds; errors says which."},
-		{codeInvalidCursor, 422, "Invalid cursor", "The cursor does not come from this list. Begin without one."},
-		{codeInvalidIfMatch, 422, "Invalid If-Match", "If-Match is * or one ETag of the webinar, such as \"3\"."},
-		{codeInvalidName, 422, "Invalid name", "A name or title is one line of text without control characters."},
-		{codeInvalidPIN, 422, "Invalid PIN", "A PIN has 4 to 32 printable characters."},
-		{codePINConflict, 422, "PIN given twice", "A PIN is either set by hand or drawn by the server, not both."},
-		{codePINMissing, 422, "PIN missing", "Give a PIN, or ask for one to be drawn."},
-		{codePINRegistration, 409, "PIN and registration", "A webinar has a PIN only while its registration is off: switch one of them off."},
-		{codeWebinarNotFound, 404, "No such webinar", "There is no such webinar, or the token does not reach it."},
-		{codeBanNotFound, 404, "No such ban", "The webinar has no such ban; it may have been lifted already."},
-		{codeProblemNotFound, 404, "No such code", "No refusal of the control API has this code."},
-		{codeEnded, 409, "Webinar ended", "The webinar has ended; nothing about it changes any more."},
-		{codeVersionMismatch, 412, "Version mismatch", "The webinar was changed since the version in If-Match. Get it again and decide again."},
-		{codeKeyReused, 422, "Idempotency key reused", "The same Idempotency-Key came before with another request. Draw a new key."},
-		{codeTooMany, 409, "Too many", "There are as many of these as there can be."},
-		{codeConflict, 409, "Not possible now", "The replicated state refuses the change; detail says why."},
-		{codeOutcomeUnknown, 504, "Outcome unknown", "No leader has confirmed the change: the mesh may have no quorum now, or the answer was lost. Repeat it with the same Idempotency-Key."},
-		{codeBehind, 503, "Node behind", "The change is made, but this node does not have it yet. Repeat with the same Idempotency-Key for the answer."},
-		{codeInternal, 500, "Internal error", "Something is wrong with the node; its log says more."},
+// codesOf are the codes that a route can answer with.
+func codesOf(r Route) []string {
+	codes := append(slices.Clone(r.Refuses), codeInternal, codeTooManyRequests, codeInvalidRequest)
+	if !r.Right.open() {
+		codes = append(codes, codeTokenRequired, codeTokenUnknown, codeScopeMissing)
 	}
-}
-
-// general are the codes that any route with a token can answer with.
-func general() []string {
-	return []string{codeTokenRequired, codeTokenUnknown, codeScopeMissing, codeInternal}
-}
-
-// bodies are the codes of routes that read a body.
-func bodies() []string {
-	return []string{codeBodyTooLarge, codeBodyTooSlow, codeMalformedBody, codeMediaType, codeInvalidRequest}
-}
-
-// changes are the codes of routes that change the state.
-func changes() []string {
-	return []string{codeKeyReused, codeEnded, codeConflict, codeInvalidName, codeTooMany, codeOutcomeUnknown, codeBehind}
+	if r.inWebinar() {
+		codes = append(codes, codeWebinarNotFound, codeNotAllowed, codeEnded)
+	}
+	if r.hasBody() {
+		codes = append(codes, codeBodyTooLarge, codeBodyTooSlow, codeMalformedBody, codeMediaType)
+	}
+	if r.Writes() {
+		codes = append(codes, codeCrossOrigin, codeKeyReused, codeEnded, codeConflict, codeInvalidName, codeTooMany, codeOutcomeUnknown, codeBehind)
+	}
+	if strings.HasPrefix(r.Name, "list-") {
+		codes = append(codes, codeInvalidCursor)
+	}
+	if slices.Contains(r.Refuses, codeVersionMismatch) {
+		codes = append(codes, codeInvalidIfMatch)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
 }
 
 // kindOf returns the line of the table with that code.
@@ -141,4 +82,42 @@ func codeOfStatus(status int) string {
 		return codeMediaType
 	}
 	return codeInternal
+}
+
+// codeOfDenial is the code with which the API passes on what a command was refused with.
+// One that the table has is its own.
+func codeOfDenial(code string) string {
+	switch code {
+	case webinar.ErrNotFound.Code:
+		return codeWebinarNotFound
+	case control.ErrRequestReused.Code:
+		return codeKeyReused
+	case control.ErrNotUnconnected.Code:
+		return codeParticipantNotFound
+	case "invalid_title", "invalid_label":
+		return codeInvalidName
+	}
+	if _, ok := kindOf(code); ok {
+		return code
+	}
+	switch {
+	case strings.HasPrefix(code, "invalid_registration"), strings.HasPrefix(code, "invalid_field"):
+		return codeInvalidRegistration
+	case strings.HasPrefix(code, "invalid_schedule"), strings.HasPrefix(code, "invalid_rule"):
+		return codeInvalidSchedule
+	case strings.HasPrefix(code, "too_many_"):
+		return codeTooMany
+	case strings.HasPrefix(code, "invalid_"):
+		return codeInvalidRequest
+	}
+	return codeConflict
+}
+
+// denied turns what was refused elsewhere into a refusal of ours.
+func denied(err error) (*client.Problem, bool) {
+	var denial *webinar.Denial
+	if !errors.As(err, &denial) {
+		return nil, false
+	}
+	return refuse(codeOfDenial(denial.Code), denial.Detail), true
 }

@@ -33,7 +33,8 @@ func refusals() map[string]func(w *world, id string) reply {
 			return create(w, `{"title":"All hands"}`)
 		}
 	}
-	return map[string]func(w *world, id string) reply{
+	all := more()
+	for code, request := range map[string]func(w *world, id string) reply{
 		codeTokenRequired: func(w *world, _ string) reply { return w.do(ask{method: "GET", path: webinars}) },
 		codeTokenUnknown:  func(w *world, _ string) reply { return w.do(ask{method: "GET", path: webinars, token: "x"}) },
 		codeScopeMissing: func(w *world, _ string) reply {
@@ -41,9 +42,9 @@ func refusals() map[string]func(w *world, id string) reply {
 		},
 		codeRouteNotFound: func(w *world, _ string) reply { return w.do(ask{method: "GET", path: "/api/v1/rooms", token: w.host}) },
 		codeMethod: func(w *world, id string) reply {
-			return w.do(ask{method: "PATCH", path: webinars + "/" + id, token: w.host})
+			return w.do(ask{method: "PUT", path: webinars + "/" + id, token: w.host})
 		},
-		codeBodyTooLarge: func(w *world, _ string) reply { return create(w, `{"title":"`+strings.Repeat("a", maxBody)+`"}`) },
+		codeBodyTooLarge: func(w *world, _ string) reply { return create(w, `{"title":"`+strings.Repeat("a", largeBody)+`"}`) },
 		codeBodyTooSlow: func(w *world, _ string) reply {
 			return w.do(ask{method: "POST", path: webinars, token: w.host, reader: stuck{}})
 		},
@@ -92,7 +93,7 @@ func refusals() map[string]func(w *world, id string) reply {
 			return w.do(again)
 		},
 		codeTooMany:  refusedBy(&webinar.Denial{Code: "too_many_webinars", Detail: "There are already 100000 webinars."}),
-		codeConflict: refusedBy(&webinar.Denial{Code: "feature_level", Detail: "Some nodes are too old for this."}),
+		codeConflict: refusedBy(&webinar.Denial{Code: "exists", Detail: "There is already one of that ID."}),
 		codeOutcomeUnknown: func(w *world, _ string) reply {
 			w.store.fail = errors.New("the leader went away")
 			return create(w, `{"title":"a"}`)
@@ -105,7 +106,10 @@ func refusals() map[string]func(w *world, id string) reply {
 			w.mesh.fail = errors.New("the password is swordfish")
 			return w.do(ask{method: "GET", path: "/api/v1/status", token: w.host})
 		},
+	} {
+		all[code] = request
 	}
+	return all
 }
 
 func TestEveryRefusalOfTheTableCanBeHad(t *testing.T) {
@@ -263,7 +267,7 @@ func TestAnUnreadBodyIsNotParsed(t *testing.T) {
 	// Without a Content-Length, reading stops at the bound.
 	w := newWorld(t)
 	body := &counted{}
-	w.do(ask{method: "POST", path: "/api/v1/webinars", token: w.host, reader: body}).must(413).refused(codeBodyTooLarge)
+	w.do(ask{method: "PUT", path: "/api/v1/webinars/" + w.webinar(`{"title":"a"}`).ID + "/pin", token: w.host, reader: body}).must(413).refused(codeBodyTooLarge)
 	if body.n > 4*maxBody {
 		t.Errorf("read %d bytes", body.n)
 	}

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"stentor/control"
@@ -40,42 +38,11 @@ func (a *API) propose(ctx context.Context, r *request, version uint64, c *contro
 
 // refused turns what a command was refused with into a refusal.
 func (a *API) refused(err error) error {
-	var denial *webinar.Denial
-	if errors.As(err, &denial) {
-		return refuse(codeOfDenial(denial.Code), denial.Detail)
+	if p, ok := denied(err); ok {
+		return p
 	}
 	a.Logger.Warn("the outcome of a command is not known", "err", err)
 	return refuse(codeOutcomeUnknown, "")
-}
-
-// codeOfDenial is the code with which the API passes on what a command was
-// refused with.
-func codeOfDenial(code string) string {
-	switch code {
-	case webinar.ErrNotFound.Code:
-		return codeWebinarNotFound
-	case webinar.ErrEnded.Code:
-		return codeEnded
-	case control.ErrNoSuchBan.Code:
-		return codeBanNotFound
-	case control.ErrVersion.Code:
-		return codeVersionMismatch
-	case control.ErrRequestReused.Code:
-		return codeKeyReused
-	case control.ErrPINWithRegistration.Code:
-		return codePINRegistration
-	case "invalid_pin":
-		return codeInvalidPIN
-	case "invalid_title", "invalid_name":
-		return codeInvalidName
-	}
-	switch {
-	case strings.HasPrefix(code, "too_many_"):
-		return codeTooMany
-	case strings.HasPrefix(code, "invalid_"):
-		return codeInvalidRequest
-	}
-	return codeConflict
 }
 
 // applied returns the state once it holds the command at index.
@@ -95,17 +62,17 @@ func (a *API) applied(ctx context.Context, index uint64) (*control.State, error)
 	}
 }
 
-// find returns a webinar that p reaches. One that is not there and one that
-// belongs to another host are the same answer.
+// find returns a webinar to which p is somebody. One that is not there and one that
+// belongs to others are the same answer.
 func (a *API) find(s *control.State, p Principal, id string) (*webinar.Webinar, error) {
 	w := s.Webinar(id)
-	if w == nil || !p.reaches(w) {
+	if w == nil || !p.inside(w) {
 		return nil, refuse(codeWebinarNotFound, "")
 	}
 	return w, nil
 }
 
-// reaches reports whether p may see and run w.
-func (p Principal) reaches(w *webinar.Webinar) bool {
-	return p.admin() || (p.ID != "" && w.Owner == p.ID)
+// answered reports whether the state remembers the answer to r: then it is a repetition.
+func answered(s *control.State, r *request) bool {
+	return s.Record(control.Key{Kind: control.KindRequest, ID: r.principal + "\x00" + r.id}) != nil
 }

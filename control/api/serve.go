@@ -12,14 +12,23 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"stentor/control/client"
 )
 
-// maxBody bounds a request's body. The longest that makes sense, a new webinar,
-// has about 1 KiB.
-const maxBody = 16 << 10
+// What a request's body has at most. The longest of most routes is a hundredth of that.
+const (
+	maxBody   = 16 << 10
+	largeBody = 64 << 10  // a description, all answers of a form, five hundred ids
+	formBody  = 256 << 10 // fifty fields with fifty options each
+	batchBody = 256 << 10 // five hundred invites
+)
+
+// The media types of answers that are no JSON.
+const (
+	mediaCSV    = "text/csv"
+	mediaEvents = "text/event-stream"
+)
 
 // bodyTimeout bounds how long a body may take to arrive.
 const bodyTimeout = 5 * time.Second
@@ -30,10 +39,8 @@ func add[I, O any](a *API, name string, handle func(context.Context, *I) (*O, er
 	r := route(name)
 	a.routed[name] = true
 	op := a.operation(r)
-	op.Middlewares = huma.Middlewares{a.observe(r)}
-	if len(r.Scopes) > 0 {
-		op.Middlewares = append(op.Middlewares, a.authorize(r))
-	}
+	op.Middlewares = huma.Middlewares{a.observe(r), a.authorize(r)}
+	a.bodies[r.Method+" "+r.Path] = int64(r.maxBytes())
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -48,12 +55,25 @@ func add[I, O any](a *API, name string, handle func(context.Context, *I) (*O, er
 
 // refusal turns a handler's error into what the client may know of it.
 func (a *API) refusal(ctx context.Context, r Route, err error) error {
+	p := a.problemOf(err)
+	if p.Code == codeInternal && ctx.Err() == nil {
+		a.Logger.Error("a request failed", "operation", r.Name, "principal", principal(ctx).ID, "err", err)
+	}
+	var l limited
+	if errors.As(err, &l) {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {l.seconds()}})
+	}
+	return p
+}
+
+// problemOf is the refusal that err is; one that is none is ours alone to know.
+func (a *API) problemOf(err error) *client.Problem {
 	var p *client.Problem
 	if errors.As(err, &p) {
 		return p
 	}
-	if ctx.Err() == nil {
-		a.Logger.Error("a request failed", "operation", r.Name, "principal", principal(ctx).ID, "err", err)
+	if p, ok := denied(err); ok {
+		return p
 	}
 	return refuse(codeInternal, "")
 }
@@ -69,9 +89,10 @@ func (a *API) observe(r Route) func(huma.Context, func(huma.Context)) {
 
 // write answers with a refusal, outside of a handler.
 func (a *API) write(ctx huma.Context, p *client.Problem) {
-	_, w := humago.Unwrap(ctx)
-	writeProblem(w, p)
+	body, _ := json.Marshal(p) // of strings and numbers: it cannot fail
+	ctx.SetHeader("Content-Type", p.ContentType(""))
 	ctx.SetStatus(p.Status)
+	_, _ = ctx.BodyWriter().Write(append(body, '\n')) // a client that is gone does not want it
 }
 
 // writeProblem answers with p.
@@ -107,12 +128,13 @@ func (a *API) guard(mux *http.ServeMux) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		defer a.recovered(w, r)
-		if r.ContentLength > maxBody {
+		_, pattern := mux.Handler(r)
+		if most := max(a.bodies[pattern], maxBody); r.ContentLength > most {
 			h.Set("Connection", "close") // what comes is not read
 			writeProblem(w, refuse(codeBodyTooLarge, ""))
 			return
 		}
-		if _, pattern := mux.Handler(r); pattern != "" {
+		if pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}

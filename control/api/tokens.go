@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stentor/control"
 	"stentor/control/client"
 	"stentor/control/controlpb"
 )
@@ -19,7 +20,15 @@ const joinTokenTTL = time.Hour
 
 func (a *API) tokens() {
 	add(a, "create-token", a.createToken)
+	add(a, "list-tokens", a.listTokens)
+	add(a, "revoke-token", a.revokeToken)
 	add(a, "create-join-token", a.createJoinToken)
+}
+
+func viewToken(t control.APIToken) client.Token {
+	return client.Token{
+		ID: t.ID, Name: t.Name, Scopes: notNil(t.Scopes), CreatedAt: t.Created, ExpiresAt: happened(t.Expires), By: t.By,
+	}
 }
 
 type createTokenInput struct {
@@ -38,14 +47,49 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*createTok
 	if err != nil {
 		return nil, err
 	}
-	name := strings.TrimSpace(in.Body.Name)
-	_, _, err = a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{
-		Id: id, Name: name, Hash: hash[:], Scopes: in.Body.Scopes,
-	}}})
+	c := &controlpb.CreateAPIToken{Id: id, Name: strings.TrimSpace(in.Body.Name), Hash: hash[:], Scopes: in.Body.Scopes}
+	if in.Body.TTL > 0 {
+		c.Expires = a.Now().Add(time.Duration(in.Body.TTL) * time.Second).UnixNano()
+	}
+	_, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_CreateApiToken{CreateApiToken: c}})
 	if err != nil {
 		return nil, err
 	}
-	return &createTokenAnswer{client.Token{ID: id, Token: token, Name: name, Scopes: in.Body.Scopes}}, nil
+	made, ok := state.APIToken(hash)
+	if !ok { // revoked since
+		return nil, refuse(codeConflict, "This token was revoked.")
+	}
+	v := viewToken(made)
+	v.Token = token
+	return &createTokenAnswer{v}, nil
+}
+
+type listTokensAnswer struct{ Body client.Tokens }
+
+func (a *API) listTokens(_ context.Context, in *Paged) (*listTokensAnswer, error) {
+	page, next, err := cutSeq(*in, "tokens", a.Store.State().APITokens(), func(t control.APIToken) string { return t.ID })
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Token, len(page))
+	for i, t := range page {
+		items[i] = viewToken(t)
+	}
+	return &listTokensAnswer{client.Tokens{Items: items, Next: next}}, nil
+}
+
+type revokeTokenInput struct {
+	Keyed
+	Token string `path:"token" maxLength:"64" doc:"Id of the API token."`
+}
+
+func (a *API) revokeToken(ctx context.Context, in *revokeTokenInput) (*emptyAnswer, error) {
+	r, err := a.newRequest(principal(ctx), "revoke-token", in.IdempotencyKey, in.Token)
+	if err != nil {
+		return nil, err
+	}
+	_, _, err = a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_RevokeApiToken{RevokeApiToken: &controlpb.RevokeAPIToken{Id: in.Token}}})
+	return &emptyAnswer{}, err
 }
 
 type createJoinTokenInput struct {

@@ -8,13 +8,14 @@ import (
 )
 
 // viewWebinar shows a webinar to those who run it.
-func viewWebinar(w *webinar.Webinar) client.Webinar {
+func viewWebinar(w *webinar.Webinar, now time.Time) client.Webinar {
 	return client.Webinar{
 		ID: w.ID, Title: w.Title, Description: w.Description, Owner: w.Owner, Mode: string(w.Mode),
 		Link: w.Link, JoinPath: joinPath(w), State: string(w.State),
+		Schedule: viewSchedule(w, now), Registration: viewRegistration(w, now),
 		HasPIN: w.PIN != nil, WeakPIN: w.PIN != nil && w.PIN.Weak,
 		Guests: viewPermissions(w.Guests), GuestLimit: w.GuestLimit, Lobby: string(lobby(w)), Locked: w.Locked,
-		OpenDoor: openDoor(w), Partition: string(partition(w)), RetentionDays: retentionDays(w),
+		OpenDoor: w.OpenDoor(), Partition: string(partition(w)), RetentionDays: retentionDays(w),
 		SlowModeSeconds: int(w.SlowMode / time.Second), AutoEnd: w.AutoEnd, Ceilings: viewCeilings(w.Ceilings),
 		CreatedAt: w.Created, StartedAt: happened(w.Started), EndedAt: happened(w.Ended), Version: w.Version,
 	}
@@ -22,11 +23,6 @@ func viewWebinar(w *webinar.Webinar) client.Webinar {
 
 // joinPath is where a webinar is joined, on any node.
 func joinPath(w *webinar.Webinar) string { return "/w/" + w.Link }
-
-// openDoor reports whether the link alone lets anybody in (S7).
-func openDoor(w *webinar.Webinar) bool {
-	return w.State != webinar.Ended && w.PIN == nil && w.Registration == nil && !w.Locked && lobby(w) == webinar.LobbyOff
-}
 
 func lobby(w *webinar.Webinar) webinar.LobbyMode {
 	if w.Lobby == "" {
@@ -51,6 +47,25 @@ func retentionDays(w *webinar.Webinar) int {
 		return defaultRetention
 	}
 	return int(w.Retention / (24 * time.Hour))
+}
+
+// nextShown is how many occurrences a webinar is shown with.
+const nextShown = 10
+
+func viewSchedule(w *webinar.Webinar, now time.Time) *client.Schedule {
+	p := w.Schedule
+	if p == nil {
+		return nil
+	}
+	v := &client.Schedule{
+		Start: p.Start, Duration: int64(p.Duration / time.Second), Zone: p.Zone, Rule: p.Rule, Next: []time.Time{}, EndsAt: happened(w.Ends()),
+	}
+	for _, t := range p.Occurrences {
+		if t.Add(p.Duration).After(now) && len(v.Next) < nextShown {
+			v.Next = append(v.Next, t)
+		}
+	}
+	return v
 }
 
 func viewPermissions(p webinar.Permissions) client.Permissions {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"stentor/control"
 	"stentor/control/client"
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
@@ -26,8 +27,8 @@ type oneWebinarAnswer struct {
 	Body   client.Webinar
 }
 
-func answerWebinar(status int, w *webinar.Webinar, pin string) *oneWebinarAnswer {
-	v := viewWebinar(w)
+func (a *API) answerWebinar(status int, w *webinar.Webinar, pin string) *oneWebinarAnswer {
+	v := viewWebinar(w, a.Now())
 	v.PIN = pin
 	return &oneWebinarAnswer{Status: status, ETag: etag(w), Body: v}
 }
@@ -37,6 +38,7 @@ func (a *API) webinars() {
 	add(a, "list-webinars", a.listWebinars)
 	add(a, "get-webinar", a.getWebinar)
 	add(a, "end-webinar", a.endWebinar)
+	add(a, "rotate-link", a.rotateLink)
 }
 
 type createWebinarInput struct {
@@ -50,20 +52,9 @@ func (a *API) createWebinar(ctx context.Context, in *createWebinarInput) (*oneWe
 	if err != nil {
 		return nil, err
 	}
-	c := &controlpb.CreateWebinar{Title: strings.TrimSpace(in.Body.Title), Mode: in.Body.Mode, Owner: p.ID}
-	if c.Id, err = NewID(r.rand, webinarID); err != nil {
+	c, pin, err := a.newWebinar(r, p, in.Body)
+	if err != nil {
 		return nil, err
-	}
-	if c.Link, err = newLink(r.rand); err != nil {
-		return nil, err
-	}
-	pin := ""
-	if in.Body.GeneratePIN || in.Body.PIN != "" {
-		if pin, err = choosePIN(r, in.Body.PIN, in.Body.GeneratePIN); err != nil {
-			return nil, err
-		}
-		key := webinar.DeriveKey(a.PINKey, c.Id)
-		c.Pin = &controlpb.PIN{Verifier: webinar.Verifier(key, pin), Weak: webinar.Weak(pin)}
 	}
 	_, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_CreateWebinar{CreateWebinar: c}})
 	if err != nil {
@@ -73,16 +64,50 @@ func (a *API) createWebinar(ctx context.Context, in *createWebinarInput) (*oneWe
 	if w == nil { // made, and gone since: only after a repetition much later
 		return nil, refuse(codeWebinarNotFound, "")
 	}
-	return answerWebinar(201, w, pin), nil
+	return a.answerWebinar(201, w, pin), nil
+}
+
+// newWebinar is the command that makes a webinar, and its PIN, if it gets one. A cluster
+// of feature level 1 is asked in the old way for what it can do.
+func (a *API) newWebinar(r *request, p Principal, in client.CreateWebinar) (c *controlpb.CreateWebinar, pin string, err error) {
+	settings, err := created(in, a.Now())
+	if err != nil {
+		return nil, "", err
+	}
+	c = &controlpb.CreateWebinar{Owner: p.ID, Settings: settings}
+	if old := (client.CreateWebinar{Title: in.Title, Mode: in.Mode}); a.Store.State().Cluster().FeatureLevel < 2 && onlyOld(in, old) {
+		c.Title, c.Mode, c.Settings = settings.Title, settings.Mode, nil
+	}
+	if c.Id, err = NewID(r.rand, webinarID); err != nil {
+		return nil, "", err
+	}
+	if c.Link, err = newLink(r.rand); err != nil {
+		return nil, "", err
+	}
+	if in.GeneratePIN || in.PIN != "" {
+		if pin, err = choosePIN(r, in.PIN, in.GeneratePIN); err != nil {
+			return nil, "", err
+		}
+		key := webinar.DeriveKey(a.PINKey, c.Id)
+		c.Pin = &controlpb.PIN{Verifier: webinar.Verifier(key, pin), Weak: webinar.Weak(pin)}
+	}
+	return c, pin, nil
+}
+
+// onlyOld reports whether in asks for no more than old and a PIN.
+func onlyOld(in, old client.CreateWebinar) bool {
+	in.PIN, in.GeneratePIN = "", false
+	return fmt.Sprintf("%+v", in) == fmt.Sprintf("%+v", old)
 }
 
 type listWebinarsAnswer struct{ Body client.Webinars }
 
 func (a *API) listWebinars(ctx context.Context, in *Paged) (*listWebinarsAnswer, error) {
 	p := principal(ctx)
+	row := rowOf("get-webinar", "")
 	var all []*webinar.Webinar
 	for w := range a.Store.State().Webinars() {
-		if p.reaches(w) {
+		if row.Verdict(p.actorIn(w), p.Way, w.State) == "" {
 			all = append(all, w)
 		}
 	}
@@ -93,7 +118,7 @@ func (a *API) listWebinars(ctx context.Context, in *Paged) (*listWebinarsAnswer,
 	}
 	items := make([]client.Webinar, len(page))
 	for i, w := range page {
-		items[i] = viewWebinar(w)
+		items[i] = viewWebinar(w, a.Now())
 	}
 	return &listWebinarsAnswer{client.Webinars{Items: items, Next: next}}, nil
 }
@@ -119,37 +144,57 @@ func (a *API) getWebinar(ctx context.Context, in *getWebinarInput) (*oneWebinarA
 			status = 304
 		}
 	}
-	return answerWebinar(status, w, ""), nil
+	return a.answerWebinar(status, w, ""), nil
 }
 
-type endWebinarInput struct {
+// changeWebinarInput is a change of a webinar without a body.
+type changeWebinarInput struct {
 	InWebinar
 	Expected
 	Keyed
 }
 
-func (a *API) endWebinar(ctx context.Context, in *endWebinarInput) (*oneWebinarAnswer, error) {
-	p := principal(ctx)
-	if _, err := a.find(a.Store.State(), p, in.ID); err != nil {
+func (a *API) endWebinar(ctx context.Context, in *changeWebinarInput) (*oneWebinarAnswer, error) {
+	return a.changeWebinar(ctx, "end-webinar", in, func(*request) (*controlpb.Command, error) {
+		return &controlpb.Command{Kind: &controlpb.Command_EndWebinar{EndWebinar: &controlpb.EndWebinar{Webinar: in.ID}}}, nil
+	})
+}
+
+func (a *API) rotateLink(ctx context.Context, in *changeWebinarInput) (*oneWebinarAnswer, error) {
+	return a.changeWebinar(ctx, "rotate-link", in, func(r *request) (*controlpb.Command, error) {
+		link, err := newLink(r.rand)
+		return &controlpb.Command{Kind: &controlpb.Command_RotateLink{RotateLink: &controlpb.RotateLink{Webinar: in.ID, Link: link}}}, err
+	})
+}
+
+// changeWebinar proposes what command makes, and answers with the webinar as it is then.
+// what is what the client asked for beside the webinar and its version.
+func (a *API) changeWebinar(ctx context.Context, operation string, in *changeWebinarInput, command func(*request) (*controlpb.Command, error), what ...any) (*oneWebinarAnswer, error) {
+	state, err := a.change(ctx, operation, in, command, what...)
+	if err != nil {
 		return nil, err
 	}
+	w, err := a.find(state, principal(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.answerWebinar(200, w, ""), nil
+}
+
+// change proposes what command makes, and returns the state after it.
+func (a *API) change(ctx context.Context, operation string, in *changeWebinarInput, command func(*request) (*controlpb.Command, error), what ...any) (*control.State, error) {
 	version, err := in.version()
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.newRequest(p, "end-webinar", in.IdempotencyKey, in.ID, version)
+	r, err := a.newRequest(principal(ctx), operation, in.IdempotencyKey, append([]any{in.ID, version}, what...)...)
 	if err != nil {
 		return nil, err
 	}
-	_, state, err := a.propose(ctx, r, version, &controlpb.Command{
-		Kind: &controlpb.Command_EndWebinar{EndWebinar: &controlpb.EndWebinar{Webinar: in.ID}},
-	})
+	c, err := command(r)
 	if err != nil {
 		return nil, err
 	}
-	w, err := a.find(state, p, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return answerWebinar(200, w, ""), nil
+	_, state, err := a.propose(ctx, r, version, c)
+	return state, err
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"stentor/control"
+	"stentor/control/api/account"
+	"stentor/control/api/mail"
 	"stentor/control/client"
 	"stentor/control/controlpb"
+	"stentor/control/personal"
 	"stentor/control/webinar"
 )
 
@@ -112,6 +116,11 @@ type world struct {
 	now     time.Time
 	log     *bytes.Buffer
 	spec    *spec // every answer is held against it
+	keeper  *personal.Keeper
+
+	done     chan struct{} // closed: streams of events end at once
+	accounts *account.Accounts
+	sessions map[string]Bearer // session token -> who holds it
 
 	admin, host, other string // API tokens
 	hostID             string
@@ -125,21 +134,87 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
 		t: t, store: newMemory(), crowd: &crowd{inside: map[string][]Present{}}, mesh: &oneMesh{},
-		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{},
+		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{}, sessions: map[string]Bearer{}, done: make(chan struct{}),
 	}
-	api, err := New(Config{
-		Store: w.store, Roster: w.crowd, Mesh: w.mesh, PINKey: testKey, CA: testCA,
-		Now: func() time.Time { return w.now }, Rand: rand.Reader, Version: "1.2.3",
-		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	close(w.done)
+	w.command(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
+	var err error
+	if w.keeper, err = personal.New(testKey); err != nil {
+		t.Fatal(err)
+	}
+	w.accounts, err = account.New(account.Config{
+		Directory: func() account.Directory { return w.store.State() },
+		Propose:   func(ctx context.Context, c *controlpb.Command) error { _, err := w.store.Propose(ctx, c); return err },
+		Key:       w.keeper.CookieKey(), Base: "https://webinars.example", Now: func() time.Time { return w.now }, Rand: rand.Reader,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.api, w.handler, w.spec = api, api.Handler(), newSpec(t, api.Document())
+	w.serve(Limits{Public: Limit{1 << 20, time.Millisecond}, Principal: Limit{1 << 20, time.Millisecond}})
 	_, w.admin = w.token("operator", Admin)
 	w.hostID, w.host = w.token("host", Host)
 	_, w.other = w.token("another host", Host)
 	return w
+}
+
+// serve makes the API anew, with those limits.
+func (w *world) serve(l Limits) {
+	w.t.Helper()
+	api, err := New(Config{
+		Store: w.store, Roster: w.crowd, Mesh: w.mesh, PINKey: testKey, CA: testCA, Keeper: w.keeper, Accounts: w.accounts,
+		Participant: w.participant, Mail: true, Limits: l,
+		Pass: func(account, name string) (string, error) { return "stp1." + account + "." + name, nil },
+		ICS:  mailICS, Done: w.done,
+		Now: func() time.Time { return w.now }, Rand: rand.Reader, Version: "1.2.3",
+		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.api, w.handler, w.spec = api, api.Handler(), newSpec(w.t, api.Document())
+}
+
+func mailICS(w *webinar.Webinar, uid string) []byte {
+	return mail.ICS(w, "https://webinars.example", uid)
+}
+
+// participant is the door's part: it knows whom a session token names.
+func (w *world) participant(_ context.Context, token string, _ netip.Addr) (Bearer, error) {
+	b, ok := w.sessions[token]
+	if !ok {
+		return Bearer{}, webinar.ErrNotAllowed
+	}
+	return b, nil
+}
+
+// session lets somebody in, and returns their session token.
+func (w *world) session(id string, v webinar.Visitor) string {
+	w.t.Helper()
+	one := w.store.State().Webinar(id)
+	if v.Name == "" {
+		v.Name = "Name of " + v.Participant
+	}
+	a, err := one.Admit(v, webinar.DeriveKey(testKey, id), w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if a.Participant == "" {
+		a.Participant = v.Participant
+	}
+	token := "sts1." + id + "." + a.Participant
+	w.sessions[token] = Bearer{Webinar: id, Standing: a.Standing(a.Participant), Name: v.Name}
+	return token
+}
+
+// account puts an account into the state, and returns its id and the cookie of its
+// sign-in.
+func (w *world) account(login, role string) (id string, cookie *http.Cookie) {
+	w.t.Helper()
+	id = "a_" + login
+	w.command(&controlpb.Command{Kind: &controlpb.Command_CreateAccount{CreateAccount: &controlpb.CreateAccount{
+		Id: id, Login: login, Name: "Name of " + login, Role: role, Password: "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaA",
+	}}})
+	return id, w.accounts.Cookie(w.store.State().Account(id))
 }
 
 // token puts an API token into the state.
@@ -173,6 +248,8 @@ func (w *world) command(c *controlpb.Command) control.Result {
 // ask is one request, and its answer.
 type ask struct {
 	method, path, token string
+	cookie              *http.Cookie
+	from                string // address, if that matters
 	body                string // of a request; "" for none
 	reader              io.Reader
 	header              http.Header
@@ -202,6 +279,12 @@ func (w *world) do(a ask) reply {
 	}
 	if a.token != "" {
 		r.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	if a.cookie != nil {
+		r.AddCookie(a.cookie)
+	}
+	if a.from != "" {
+		r.RemoteAddr = a.from
 	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)

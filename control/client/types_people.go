@@ -165,7 +165,7 @@ type Lobby struct {
 
 // Admit lets people in who wait in the lobby: those named, or all.
 type Admit struct {
-	Participants []string `json:"participants,omitempty" maxItems:"1000" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" nullable:"false"`
+	Participants []string `json:"participants,omitempty" maxItems:"1000" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" nullable:"false" uniqueItems:"true"`
 	All          bool     `json:"all,omitempty" doc:"Everybody who waits now."`
 }
 

@@ -6,10 +6,10 @@ import "time"
 // e-mail address, which every form has.
 type Field struct {
 	ID       string   `json:"id" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" doc:"What answers name it by."`
-	Label    string   `json:"label" minLength:"1" maxLength:"200"`
+	Label    string   `json:"label" minLength:"1" maxLength:"500"`
 	Type     string   `json:"type" enum:"text,long_text,email,phone,number,choice,choices,checkbox"`
 	Required bool     `json:"required,omitempty" doc:"Of a checkbox: it must be ticked."`
-	Options  []string `json:"options,omitempty" maxItems:"50" maxLength:"200" nullable:"false" doc:"Of choice and choices."`
+	Options  []string `json:"options,omitempty" maxItems:"100" maxLength:"200" nullable:"false" doc:"Of choice and choices."`
 }
 
 // SetRegistration switches registration on, or changes how people sign up.
@@ -113,7 +113,7 @@ type Register struct {
 // the door as soon as Status is approved.
 type Registered struct {
 	ID       string `json:"id"`
-	Status   string `json:"status" enum:"pending,approved,waitlisted"`
+	Status   string `json:"status" enum:"pending,approved,waitlisted,declined,cancelled" doc:"pending, approved or waitlisted; when the answer is repeated, where it stands since."`
 	Secret   string `json:"secret" doc:"The secret of the personal link, str_..."`
 	LinkPath string `json:"link_path" doc:"The personal link, on any node; the secret is in its fragment, which no server sees."`
 	ICS      string `json:"ics,omitempty" doc:"The webinar as a calendar file (RFC 5545), if it has a time."`

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+
+	"stentor/control/controlpb"
+)
+
+func (a *API) nodes() { add(a, "remove-node", a.removeNode) }
+
+type removeNodeInput struct {
+	Keyed
+	Node string `path:"node" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Name of the node."`
+}
+
+// removeNode puts a node out of the mesh for good: its certificate opens nothing any
+// more, and what it held is free.
+func (a *API) removeNode(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) {
+	r, err := a.newRequest(principal(ctx), "remove-node", in.IdempotencyKey, in.Node)
+	if err != nil {
+		return nil, err
+	}
+	if a.Store.State().Node(in.Node) == nil && !a.member(ctx, in.Node) {
+		return nil, refuse(codeNodeNotFound, "")
+	}
+	_, _, err = a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_RemoveNode{RemoveNode: &controlpb.RemoveNode{Node: in.Node}}})
+	return &emptyAnswer{}, err
+}
+
+// member reports whether the mesh knows a node of that name, which may never have
+// registered.
+func (a *API) member(ctx context.Context, node string) bool {
+	s, err := a.Mesh.Status(ctx)
+	if err != nil {
+		return false
+	}
+	for _, n := range s.Nodes {
+		if n.Node == node {
+			return true
+		}
+	}
+	for t := range a.Store.State().JoinTokens() {
+		if t.Node == node {
+			return true
+		}
+	}
+	return false
+}
