@@ -33,11 +33,11 @@ const (
 	returnIsNotCounted
 	answersCountBeforeTheSnapshot
 	snapshotsOutOfOrder
-	sameIncarnation
 	fenceIsIgnored
 	renewalCountsFromItsAnswer
 	clockStopsWhilePaused
-	// Guesses.
+	lastSeatBug
+	// Guesses, for TestM8Attack.
 	wrongPINsAreReturned
 	answersCountTwice
 	everyEdgeHasABudget
@@ -61,7 +61,6 @@ var bugNames = map[bug]string{
 	returnIsNotCounted:            "who comes back takes the seat that is being given up",
 	answersCountBeforeTheSnapshot: "seats are counted by answers beside the snapshot",
 	snapshotsOutOfOrder:           "the replica goes back",
-	sameIncarnation:               "a node restarts as the same incarnation",
 	fenceIsIgnored:                "an edge does not fence itself",
 	renewalCountsFromItsAnswer:    "a renewal counts from its answer",
 	clockStopsWhilePaused:         "the edge's clock stops while it is paused",

@@ -59,6 +59,9 @@ func (w *world) hear(e *edge, index int) {
 			w.out(e, p)
 		}
 	}
+	if w.chance(30) { // they have not heard it yet
+		w.turn(e)
+	}
 	for _, p := range sorted(e.waits) {
 		w.take(e, p)
 	}
@@ -72,7 +75,7 @@ func (w *world) take(e *edge, p string) {
 	case e.tenant == nil:
 		return
 	case w.bug != fenceIsIgnored && (e.fence.Closed(hall, now) || strict && w.now-e.fresh >= ClosedAfter):
-		e.tenant.Abandon(p)
+		e.tenant.Abandon(p, now)
 		delete(e.waits, p)
 		return
 	}
@@ -131,7 +134,7 @@ func (w *world) turn(e *edge) {
 		if w.now >= e.waits[p] {
 			delete(e.waits, p)
 			if e.tenant != nil {
-				e.tenant.Abandon(p)
+				e.tenant.Abandon(p, now)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// ClosedAfter is how long after a strict webinar's edge was surely in touch with the
-	// voters it lets nobody in any more, and EndedAfter when it ends what goes on.
+	// ClosedAfter is how old an edge's replica may be for it to let people into a strict
+	// webinar, and EndedAfter how old for what goes on there to go on.
 	ClosedAfter = 10 * time.Second
 	EndedAfter  = 30 * time.Second
 	// renewEvery leaves room for three lost renewals before the door closes.
@@ -93,10 +93,10 @@ func (f *Fence) Answered(ok bool) {
 	f.busy = false
 }
 
-// Closed reports whether the promise keeps newcomers out of a webinar.
+// Closed reports whether the promise keeps everybody out of a webinar.
 func (f *Fence) Closed(id string, now time.Time) bool {
 	_, ok := f.promised[id]
-	return ok && now.Sub(f.last) >= ClosedAfter
+	return ok && now.Sub(f.last) >= EndedAfter
 }
 
 // Broken returns the webinars whose guests' sessions must end, now.
@@ -107,15 +107,10 @@ func (f *Fence) Broken(now time.Time) []string {
 	return slices.Sorted(maps.Keys(f.promised))
 }
 
-// Left is how long until Broken or Closed may say something else; 0: for ever.
+// Left is how long until the promise is due; 0: there is none, or it is.
 func (f *Fence) Left(now time.Time) time.Duration {
 	if len(f.promised) == 0 {
 		return 0
 	}
-	for _, after := range []time.Duration{ClosedAfter, EndedAfter} {
-		if d := f.last.Add(after).Sub(now); d > 0 {
-			return d
-		}
-	}
-	return 0
+	return max(f.last.Add(EndedAfter).Sub(now), 0)
 }

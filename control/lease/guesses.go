@@ -10,7 +10,7 @@ const (
 	guessLow   = 3
 	// guessPause is how long an edge leaves the voters alone after the budget was found
 	// spent. It earns a guess in 36 s.
-	guessPause = 10 * time.Second
+	guessPause = 30 * time.Second
 )
 
 // guesses is what an edge has of a webinar's budget of wrong PINs (M8).

@@ -14,6 +14,9 @@ const (
 	// many go at once: a name is needed only to follow its owner to another edge.
 	batchFor  = time.Second
 	batchMost = 500
+	// batchFull is how long leaves are collected while all seats are leased: elsewhere
+	// somebody is refused for each.
+	batchFull = 100 * time.Millisecond
 	// resendAfter is when a proposal that nobody answered is sent again. The first answer
 	// that counts is the snapshot.
 	resendAfter = time.Second
@@ -128,7 +131,11 @@ func (t *Tenant) plan(f *flight, now time.Time) time.Duration {
 		return 0
 	}
 	recalled := t.w.Recall > t.recall || now.Sub(t.called) < recallFor && !t.called.IsZero()
-	due := t.since.Add(batchFor).Sub(now)
+	batch := batchFor
+	if t.w.SeatsFree() <= 0 && t.used > t.held {
+		batch = batchFull
+	}
+	due := t.since.Add(batch).Sub(now)
 	wait := due
 	if len(t.news) == 0 {
 		wait = 0

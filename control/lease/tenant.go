@@ -145,14 +145,14 @@ func (t *Tenant) Take(participant string, now time.Time) Answer {
 	elsewhere := t.elsewhere(participant)
 	switch {
 	case cost == 0, t.unlimited(), t.Idle() >= cost && t.w.SeatsFree() >= 0:
-		t.set(participant, after, now)
 		delete(t.waits, participant)
+		t.set(participant, after, now)
 		if elsewhere {
 			t.moves[participant] = struct{}{}
 		}
 		return In
 	case !elsewhere && t.hopeless():
-		delete(t.waits, participant)
+		t.Abandon(participant, now)
 		return Full
 	}
 	t.waits[participant] = struct{}{}
@@ -169,7 +169,12 @@ func (t *Tenant) hopeless() bool {
 }
 
 // Abandon says that a participant no longer waits.
-func (t *Tenant) Abandon(participant string) { delete(t.waits, participant) }
+func (t *Tenant) Abandon(participant string, now time.Time) {
+	if _, ok := t.waits[participant]; ok {
+		delete(t.waits, participant)
+		t.note(participant, t.seats[participant], now) // a seat may have come for them
+	}
+}
 
 // Waiting is the number of those who wait.
 func (t *Tenant) Waiting() int { return len(t.waits) }
@@ -213,7 +218,8 @@ func (t *Tenant) set(participant string, s seat, now time.Time) {
 // note puts a participant on the list of news, or takes them off it.
 func (t *Tenant) note(participant string, s seat, now time.Time) {
 	joined := s.in && !s.named && !s.joining && !t.unlimited()
-	left := !s.in && s.named && !s.leaving
+	_, waits := t.waits[participant]
+	left := !s.in && s.named && !s.leaving && !waits // who waits is about to sit on it
 	if !joined && !left && (!s.echo || s.leaving) {
 		delete(t.news, participant)
 		return

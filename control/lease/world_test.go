@@ -31,6 +31,7 @@ type world struct {
 	mail    []letter
 	people  int
 	strict  bool
+	mood    mood
 
 	inside       map[string]int // distinct guests -> edges that they are inside at
 	entered      int
@@ -75,6 +76,7 @@ func newWorld(seed uint64, b bug) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), bug: b, inside: make(map[string]int)}
 	w.history = []*control.State{control.NewState()}
 	w.commit(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
+	w.mood = w.draw()
 	w.strict = w.rng.IntN(3) == 0
 	partition := "keep"
 	if w.strict {
@@ -114,9 +116,7 @@ func (w *world) clock(e *edge) time.Time {
 
 // boot starts a new incarnation, which knows what it had on disk.
 func (w *world) boot(e *edge) {
-	if w.bug != sameIncarnation || e.epoch == 0 {
-		e.epoch++
-	}
+	e.epoch++
 	e.up, e.tenant, e.fence = true, nil, NewFence(e.name, e.epoch)
 	e.inside, e.fresh = make(map[string]bool), -time.Hour
 }
@@ -224,12 +224,12 @@ func (w *world) commit(c *controlpb.Command) control.Result {
 func (w *world) send(e *edge, c *controlpb.Command) {
 	l := letter{from: e, life: e.epoch, c: c}
 	delay := func() time.Duration {
-		if w.chance(3) {
+		if w.chance(w.mood.slow) {
 			return w.some(90 * time.Second)
 		}
 		return w.some(60 * time.Millisecond)
 	}
-	arrives := !e.mute && !w.chance(5)
+	arrives := !e.mute && !w.chance(w.mood.lost)
 	if arrives {
 		l.at = w.now + delay()
 		w.mail = append(w.mail, l)
@@ -257,13 +257,13 @@ func (w *world) deliver() {
 			continue
 		}
 		c := l.c
-		if w.bug.forgetsRequests() || w.rng.IntN(4) == 0 { // the table of requests has forgotten it
+		if w.bug.forgetsRequests() || w.chance(25) { // the table of requests has forgotten it
 			c = bare(c)
 		} else {
 			c = copyOf(c)
 		}
 		r := w.commit(c)
-		if l.from.unheard || w.chance(5) {
+		if l.from.unheard || w.chance(w.mood.lost) {
 			continue
 		}
 		l.answer, l.ok, l.at = true, r.Err == nil, w.now+w.some(40*time.Millisecond)

@@ -154,7 +154,7 @@ func (k *Keeper) take(id, participant string) (lease.Answer, <-chan struct{}) {
 func (k *Keeper) refuse(id, participant string) error {
 	k.mu.Lock()
 	if t := k.tenants[id]; t != nil {
-		t.Abandon(participant)
+		t.Abandon(participant, k.cfg.Now())
 	}
 	full := k.registered && !k.closed(id)
 	k.mu.Unlock()
