@@ -33,12 +33,13 @@ func (c clock) at(t time.Time) instant {
 }
 
 // since is how long ago i was, or [Never] for no instant.
-func (c clock) since(i instant) time.Duration {
-	if i.wall.IsZero() {
+func (c clock) since(i instant) time.Duration { return c.instant().since(i) }
+
+func (i instant) since(old instant) time.Duration {
+	if old.wall.IsZero() {
 		return Never
 	}
-	now := c.instant()
-	return max(now.wall.Sub(i.wall), now.boot-i.boot, 0)
+	return max(i.wall.Sub(old.wall), i.boot-old.boot, 0)
 }
 
 // before returns i moved back by d.

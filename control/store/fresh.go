@@ -26,13 +26,13 @@ func (v *Voter) staleness() time.Duration {
 	f := &v.fresh
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := v.clock.instant()
 	if r := v.raft.Load(); r != nil {
-		now := v.clock.instant()
 		if at := f.heard(now, v.leads(r), r.LastContact(), v.cfg.Timers.Lease); at.After(f.last.wall) && r.AppliedIndex() >= r.CommitIndex() {
 			f.last = instant{at, now.boot - max(now.wall.Sub(at), 0)}
 		}
 	}
-	return v.clock.since(f.last)
+	return now.since(f.last)
 }
 
 // heard returns when the state's end was heard of last; zero: not since this machine

@@ -275,14 +275,21 @@ func (f *following) at() string {
 // any other after that.
 func (c *cluster) follow(node string, want ...string) *following {
 	c.t.Helper()
+	return c.followWith(node, func(*FollowerConfig) {}, want...)
+}
+
+func (c *cluster) followWith(node string, change func(*FollowerConfig), want ...string) *following {
+	c.t.Helper()
 	f := &following{ended: make(chan error, 1)}
-	fl, err := NewFollower(FollowerConfig{
+	cfg := FollowerConfig{
 		Node: node, Dir: fmt.Sprint(c.dir, "/", node), Key: clusterKey,
 		Dial: func(ctx context.Context) (net.Conn, string, error) { return c.watch(ctx, node, f, want) },
 		Forward: func(ctx context.Context, to string, b []byte) ([]byte, error) {
 			return c.forward(ctx, node, to, b)
 		},
-	})
+	}
+	change(&cfg)
+	fl, err := NewFollower(cfg)
 	if err != nil {
 		c.t.Fatal(err)
 	}

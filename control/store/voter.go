@@ -271,6 +271,9 @@ func (v *Voter) Leader() string {
 	return string(id)
 }
 
+// Staleness is how long ago this voter's state was surely the newest, or [Never].
+func (v *Voter) Staleness() time.Duration { return v.staleness() }
+
 // Status returns where this voter stands.
 func (v *Voter) Status() Status {
 	s := v.State()
