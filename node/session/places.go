@@ -194,8 +194,7 @@ func (p *places) lost(key placeKey) {
 		p.mu.Unlock()
 		return
 	}
-	pl.seated, pl.inside = false, false
-	if pl.asking != nil { // the answer says whether there is one again
+	if pl.asking != nil { // there is none at this moment, and the answer says whether there is one again
 		p.mu.Unlock()
 		return
 	}

@@ -155,6 +155,7 @@ func TestS60WhoComesWhileTheirSeatIsGivenBackGetsANewOne(t *testing.T) {
 		if err := <-back; err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
 		if n := e.seats.seated(); n != 1 {
 			t.Errorf("somebody sits inside on %d seats", n)
 		}
@@ -180,6 +181,59 @@ func TestM1ASeatThatWentElsewhereIsNotGivenBack(t *testing.T) {
 		}
 		if _, err := e.Open(ctx, link, fresh.Token, home, Watch); code(err) != "full" {
 			t.Errorf("back here, on a seat of before: %v", err)
+		}
+	})
+}
+
+func TestM1ASeatThatIsAskedForWhileTheOldOneGoesIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := limited(t, 1)
+		g, err := e.Join(ctx, link, Knock{Name: "Ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Superseded(webinarID, g.Participant) // their seat went elsewhere, and they come back
+		hold := make(chan struct{})
+		e.seats.set(func(l *ledger) { l.hold = hold })
+		back := make(chan *Session)
+		go func() {
+			s, err := e.Open(ctx, link, g.Token, home, Watch)
+			if err != nil {
+				t.Error(err)
+			}
+			back <- s
+		}()
+		synctest.Wait()
+		e.Superseded(webinarID, g.Participant) // told once more, late
+		close(hold)
+		s := <-back
+		if n := e.seats.seated(); n != 1 || ended(s) != "admitted" {
+			t.Errorf("%d seats, %s", n, ended(s))
+		}
+		s.End()
+		time.Sleep(grace)
+		synctest.Wait()
+		if n := e.seats.seated(); n != 0 {
+			t.Errorf("%d seats after the end", n)
+		}
+	})
+}
+
+func TestS60AnAlarmOfBeforeGivesNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := limited(t, 1)
+		g, s := e.enter(t, Knock{Name: "Ada"}, Watch)
+		place := s.seat()
+		s.End()
+		old := place.turn // it rang, and waits for the lock, while they come and go again
+		again, err := e.Open(ctx, link, g.Token, home, Watch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.End()
+		e.places.clear(place, old)
+		if n := e.seats.seated(); n != 1 {
+			t.Errorf("%d seats within the grace", n)
 		}
 	})
 }
