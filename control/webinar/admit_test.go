@@ -67,6 +67,8 @@ func TestS33ThePINStandsBeforeThoseWhoNeedIt(t *testing.T) {
 		{"S34 a wrong PIN does not hold up those who need none", planned(), Visitor{Account: "account:moderator", PIN: "wrong"}, nil, Moderator, nil},
 		{"S34 whom a host made a presenter needs no PIN", promoted, Visitor{Participant: "p_1"}, nil, Presenter, nil},
 		{"S34 an invite that is not there does not open, also with the PIN", planned(), Visitor{Invite: device, PIN: rightPIN}, nil, "", ErrInvalidInvite},
+		{"S34 the owner enters by a link that nobody has", planned(), Visitor{Account: "account:ada", Invite: device}, nil, Owner, nil},
+		{"S34 who has no account does not own what nobody owns", but(planned(), func(w *Webinar) { w.Owner = "" }), Visitor{PIN: rightPIN}, nil, Attendee, nil},
 		{"S34 a revoked invite does not open", planned().WithoutInvite("i_presenter"), invitedAs(Presenter), nil, "", ErrInvalidInvite},
 		{"S34 an ended webinar lets nobody in", ended, invitedAs(Owner), nil, "", ErrEnded},
 		{"S34 a name of two lines is refused", open, Visitor{Name: "Ada\nHost"}, nil, "", ErrInvalidName},
