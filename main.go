@@ -26,7 +26,7 @@ var (
 type grammar struct {
 	Demo    demoCommand    `cmd:"" help:"Start a mesh on this machine with a 4K stream, and print the links to open."`
 	Init    initCommand    `cmd:"" help:"Make the first node of a new cluster."`
-	Node    nodeCommand    `cmd:"" help:"Run a node."`
+	Node    nodeCommand    `cmd:"" help:"Run a node, or remove one."`
 	Config  configCommand  `cmd:"" help:"Look at a node's configuration."`
 	Version versionCommand `cmd:"" help:"Say which software this is."`
 	cli.Commands
@@ -35,7 +35,9 @@ type grammar struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(cli.Run(ctx, os.Args[1:], &grammar{}, cli.OS()))
+	e := cli.OS()
+	e.Version = version
+	os.Exit(cli.Run(ctx, os.Args[1:], &grammar{}, e))
 }
 
 type demoCommand struct {
@@ -111,10 +113,15 @@ func (f *nodeFlags) load() (node.Config, error) {
 	return c, c.Check()
 }
 
-type nodeCommand struct{ nodeFlags }
+type nodeCommand struct {
+	Run    nodeRun        `cmd:"" name:"run" default:"withargs" help:"Run a node."`
+	Remove cli.NodeRemove `cmd:"" help:"Put a node out of the mesh for good."`
+}
+
+type nodeRun struct{ nodeFlags }
 
 // Run runs a node until it is told to stop.
-func (c *nodeCommand) Run(ctx context.Context, e *cli.Env) error {
+func (c *nodeRun) Run(ctx context.Context, e *cli.Env) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err

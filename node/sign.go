@@ -7,17 +7,14 @@ import (
 	_ "time/tzdata" // time zones are those of this program, wherever it runs
 
 	"stentor/cluster/pki"
+	"stentor/control"
 	"stentor/control/webinar"
 )
-
-// signedAs stands before what a node signs of the state, so that the signature is good
-// for nothing else that its key signs.
-const signedAs = "stentor state/1\x00"
 
 // sign signs 32 bytes as this node, for the audit log and for heartbeats.
 func (n *Node) sign(hash []byte) (signature, certificate []byte) {
 	cred := n.credentials()
-	return ed25519.Sign(cred.Key, append([]byte(signedAs), hash...)), cred.Cert.Raw
+	return ed25519.Sign(cred.Key, control.Signed(hash)), cred.Cert.Raw
 }
 
 // errSignature means that what came was not signed by a voter of this cluster.
@@ -31,7 +28,7 @@ func (n *Node) verify(certificate, hash, signature []byte) error {
 		return err
 	}
 	key, ok := cert.PublicKey.(ed25519.PublicKey)
-	if !ok || id.Role != pki.Voter || n.removed(id.Node) || !ed25519.Verify(key, append([]byte(signedAs), hash...), signature) {
+	if !ok || id.Role != pki.Voter || n.removed(id.Node) || !ed25519.Verify(key, control.Signed(hash), signature) {
 		return errSignature
 	}
 	return nil

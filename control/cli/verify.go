@@ -191,7 +191,7 @@ func checkSignature(s client.AuditSignature, ca *x509.Certificate) (node string,
 		return bad("its certificate cannot be read")
 	}
 	key, ok := cert.PublicKey.(ed25519.PublicKey)
-	if !ok || !ed25519.Verify(key, hash, signature) {
+	if !ok || !ed25519.Verify(key, control.Signed(hash), signature) {
 		return bad("it is not of that certificate")
 	}
 	if ca != nil && (cert.CheckSignatureFrom(ca) != nil || cert.IsCA) {

@@ -59,7 +59,7 @@ func (l *ledger) sign(t *testing.T, ca *authority, seq uint64, role string) {
 		t.Fatal(err)
 	}
 	l.head.Signed = &client.AuditSignature{
-		Seq: seq, Hash: hex.EncodeToString(hash), Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(key, hash)), Certificate: base64.StdEncoding.EncodeToString(der),
+		Seq: seq, Hash: hex.EncodeToString(hash), Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(key, control.Signed(hash))), Certificate: base64.StdEncoding.EncodeToString(der),
 	}
 }
 
