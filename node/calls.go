@@ -37,7 +37,7 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("POST /inside", aboutOne(func(q inside) any { return n.door.Inside(q.Webinar, q.Participant, q.Device) }))
 	mux.HandleFunc("POST /supersede", aboutOne(func(q inside) any { return n.door.Supersede(q.Webinar, q.Participant, q.Device) }))
 	if n.api != nil {
-		mux.Handle("/api/", n.api) // a host at an edge; its token is checked here
+		mux.Handle("/api/", fromMesh(n.api)) // a host at an edge; its token is checked here
 	}
 	return mux
 }

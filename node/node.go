@@ -57,6 +57,7 @@ type Node struct {
 
 	watchRefused prometheus.Counter
 	pulled       chan struct{} // a track came or went
+	stopping     chan struct{} // closed when Run is to end
 
 	port       *mesh.Port
 	rpc        *mesh.RPC
@@ -135,6 +136,7 @@ func New(p Parts) (*Node, error) {
 	n := &Node{
 		cfg: p.Config, build: p.Build, keys: p.Keys, sockets: p.Sockets, log: p.Logger,
 		now: time.Now, reg: prometheus.NewRegistry(), pulled: make(chan struct{}, 1),
+		stopping: make(chan struct{}),
 	}
 	n.epoch = uint64(n.now().UnixNano())
 	n.cred.Store(p.Keys.Credentials)
@@ -255,6 +257,7 @@ func (n *Node) openDoor(Parts) (err error) {
 // depends on is there first, and down again in the other order.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.sockets.Close()
+	defer context.AfterFunc(ctx, func() { close(n.stopping) })()
 	mesh := []part{
 		{"mesh", n.port.Run},
 		{"mesh calls", n.rpc.Run},

@@ -1,16 +1,19 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/mod/semver"
 
 	"stentor/control/api"
+	"stentor/control/api/mail"
 	"stentor/control/web"
 	"stentor/control/webinar"
 	"stentor/node/session"
@@ -24,7 +27,9 @@ func (n *Node) openPublic(Parts) error {
 	if n.voter != nil {
 		a, err := api.New(api.Config{
 			Store: n.voter, Roster: n, Mesh: n, PINKey: n.keys.PINKey, CA: n.keys.Authority.Digest(),
-			Now: n.now, Rand: rand.Reader, Version: n.build.Version, Logger: n.log, Registerer: n.reg,
+			Keeper: n.personal, Accounts: n.accounts, Participant: n.participant, Pass: n.door.Pass,
+			ICS:  func(w *webinar.Webinar, uid string) []byte { return mail.ICS(w, n.cfg.baseURL(), uid) },
+			Mail: n.mailer != nil, Done: n.stopping, Now: n.now, Rand: rand.Reader, Version: n.build.Version, Logger: n.log, Registerer: n.reg,
 		})
 		if err != nil {
 			return err
@@ -52,8 +57,14 @@ func (n *Node) openPublic(Parts) error {
 	mux.Handle("/", web.New(web.Config{
 		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, Logger: n.log,
 	}))
-	n.public = mux
+	n.public = fromOutside(n.cfg.BehindProxy, mux)
 	return nil
+}
+
+// participant returns who holds a session token, which this node's door knows.
+func (n *Node) participant(_ context.Context, token string, remote netip.Addr) (api.Bearer, error) {
+	b, err := n.door.Bearer(token, remote)
+	return api.Bearer{Webinar: b.Webinar, Standing: b.Standing, Name: b.Name}, err
 }
 
 // shownVersion is the version that visitors may see (S9).
@@ -84,7 +95,8 @@ func (n *Node) proxyAPI() http.Handler {
 		Transport: n.electors,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", n.anyVoter()
-			r.Out.Host = r.Out.URL.Host
+			r.Out.Host = r.In.Host // a request from another site is known by it
+			r.Out.Header.Set(remoteHeader, r.In.RemoteAddr)
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			n.log.Warn("no voter for the control API", "err", err)

@@ -117,7 +117,10 @@ func present(node string, sessions []session.Info) []api.Present {
 	for _, s := range sessions {
 		p := by[s.Participant]
 		if p == nil {
-			p = &api.Present{ID: s.Participant, Name: s.Name, Role: s.Role, Node: node, Since: s.Since}
+			p = &api.Present{
+				ID: s.Participant, Name: s.Name, Role: s.Role, Node: node, Since: s.Since, Guest: s.Guest, Waiting: s.Waiting,
+				Registration: s.Registrant, Account: s.Account,
+			}
 			by[s.Participant] = p
 			order = append(order, s.Participant)
 		}
@@ -126,6 +129,11 @@ func present(node string, sessions []session.Info) []api.Present {
 		}
 		keys, _ := webinar.ParseKeys(s.Keys)
 		p.Keys = append(p.Keys, keys...)
+		for _, k := range keys {
+			if k.Kind == webinar.KindInvite {
+				p.Invite = k.Value
+			}
+		}
 	}
 	out := make([]api.Present, 0, len(order))
 	for _, id := range order {
