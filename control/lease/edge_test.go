@@ -99,6 +99,9 @@ func (w *world) take(e *edge, p string) {
 
 func (w *world) leave(e *edge, p string) {
 	w.out(e, p)
+	if w.recent = append(w.recent, p); len(w.recent) > 3 {
+		w.recent = w.recent[1:]
+	}
 	if e.tenant == nil {
 		return
 	}

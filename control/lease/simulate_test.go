@@ -136,6 +136,9 @@ func (w *world) guests(e *edge) {
 		p := fmt.Sprintf("p%d", w.people)
 		if w.chance(w.mood.known) && w.people > 3 { // someone who was here before, perhaps elsewhere
 			p = fmt.Sprintf("p%d", w.rng.IntN(w.people))
+			if len(w.recent) > 0 && w.chance(50) {
+				p = w.recent[w.rng.IntN(len(w.recent))]
+			}
 		} else {
 			w.people++
 		}
@@ -193,6 +196,9 @@ func (w *world) breaks(e *edge) {
 	case 5:
 		if e.up {
 			w.crash(e)
+			if w.chance(50) { // somebody starts it again at once
+				w.boot(e)
+			}
 		}
 	}
 	if w.bug == silentMeansGone && e.deaf && e.up {

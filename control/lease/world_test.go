@@ -30,6 +30,7 @@ type world struct {
 	edges   []*edge
 	mail    []letter
 	people  int
+	recent  []string // who left somewhere, the last ones
 	strict  bool
 	mood    mood
 
@@ -239,6 +240,9 @@ func (w *world) send(e *edge, c *controlpb.Command) {
 		w.mail = append(w.mail, l)
 	}
 	l.answer, l.ok, l.at = true, false, w.now+3*time.Second // gives up by then
+	if w.chance(w.mood.slow) {
+		l.at = w.now + time.Minute // or has more patience
+	}
 	w.mail = append(w.mail, l)
 }
 
@@ -267,6 +271,9 @@ func (w *world) deliver() {
 			continue
 		}
 		l.answer, l.ok, l.at = true, r.Err == nil, w.now+w.some(40*time.Millisecond)
+		if w.chance(w.mood.slow) {
+			l.at = w.now + w.some(50*time.Second)
+		}
 		l.n, _ = strconv.Atoi(r.Subject)
 		w.mail = append(w.mail, l)
 	}
