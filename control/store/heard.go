@@ -31,15 +31,17 @@ func (f *Follower) Beat() *controlpb.Heartbeat {
 // heartbeat takes what the voter says of how fresh this edge is. If the voter's word is
 // not enough, it is what the leader has signed; a signed one counts once, so who plays it
 // again makes nobody fresher.
-func (f *Follower) heartbeat(b *controlpb.Heartbeat) error {
+func (f *Follower) heartbeat(b *controlpb.Heartbeat) (err error) {
+	var said *controlpb.Heartbeat
+	if f.cfg.Verify != nil && len(b.GetSigned()) > 0 { // before the lock: Verify looks at the state
+		if said, err = openBeat(b, f.State().Cluster().ID, f.cfg.Verify); err != nil {
+			return err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	age, index := b.GetAge(), b.GetIndex()
-	if f.cfg.Verify != nil && len(b.GetSigned()) > 0 {
-		said, err := openBeat(b, f.state.Cluster().ID, f.cfg.Verify)
-		if err != nil {
-			return err
-		}
+	if said != nil {
 		age, index = b.GetSignedAge(), said.GetIndex()
 		now := order{said.GetTerm(), said.GetLeaderTime()}
 		if !f.said.before(now) {
