@@ -23,7 +23,7 @@ import (
 var names = []string{"n1", "n2", "n3"}
 
 // level2 brings a cluster to the feature level of the duties.
-func level2(t *testing.T, p proposer) {
+func level2(t testing.TB, p proposer) {
 	t.Helper()
 	must(t, p, &controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
 }

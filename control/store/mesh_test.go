@@ -114,7 +114,7 @@ func (l *listener) Addr() net.Addr { return &net.UDPAddr{IP: net.IPv4(127, 0, 0,
 
 // cluster is voters and what runs them.
 type cluster struct {
-	t   *testing.T
+	t   testing.TB
 	net *meshNet
 	dir string
 
@@ -330,7 +330,7 @@ func (c *cluster) watch(ctx context.Context, node string, f *following, want []s
 }
 
 // wait waits until the replica's state is as ok says, for ten seconds at most.
-func wait(t *testing.T, r replica, ok func(*control.State) bool) {
+func wait(t testing.TB, r replica, ok func(*control.State) bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
@@ -350,7 +350,7 @@ type proposer interface {
 	Propose(context.Context, *controlpb.Command) (control.Result, error)
 }
 
-func must(t *testing.T, p proposer, c *controlpb.Command) control.Result {
+func must(t testing.TB, p proposer, c *controlpb.Command) control.Result {
 	t.Helper()
 	r, err := p.Propose(t.Context(), c)
 	if err != nil {

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"stentor/control"
+	"stentor/control/controlpb"
+)
+
+// benched is a cluster outside of a bubble.
+func benched(b *testing.B, voters int) *cluster {
+	b.Helper()
+	c := &cluster{t: b, net: newMeshNet(), dir: b.TempDir(), voters: map[string]*running{}}
+	if voters == 3 {
+		c.three()
+	} else {
+		v := c.start("n1")
+		wait(b, v, func(s *control.State) bool { return s.Cluster().ID != "" })
+	}
+	level2(b, c.leader())
+	b.Cleanup(func() { c.stopAll(); c.edges.Wait() })
+	return c
+}
+
+// BenchmarkPropose registers people, each of them written to the disks of a majority
+// before it is answered: by so many clients at once, on one voter and on three.
+func BenchmarkPropose(b *testing.B) {
+	for _, voters := range []int{1, 3} {
+		for _, clients := range []int{1, 20, 200} {
+			b.Run(fmt.Sprintf("voters=%d/clients=%d", voters, clients), func(b *testing.B) {
+				c := benched(b, voters)
+				leader := c.leader()
+				must(b, leader, planned("w_1", &controlpb.Settings{Registration: &controlpb.Registration{Window: "always"}}))
+				entries := leader.raft.Load().LastIndex()
+				var next atomic.Int64
+				took := make([]time.Duration, b.N)
+				var wg sync.WaitGroup
+				b.ResetTimer()
+				for range clients {
+					wg.Go(func() {
+						for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
+							start := time.Now()
+							if _, err := leader.Propose(b.Context(), register("w_1", fmt.Sprint("r_", i), i)); err != nil {
+								b.Error(err)
+								return
+							}
+							took[i] = time.Since(start)
+						}
+					})
+				}
+				wg.Wait()
+				b.StopTimer()
+				slices.Sort(took)
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "registrations/s")
+				b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "p50-ms")
+				b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "p99-ms")
+				if n := leader.raft.Load().LastIndex() - entries; n < uint64(b.N) {
+					b.Errorf("%d entries for %d registrations", n, b.N)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkFeed lets one voter feed following edges over TCP and TLS on the loopback,
+// and makes b.N changes, one after the other: how long until all of them have it, and
+// what the whole process spends, both ends of all streams.
+func BenchmarkFeed(b *testing.B) {
+	for _, edges := range []int{10, 50, 200, 500} {
+		b.Run(fmt.Sprintf("edges=%d", edges), func(b *testing.B) {
+			f := newFed(b, edges)
+			cpu, start := cpuTime(), time.Now()
+			time.Sleep(3 * time.Second) // heartbeats alone
+			idle := (cpuTime() - cpu).Seconds() / time.Since(start).Seconds()
+			sent := f.bytes.Load()
+			took := make([]time.Duration, b.N)
+			cpu = cpuTime()
+			b.ResetTimer()
+			for i := range b.N {
+				took[i] = f.change(b, i)
+			}
+			b.StopTimer()
+			spent := cpuTime() - cpu
+			slices.Sort(took)
+			b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "all-p50-ms")
+			b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "all-p99-ms")
+			b.ReportMetric(100*idle, "%-idle-both-ends")
+			b.ReportMetric(float64(spent.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(float64(f.bytes.Load()-sent)/float64(b.N), "B-fed/op")
+		})
+	}
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// fed is a voter and edges that follow it over real sockets.
+type fed struct {
+	voter *running
+	edges []*Follower
+	bytes atomic.Int64 // that the voter wrote
+}
+
+func newFed(b *testing.B, edges int) *fed {
+	b.Helper()
+	c := benched(b, 1)
+	f := &fed{voter: c.leader()}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	serving := &tls.Config{Certificates: []tls.Certificate{selfSigned(b)}, MinVersion: tls.VersionTLS13}
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { f.serve(ctx, tls.Server(counted{conn, &f.bytes}, serving)) })
+		}
+	})
+	for i := range edges {
+		name := fmt.Sprint("e", i)
+		e, err := NewFollower(FollowerConfig{Node: name, Dir: fmt.Sprint(b.TempDir(), "/", name), Key: clusterKey,
+			Forward: func(context.Context, string, []byte) ([]byte, error) { return nil, errCut },
+			Dial: func(ctx context.Context) (net.Conn, string, error) {
+				conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: name})
+				return conn, "n1", err
+			}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.edges = append(f.edges, e)
+		wg.Go(func() { // without its file: so many edges do not share a disk
+			for ctx.Err() == nil {
+				e.follow(ctx)
+			}
+		})
+	}
+	b.Cleanup(func() { stop(); l.Close(); wg.Wait() })
+	for _, e := range f.edges {
+		wait(b, e, func(s *control.State) bool { return s.Index() == f.voter.State().Index() })
+	}
+	return f
+}
+
+// serve feeds the edge that names itself in the handshake.
+func (f *fed) serve(ctx context.Context, conn *tls.Conn) {
+	if conn.HandshakeContext(ctx) == nil {
+		f.voter.ServeWatch(ctx, conn, conn.ConnectionState().ServerName)
+	}
+}
+
+// change makes one change, and returns when all edges have it.
+func (f *fed) change(b *testing.B, i int) time.Duration {
+	start := time.Now()
+	r := must(b, f.voter, create(fmt.Sprint("w_", i)))
+	for _, e := range f.edges {
+		for {
+			changed := e.Changed()
+			if e.State().Index() >= r.Index {
+				break
+			}
+			<-changed
+		}
+	}
+	return time.Since(start)
+}
+
+type counted struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func selfSigned(b *testing.B) tls.Certificate {
+	b.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
