@@ -50,6 +50,8 @@ func TestS54AFormIsChecked(t *testing.T) {
 		{"S54 fifty-one are too many", Registration{Fields: many}, "invalid_registration_fields"},
 		{"S54 a field without ID", text(func(f *Field) { f.ID = "" }), "invalid_field_id"},
 		{"S54 an ID of 64 letters", text(func(f *Field) { f.ID = strings.Repeat("a", 64) }), ""},
+		{"S54 an ID of all that there is", text(func(f *Field) { f.ID = "azAZ09_-" }), ""},
+		{"S54 an ID of other letters", text(func(f *Field) { f.ID = "größe" }), "invalid_field_id"},
 		{"S54 an ID of 65 letters", text(func(f *Field) { f.ID = strings.Repeat("a", 65) }), "invalid_field_id"},
 		{"S54 an ID with a space", text(func(f *Field) { f.ID = "my company" }), "invalid_field_id"},
 		{"S54 an ID that is a formula", text(func(f *Field) { f.ID = "=1" }), "invalid_field_id"},

@@ -53,6 +53,19 @@ func TestS27TheExamplesOfRFC5545(t *testing.T) {
 		{"FREQ=YEARLY;INTERVAL=3;COUNT=4;BYYEARDAY=1,100,200", "2003-01-01", "2003-01-01 2003-04-10 2003-07-19 2006-01-01", true},
 		{"FREQ=YEARLY;BYDAY=20MO", "2003-05-19", "2003-05-19 2004-05-17 2005-05-16", false},
 		{"FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO", "2003-05-12", "2003-05-12 2004-05-10 2005-05-16", false},
+		{"FREQ=YEARLY;BYWEEKNO=20", "2003-05-14", "2003-05-14 2004-05-12 2005-05-18", false}, // on the start's weekday
+		{"FREQ=YEARLY;BYWEEKNO=-1;BYDAY=MO", "2003-12-22", "2003-12-22 2004-12-27 2005-12-26", false},
+		{"FREQ=YEARLY;BYWEEKNO=1;BYDAY=MO", "2003-12-29", "2003-12-29 2005-01-03 2006-01-02", false},  // in the year before
+		{"FREQ=YEARLY;BYWEEKNO=53;BYDAY=SU", "2005-01-02", "2005-01-02 2010-01-03 2016-01-03", false}, // in the year after
+		{"FREQ=YEARLY", "2004-02-29", "2004-02-29 2008-02-29 2012-02-29", false},
+		{"FREQ=YEARLY;BYYEARDAY=-1", "2003-12-31", "2003-12-31 2004-12-31 2005-12-31", false},
+		{"FREQ=YEARLY;BYYEARDAY=366", "2004-12-31", "2004-12-31 2008-12-31 2012-12-31", false},
+		{"FREQ=YEARLY;BYDAY=-1SU", "2003-12-28", "2003-12-28 2004-12-26 2005-12-25", false},
+		{"FREQ=YEARLY;BYMONTH=1;BYDAY=2MO,-1FR", "2003-01-13", "2003-01-13 2003-01-31 2004-01-12 2004-01-30", false},
+		{"FREQ=MONTHLY", "2003-01-31", "2003-01-31 2003-03-31 2003-05-31", false},
+		{"FREQ=MONTHLY;BYDAY=5FR", "2003-01-31", "2003-01-31 2003-05-30 2003-08-29", false},
+		{"FREQ=WEEKLY;BYMONTH=1;BYDAY=WE", "2003-01-22", "2003-01-22 2003-01-29 2004-01-07", false},
+		{"FREQ=DAILY;BYDAY=SA,SU;BYMONTHDAY=1,31", "2003-02-01", "2003-02-01 2003-03-01 2003-05-31 2003-06-01", false},
 		{"FREQ=YEARLY;BYMONTH=3;BYDAY=TH", "2003-03-06", "2003-03-06 2003-03-13 2003-03-20 2003-03-27 2004-03-04", false},
 		{"FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "2003-06-13", "2003-06-13 2004-02-13 2004-08-13", false},
 		{"FREQ=MONTHLY;BYDAY=SA;BYMONTHDAY=7,8,9,10,11,12,13", "2003-09-13", "2003-09-13 2003-10-11 2003-11-08 2003-12-13", false},
@@ -232,6 +245,21 @@ func TestS27ARuleIsRefusedByName(t *testing.T) {
 		var d *Denial
 		if !errors.As(err, &d) || d.Code != "invalid_schedule_rule" || !strings.Contains(d.Detail, word) || !oneLine(d.Detail, MaxLabel) {
 			t.Errorf("S27 %q: %v, want something about %s", rule, err, word)
+		}
+	}
+}
+
+func TestS27TheLargestRulesAreTaken(t *testing.T) {
+	for _, rule := range []string{
+		"FREQ=DAILY;INTERVAL=366", "FREQ=DAILY;INTERVAL=1", "FREQ=DAILY;COUNT=10000", "FREQ=DAILY;COUNT=1", "FREQ=YEARLY;BYMONTH=1,12", "FREQ=MONTHLY;BYMONTHDAY=31,-31,1,-1",
+		"FREQ=YEARLY;BYYEARDAY=366,-366", "FREQ=YEARLY;BYWEEKNO=53,-53", "FREQ=YEARLY;BYDAY=53MO,-53MO", "FREQ=DAILY;BYMONTH=1;BYSETPOS=366,-366",
+		"FREQ=YEARLY;BYYEARDAY=" + strings.TrimSuffix(strings.Repeat("1,", maxList), ","), "FREQ=MONTHLY;BYDAY=" + strings.TrimSuffix(strings.Repeat("MO,", maxList), ","),
+	} {
+		if _, err := parseRule(rule); err != nil {
+			t.Errorf("S27 %s: %v", rule, err)
+		}
+		if _, _, err := Occurrences(start, time.Hour, time.UTC, rule, start, 3); err != nil {
+			t.Errorf("S27 %s: %v", rule, err)
 		}
 	}
 }

@@ -28,6 +28,19 @@ func TestS27AScheduleIsChecked(t *testing.T) {
 		{"S27 for seven days", at(func(s *Schedule) { s.Duration = MaxDuration }), ""},
 		{"S27 for longer", at(func(s *Schedule) { s.Duration = MaxDuration + 1 }), "invalid_schedule_duration"},
 		{"S27 without a zone it is UTC", at(func(s *Schedule) { s.Zone = "" }), ""},
+		{"S27 a zone of all that there is", at(func(s *Schedule) { s.Zone = "azAZ09/_+-a" }), ""},
+		{"S27 a zone with a bracket", at(func(s *Schedule) { s.Zone = "a[b]" }), "invalid_schedule_zone"},
+		{"S27 a zone of one piece too many", at(func(s *Schedule) { s.Zone = "a//b" }), "invalid_schedule_zone"},
+		{"S27 a zone that is a folder", at(func(s *Schedule) { s.Zone = "Europe/" }), "invalid_schedule_zone"},
+		{"S27 for a minute, in the year 2000", at(func(s *Schedule) {
+			s.Start, s.Duration, s.Occurrences = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), MinDuration, nil
+		}), ""},
+		{"S27 in the year 1999", at(func(s *Schedule) { s.Start, s.Occurrences = time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC), nil }), "invalid_schedule_start"},
+		{"S27 five hundred times", at(func(s *Schedule) {
+			for i := range MaxOccurrences - 2 {
+				s.Occurrences = append(s.Occurrences, start.AddDate(1, 0, i))
+			}
+		}), ""},
 		{"S27 a zone with a sign", at(func(s *Schedule) { s.Zone = "Etc/GMT+12" }), ""},
 		{"S27 a zone that is a path", at(func(s *Schedule) { s.Zone = "../../etc/passwd" }), "invalid_schedule_zone"},
 		{"S27 a zone that is an absolute path", at(func(s *Schedule) { s.Zone = "/etc/localtime" }), "invalid_schedule_zone"},
