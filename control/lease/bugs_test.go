@@ -16,7 +16,7 @@ const (
 	none bug = iota
 	// In the log's rules.
 	transferForgetsWhereFrom
-	oldIncarnationsCount
+	restartKeepsTheLease
 	latecomersCount
 	grantsWhatIsAsked
 	transferLeavesTheSeat
@@ -30,11 +30,10 @@ const (
 	unknownMeansNotDone
 	supersededGoesOn
 	supersededEndsLater
-	returnIsNotCounted
 	answersCountBeforeTheSnapshot
 	snapshotsOutOfOrder
 	fenceIsIgnored
-	renewalCountsFromItsAnswer
+	fenceIsLate
 	clockStopsWhilePaused
 	lastSeatBug
 	// Guesses, for TestM8Attack.
@@ -46,7 +45,7 @@ const (
 
 var bugNames = map[bug]string{
 	transferForgetsWhereFrom:      "a transferred seat forgets where it was taken from",
-	oldIncarnationsCount:          "proposals of older incarnations count",
+	restartKeepsTheLease:          "what an older incarnation had stays leased",
 	latecomersCount:               "proposals count twice and out of order",
 	grantsWhatIsAsked:             "a node gets what it asks for",
 	transferLeavesTheSeat:         "a transfer leaves the old node its seat",
@@ -58,11 +57,10 @@ var bugNames = map[bug]string{
 	unknownMeansNotDone:           "a proposal without an answer is forgotten",
 	supersededGoesOn:              "who was superseded stays inside",
 	supersededEndsLater:           "who was superseded is reported before they are gone",
-	returnIsNotCounted:            "who comes back takes the seat that is being given up",
 	answersCountBeforeTheSnapshot: "seats are counted by answers beside the snapshot",
 	snapshotsOutOfOrder:           "the replica goes back",
 	fenceIsIgnored:                "an edge does not fence itself",
-	renewalCountsFromItsAnswer:    "a renewal counts from its answer",
+	fenceIsLate:                   "an edge ends its sessions after the voters took the seats back",
 	clockStopsWhilePaused:         "the edge's clock stops while it is paused",
 	wrongPINsAreReturned:          "wrong PINs give their guess back",
 	answersCountTwice:             "a doubled answer counts twice",
@@ -72,32 +70,25 @@ var bugNames = map[bug]string{
 // forgetsRequests reports whether the bug is hidden by the table of requests.
 func (b bug) forgetsRequests() bool { return b == latecomersCount }
 
-// misread is the log that does not look at who proposes, or in which order.
+// misread is the log that does not look at the order of proposals.
 func (w *world) misread(c *controlpb.Command) *controlpb.Command {
-	if w.bug != oldIncarnationsCount && w.bug != latecomersCount {
+	if w.bug != latecomersCount {
 		return c
 	}
-	fix := func(node string, epoch, seq *uint64) {
-		newest := w.head().Node(node).GetEpoch()
-		if w.bug == oldIncarnationsCount && *epoch < newest {
-			*epoch = newest
-			if l, ok := w.hall().Lease(node); ok {
-				*seq = max(*seq, l.Seq+1)
-			}
-		}
-		if l, ok := w.hall().Lease(node); w.bug == latecomersCount && ok && *epoch == newest && *seq <= l.Seq {
-			*seq = l.Seq + 1
+	fix := func(node string, epoch uint64, seq *uint64) {
+		if l, ok := w.hall().Lease(node); ok && epoch == w.head().Node(node).GetEpoch() {
+			*seq = max(*seq, l.Seq+1)
 		}
 	}
 	switch k := c.GetKind().(type) {
 	case *controlpb.Command_AcquireSeats:
-		fix(k.AcquireSeats.Node, &k.AcquireSeats.Epoch, &k.AcquireSeats.Seq)
+		fix(k.AcquireSeats.Node, k.AcquireSeats.Epoch, &k.AcquireSeats.Seq)
 	case *controlpb.Command_ReturnSeats:
-		fix(k.ReturnSeats.Node, &k.ReturnSeats.Epoch, &k.ReturnSeats.Seq)
+		fix(k.ReturnSeats.Node, k.ReturnSeats.Epoch, &k.ReturnSeats.Seq)
 	case *controlpb.Command_ReportSeats:
-		fix(k.ReportSeats.Node, &k.ReportSeats.Epoch, &k.ReportSeats.Seq)
+		fix(k.ReportSeats.Node, k.ReportSeats.Epoch, &k.ReportSeats.Seq)
 	case *controlpb.Command_TransferSeat:
-		fix(k.TransferSeat.Node, &k.TransferSeat.Epoch, &k.TransferSeat.Seq)
+		fix(k.TransferSeat.Node, k.TransferSeat.Epoch, &k.TransferSeat.Seq)
 	}
 	return c
 }
@@ -114,6 +105,10 @@ func (w *world) misapply(before, next *control.State, c *controlpb.Command, r *c
 			Webinar: hall, Node: l.Node, Epoch: l.Epoch, Granted: uint32(l.Granted), Seq: l.Seq}}})
 	}
 	switch {
+	case w.bug == restartKeepsTheLease && c.GetRegisterNode() != nil:
+		r.Change.Deletes = nil
+		puts = append(puts, &controlpb.Record{Kind: &controlpb.Record_Node{Node: next.Node(c.GetRegisterNode().GetNode())}})
+		r.Change.Puts = nil
 	case w.bug == transferForgetsWhereFrom:
 		for s := range is.Seats() {
 			if len(s.Echoes) > 0 {

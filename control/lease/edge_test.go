@@ -79,15 +79,10 @@ func (w *world) take(e *edge, p string) {
 		delete(e.waits, p)
 		return
 	}
-	was := e.tenant.seats[p]
 	switch e.tenant.Take(p, now) {
 	case In:
 		delete(e.waits, p)
 		w.enter(e, p)
-		if s := e.tenant.seats[p]; w.bug == returnIsNotCounted && was.leaving {
-			s.leaving = false
-			e.tenant.set(p, s, now)
-		}
 	case Full:
 		delete(e.waits, p)
 	case Wait:
@@ -114,7 +109,11 @@ func (w *world) leave(e *edge, p string) {
 
 // obey has an edge keep its promise.
 func (w *world) obey(e *edge) {
-	if now := w.clock(e); len(e.fence.Broken(now)) > 0 && w.bug != fenceIsIgnored {
+	now := w.clock(e)
+	if w.bug == fenceIsLate {
+		now = now.Add(-time.Minute)
+	}
+	if len(e.fence.Broken(now)) > 0 && w.bug != fenceIsIgnored {
 		for p := range e.inside {
 			w.out(e, p)
 		}

@@ -19,6 +19,7 @@ type guesses struct {
 	out     int // spent, and not settled yet
 	right   int // right PINs that nobody was told of yet
 	waits   int
+	stock   bool // one is to be here, also before anybody needs it
 	spent   bool // one was, since the last proposal for more
 	pending uint64
 	again   time.Time // not before, after there were none
@@ -30,8 +31,22 @@ func (g *guesses) held() bool {
 
 // need reports whether more should be asked for.
 func (g *guesses) need(now time.Time) bool {
-	return (g.waits > 0 && g.left == 0 || g.spent && g.left < guessLow) && !now.Before(g.again)
+	idle := g.stock && g.left == 0 && g.out == 0
+	return (g.waits > 0 && g.left == 0 || g.spent && g.left < guessLow || idle) && !now.Before(g.again)
 }
+
+// want is how many are asked for: a block where they are used, one where it only has to
+// be there. A right PIN gives its guess back, so that one lets everybody in who has it,
+// also while the edge is cut off (M3).
+func (g *guesses) want() uint32 {
+	if g.waits > 0 || g.spent {
+		return guessBlock
+	}
+	return 1
+}
+
+// StockGuess says whether a guess is to be here before anybody needs it.
+func (t *Tenant) StockGuess(stock bool) { t.guesses.stock = stock }
 
 // Spend takes a guess, and reports false when there is none here.
 func (t *Tenant) Spend() bool {

@@ -37,6 +37,19 @@ func run(seed uint64, b bug) (failure string, w *world) {
 	return w.failure, w
 }
 
+// elapse lets time pass: edges keep their promises in it, and the leader ticks.
+func (w *world) elapse(d time.Duration) {
+	for d > 0 {
+		step := min(d, 2*time.Second)
+		w.now += step
+		d -= step
+		w.fences()
+		if w.head().Due(w.leaderTime()) {
+			w.commit(&controlpb.Command{Kind: &controlpb.Command_Tick{Tick: &controlpb.Tick{}}})
+		}
+	}
+}
+
 // mood is what a schedule has more of, in per cent, so that also rare things come together.
 type mood struct {
 	slow   int // letters that take up to a minute and a half
@@ -60,11 +73,11 @@ func (w *world) draw() mood {
 func (w *world) step() {
 	switch {
 	case w.chance(w.mood.leaps):
-		w.now += w.some(30 * time.Second)
+		w.elapse(w.some(30 * time.Second))
 	case w.chance(30):
-		w.now += w.some(2 * time.Second)
+		w.elapse(w.some(2 * time.Second))
 	default:
-		w.now += w.some(100 * time.Millisecond)
+		w.elapse(w.some(100 * time.Millisecond))
 	}
 	e := w.edges[w.rng.IntN(len(w.edges))]
 	switch n := w.rng.IntN(100); {
@@ -90,11 +103,7 @@ func (w *world) step() {
 
 // passes is what goes on by itself.
 func (w *world) passes() {
-	w.fences()
 	w.deliver()
-	if s := w.head(); s.Due(w.leaderTime()) {
-		w.commit(&controlpb.Command{Kind: &controlpb.Command_Tick{Tick: &controlpb.Tick{}}})
-	}
 	for _, e := range w.edges {
 		if !e.awake(w.now) {
 			continue
@@ -241,12 +250,8 @@ func (w *world) heal() {
 	}
 	calm := func(d, step time.Duration) {
 		for until := w.now + d; w.now < until && w.failure == ""; {
-			w.now += step
-			w.fences()
+			w.elapse(step)
 			w.deliver()
-			if w.head().Due(w.leaderTime()) {
-				w.commit(&controlpb.Command{Kind: &controlpb.Command_Tick{Tick: &controlpb.Tick{}}})
-			}
 			for _, e := range w.edges {
 				if e.awake(w.now) {
 					w.turn(e)

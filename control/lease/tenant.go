@@ -19,6 +19,7 @@
 package lease
 
 import (
+	"slices"
 	"time"
 
 	"stentor/control/webinar"
@@ -68,6 +69,8 @@ type Tenant struct {
 	seats   map[string]seat
 	used    int // the weight of all seats
 	held    int // those in
+	named   int // those whose name is on a seat of ours
+	echoes  map[string]struct{}
 
 	news   map[string]struct{} // those who came, left or were taken over, which nobody was told yet
 	since  time.Time           // since when there are any
@@ -204,6 +207,12 @@ func (t *Tenant) set(participant string, s seat, now time.Time) {
 	case !s.in && old.in:
 		t.held--
 	}
+	switch {
+	case s.named && !old.named:
+		t.named++
+	case !s.named && old.named:
+		t.named--
+	}
 	if s == (seat{}) {
 		delete(t.seats, participant)
 	} else {
@@ -243,6 +252,7 @@ func (t *Tenant) Observe(w *webinar.Webinar, now time.Time) (superseded []string
 		for p, s := range t.seats {
 			t.set(p, seat{in: s.in}, now)
 		}
+		t.echoes = nil
 	}
 	t.w = w
 	if w == nil {
@@ -275,34 +285,47 @@ func (t *Tenant) Observe(w *webinar.Webinar, now time.Time) (superseded []string
 	return superseded
 }
 
-// rename brings the names on our seats, and the echoes, to what the snapshot says.
+// rename brings the names on our seats, and the echoes, to what the snapshot says. It
+// looks at who is new, and at everybody only if somebody is gone.
 func (t *Tenant) rename(mine bool, now time.Time) (superseded []string) {
-	named, echoes := make(map[string]struct{}), make(map[string]struct{})
+	count, echoes := 0, make(map[string]struct{})
 	if mine {
+		count = t.w.SeatedCount(t.node)
 		for p := range t.w.Seated(t.node) {
-			named[p] = struct{}{}
-			if _, ok := t.seats[p]; !ok {
-				t.set(p, seat{named: true}, now)
+			if s := t.seats[p]; !s.named {
+				s.named = true
+				t.set(p, s, now)
 			}
 		}
 		for p := range t.w.Echoed(t.node) {
 			echoes[p] = struct{}{}
-			if _, ok := t.seats[p]; !ok {
-				t.set(p, seat{echo: true}, now)
+		}
+	}
+	if t.named > count {
+		for p, s := range t.seats {
+			if at, _ := t.w.Seat(p); s.named && (!mine || at.Node != t.node) {
+				s.named = false
+				t.set(p, s, now)
 			}
 		}
 	}
-	for p, s := range t.seats {
-		old := s
-		_, s.named = named[p]
-		_, s.echo = echoes[p]
-		if s.echo && !old.echo && s.in {
-			s.in = false
-			superseded = append(superseded, p)
-		}
-		if s != old {
+	for p := range t.echoes {
+		if _, still := echoes[p]; !still {
+			s := t.seats[p]
+			s.echo = false
 			t.set(p, s, now)
 		}
 	}
+	for p := range echoes {
+		if s := t.seats[p]; !s.echo {
+			if s.in {
+				superseded = append(superseded, p)
+			}
+			s.in, s.echo = false, true
+			t.set(p, s, now)
+		}
+	}
+	t.echoes = echoes
+	slices.Sort(superseded)
 	return superseded
 }

@@ -287,9 +287,6 @@ func (w *world) answered(l letter) {
 	if l.c.GetRenewLease() != nil {
 		if l.c.GetRenewLease().GetSeq() == e.fence.seq && e.fence.busy {
 			e.fence.Answered(l.ok)
-			if l.ok && w.bug == renewalCountsFromItsAnswer {
-				e.fence.last = w.clock(e)
-			}
 		}
 		return
 	}
