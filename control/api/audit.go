@@ -63,7 +63,7 @@ func (a *API) entries(s *control.State, in Paged, id string) (*auditAnswer, erro
 	seq := s.AuditHead().GetSeq()
 	if after != "" {
 		var place uint64
-		if _, err := fmt.Sscanf(after, "%d", &place); err != nil || place > seq+1 {
+		if _, err := fmt.Sscanf(after, "%d", &place); err != nil || place == 0 || place > seq+1 {
 			return nil, refuse(codeInvalidCursor, "")
 		}
 		seq = place - 1

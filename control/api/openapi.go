@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -39,10 +40,19 @@ func (a *API) humaConfig() huma.Config {
 			},
 			Tags: []*huma.Tag{{Name: planning}, {Name: signUp}, {Name: people}, {Name: signIn}, {Name: record}, {Name: mesh}, {Name: about}},
 		},
-		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{problems},
+	}
+}
+
+// jsonFormat writes JSON with < > & escaped, so that no browser ever takes an answer for
+// a page, whatever people call themselves.
+func jsonFormat() huma.Format {
+	return huma.Format{
+		Marshal:   func(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) },
+		Unmarshal: json.Unmarshal,
 	}
 }
 

@@ -110,7 +110,7 @@ func (a *API) editParticipant(ctx context.Context, in *editParticipantInput) (*e
 // inside. A roster that cannot be asked does not keep a host from acting.
 func (a *API) nameOf(ctx context.Context, w *webinar.Webinar, participant string) string {
 	if d, ok := w.Participant(participant); ok && d.Name != "" {
-		return ""
+		return d.Name
 	}
 	ctx, done := context.WithTimeout(ctx, rosterGrace)
 	defer done()

@@ -61,7 +61,7 @@ func (a *API) setPIN(ctx context.Context, in *setPINInput) (*setPINAnswer, error
 	}
 	weak := webinar.Weak(pin)
 	_, state, err := a.propose(ctx, r, version, &controlpb.Command{Kind: &controlpb.Command_SetPin{SetPin: &controlpb.SetPIN{
-		Webinar: in.ID, Verifier: webinar.Verifier(webinar.DeriveKey(a.PINKey, in.ID), pin), Weak: weak,
+		Webinar: in.ID, Verifier: webinar.Verifier(webinar.DeriveKey(a.PINKey, in.ID), pin), Weak: weak, AskAgain: in.Body.AskAgain,
 	}}})
 	if err != nil {
 		return nil, err
@@ -73,29 +73,11 @@ func (a *API) setPIN(ctx context.Context, in *setPINInput) (*setPINAnswer, error
 	return &setPINAnswer{ETag: etag(w), Body: client.PIN{PIN: pin, Weak: weak, Version: w.Version}}, nil
 }
 
-type clearPINInput struct {
-	InWebinar
-	Expected
-	Keyed
-}
-
 type emptyAnswer struct{}
 
-func (a *API) clearPIN(ctx context.Context, in *clearPINInput) (*emptyAnswer, error) {
-	p := principal(ctx)
-	if _, err := a.find(a.Store.State(), p, in.ID); err != nil {
-		return nil, err
-	}
-	version, err := in.version()
-	if err != nil {
-		return nil, err
-	}
-	r, err := a.newRequest(p, "clear-pin", in.IdempotencyKey, in.ID, version)
-	if err != nil {
-		return nil, err
-	}
-	_, _, err = a.propose(ctx, r, version, &controlpb.Command{
-		Kind: &controlpb.Command_ClearPin{ClearPin: &controlpb.ClearPIN{Webinar: in.ID}},
+func (a *API) clearPIN(ctx context.Context, in *changeWebinarInput) (*emptyAnswer, error) {
+	_, err := a.change(ctx, "clear-pin", in, func(*request) (*controlpb.Command, error) {
+		return &controlpb.Command{Kind: &controlpb.Command_ClearPin{ClearPin: &controlpb.ClearPIN{Webinar: in.ID}}}, nil
 	})
 	return &emptyAnswer{}, err
 }

@@ -145,3 +145,5 @@ func (w *world) invited(id, invite, role, account, secret string) [32]byte {
 	}}})
 	return hash
 }
+
+func settingsTitled(title string) *controlpb.Settings { return &controlpb.Settings{Title: title} }

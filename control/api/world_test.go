@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -339,4 +340,27 @@ func (w *world) admit(id string, v webinar.Visitor) error {
 	}
 	_, err := one.Admit(v, webinar.DeriveKey(testKey, id), w.now)
 	return err
+}
+
+// rawRequest is a request whose answer is not held against the document, for many at
+// once.
+type rawRequest struct{ method, path, body string }
+
+func newRequestTo(method, path, body string) rawRequest { return rawRequest{method, path, body} }
+
+// serve sends it, and returns the status, or the code of the refusal.
+func (r rawRequest) serve(h http.Handler) string {
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, r.request())
+	var p client.Problem
+	if json.Unmarshal(recorder.Body.Bytes(), &p) == nil && p.Code != "" {
+		return p.Code
+	}
+	return strconv.Itoa(recorder.Code)
+}
+
+func (r rawRequest) request() *http.Request {
+	request := httptest.NewRequest(r.method, r.path, strings.NewReader(r.body))
+	request.Header.Set("Content-Type", "application/json")
+	return request
 }
