@@ -32,7 +32,8 @@ func (g *guesses) held() bool {
 // need reports whether more should be asked for.
 func (g *guesses) need(now time.Time) bool {
 	idle := g.stock && g.left == 0 && g.out == 0
-	return (g.waits > 0 && g.left == 0 || g.spent && g.left < guessLow || idle) && !now.Before(g.again)
+	return g.pending == 0 && // else the answer to an earlier proposal is still on its way
+		(g.waits > 0 && g.left == 0 || g.spent && g.left < guessLow || idle) && !now.Before(g.again)
 }
 
 // want is how many are asked for: a block where they are used, one where it only has to

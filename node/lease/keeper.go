@@ -33,6 +33,9 @@ const (
 	// means that the machine stood still.
 	lookEvery = time.Second
 	stall     = time.Second
+	// registerEvery is how often a node that just started asks for its registration: the
+	// voters are found within a second or two.
+	registerEvery = 100 * time.Millisecond
 	// answerIn is how long a proposal may take before it is sent again.
 	answerIn = 3 * time.Second
 )
@@ -71,6 +74,7 @@ type Keeper struct {
 	log     *slog.Logger
 	metrics *metrics
 	wake    chan struct{} // something is to be done before the replica changes
+	began   time.Time
 
 	mu         sync.Mutex // guards the following
 	tenants    map[string]*lease.Tenant
@@ -81,6 +85,7 @@ type Keeper struct {
 	asking     bool          // a RegisterNode is under way
 	passed     time.Time     // when Run last looked at everything
 	fenced     bool          // strict webinars were ended, since this node is cut off
+	stocked    time.Time     // when webinars on air were looked for last
 }
 
 // New makes a Keeper that holds nothing. It asks for nothing before Run.
@@ -105,7 +110,7 @@ func New(cfg Config) (*Keeper, error) {
 	}
 	k := &Keeper{
 		cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), turn: make(chan struct{}),
-		tenants: make(map[string]*lease.Tenant), fence: lease.NewFence(cfg.Node, cfg.Epoch),
+		tenants: make(map[string]*lease.Tenant), began: cfg.Now(), fence: lease.NewFence(cfg.Node, cfg.Epoch),
 	}
 	k.metrics = newMetrics(cfg.Registerer, k.count)
 	return k, nil
@@ -215,7 +220,7 @@ func (k *Keeper) spend(id string) (spent, hope bool, turn <-chan struct{}) {
 	if t == nil || k.replaced {
 		return false, false, k.turn
 	}
-	return t.Spend(), k.registered && t.GuessHope(k.cfg.Now()), k.turn
+	return t.Spend(), !k.registered || t.GuessHope(k.cfg.Now()), k.turn
 }
 
 func (k *Keeper) await(id string, n int) {
@@ -281,8 +286,11 @@ func (k *Keeper) tenant(id string) *lease.Tenant {
 	return t
 }
 
-// cutOff reports whether it is no use to wait for the voters.
-func (k *Keeper) cutOff() bool { return k.cfg.Fresh() > cutOffAfter }
+// cutOff reports whether it is no use to wait for the voters. A node that just started
+// has not heard of them yet.
+func (k *Keeper) cutOff() bool {
+	return k.cfg.Fresh() > cutOffAfter && k.cfg.Now().Sub(k.began) > cutOffAfter
+}
 
 // poke has Run look at everything.
 func (k *Keeper) poke() {

@@ -48,6 +48,7 @@ func (k *Keeper) observe() {
 	replaced := n.GetEpoch() > k.cfg.Epoch || n.GetRemoved()
 	k.fence.Observe(n)
 	var ends []ending
+	k.stock(s, now)
 	for id, t := range k.tenants {
 		for _, p := range t.Observe(s.Webinar(id), now) {
 			ends = append(ends, ending{id, p})
@@ -69,6 +70,25 @@ func (k *Keeper) observe() {
 		} else {
 			k.metrics.superseded.Inc()
 			k.cfg.Superseded(e.webinar, e.participant)
+		}
+	}
+}
+
+// stock sees to it that a guess is here for every webinar on air that asks for a PIN, so
+// that its door works when this node is cut off before the first visitor comes (M3).
+// k.mu is held.
+func (k *Keeper) stock(s *control.State, now time.Time) {
+	if now.Sub(k.stocked) < lookEvery {
+		return
+	}
+	k.stocked = now
+	for w := range s.Webinars() {
+		onAir := w.State == webinar.Live && w.PIN != nil && w.Registration == nil
+		if !onAir && k.tenants[w.ID] == nil {
+			continue
+		}
+		if t := k.tenant(w.ID); t != nil {
+			t.StockGuess(onAir)
 		}
 	}
 }
@@ -126,7 +146,7 @@ func (k *Keeper) propose(ctx context.Context, wg *sync.WaitGroup) time.Duration 
 		return wait
 	case !k.registered:
 		k.register(ctx, wg)
-		return wait
+		return min(wait, registerEvery)
 	}
 	var strict []string
 	cutOff := k.cutOff()
