@@ -197,4 +197,24 @@ func (n *node) enter(prefix string, count int) (in int, refused map[error]int) {
 	return in, refused
 }
 
+// heard is who was superseded, ended when webinars were fenced, and kept how many
+// machines there are.
+func (n *node) heard() []string    { n.mu.Lock(); defer n.mu.Unlock(); return n.superseded }
+func (n *node) ended() []time.Time { n.mu.Lock(); defer n.mu.Unlock(); return n.fenced }
+func (n *node) kept() int          { n.Keeper.mu.Lock(); defer n.Keeper.mu.Unlock(); return len(n.tenants) }
+
+// lose has the answers to all proposals be lost.
+func (n *node) lose() { n.mu.Lock(); defer n.mu.Unlock(); n.loses = true }
+
+// total is how many commands there were.
+func (c *cluster) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum := 0
+	for _, n := range c.commands {
+		sum += n
+	}
+	return sum
+}
+
 const never = time.Duration(math.MaxInt64)

@@ -57,11 +57,11 @@ func TestM1FullIsSaidAtOnceWhenEverySeatHasAName(t *testing.T) {
 		a := c.join("a", 1)
 		a.enter("a", 4)
 		time.Sleep(3 * time.Second)
-		before, commands := time.Now(), len(c.commands)
+		before, commands := time.Now(), c.total()
 		if err := a.Take(t.Context(), "w_1", "late"); err != webinar.ErrFull || time.Since(before) != 0 {
 			t.Errorf("%v after %v", err, time.Since(before))
 		}
-		if len(c.commands) != commands {
+		if c.total() != commands {
 			t.Error("a refused guest costs a command")
 		}
 	})
@@ -85,7 +85,7 @@ func TestM3AnEdgeThatIsCutOffGoesOnWithItsLeasedSeats(t *testing.T) {
 		if in != idle || refused[webinar.ErrUnavailable] != 3 {
 			t.Errorf("%d of %d leased seats were given, %v", in, idle, refused)
 		}
-		if len(a.fenced) != 0 {
+		if len(a.ended()) != 0 {
 			t.Error("a webinar that keeps its sessions was fenced")
 		}
 		a.heal()
@@ -106,8 +106,8 @@ func TestM1APersonTakesTheirSeatAlong(t *testing.T) {
 			t.Fatalf("p1 cannot come over: %v", err)
 		}
 		time.Sleep(2 * time.Second)
-		if !slices.Equal(a.superseded, []string{"p1"}) {
-			t.Errorf("superseded at the old edge: %v", a.superseded)
+		if !slices.Equal(a.heard(), []string{"p1"}) {
+			t.Errorf("superseded at the old edge: %v", a.heard())
 		}
 		if err := b.Take(t.Context(), "w_1", "stranger"); err != webinar.ErrFull {
 			t.Errorf("somebody else: %v", err)
@@ -169,8 +169,8 @@ func TestM1AnOlderIncarnationEndsItsSessions(t *testing.T) {
 		a.enter("p", 2)
 		c.join("a", 2)
 		time.Sleep(time.Second)
-		if len(a.fenced) != 1 {
-			t.Errorf("fenced %d times", len(a.fenced))
+		if len(a.ended()) != 1 {
+			t.Errorf("fenced %d times", len(a.ended()))
 		}
 		if err := a.Take(t.Context(), "w_1", "q"); err != webinar.ErrUnavailable {
 			t.Errorf("it still lets people in: %v", err)
@@ -182,7 +182,8 @@ func TestM1AnswersThatAreLostChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 6, "keep")
 		a, b := c.join("a", 1), c.join("b", 1)
-		a.loses, b.loses = true, true
+		a.lose()
+		b.lose()
 		inA, _ := a.enter("a", 5)
 		inB, _ := b.enter("b", 5)
 		for range 4 {
@@ -231,8 +232,8 @@ func TestPartitionStrict(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		if len(a.fenced) == 0 || a.fenced[0].Sub(cut) > 30*time.Second {
-			t.Fatalf("the sessions ended at %v", a.fenced)
+		if len(a.ended()) == 0 || a.ended()[0].Sub(cut) > 30*time.Second {
+			t.Fatalf("the sessions ended at %v", a.ended())
 		}
 		if in, _ := b.enter("q", 4); in != 1 {
 			t.Errorf("%d entered elsewhere before the seats are back, want 1", in)
@@ -349,7 +350,7 @@ func TestAWebinarThatIsNotThere(t *testing.T) {
 		if err := n.Strict("w_none"); err != nil {
 			t.Error(err)
 		}
-		if len(n.tenants) != 0 {
+		if n.kept() != 0 {
 			t.Error("something is kept of it")
 		}
 	})
@@ -366,7 +367,7 @@ func TestNothingIsKeptOfAWebinarThatIsOver(t *testing.T) {
 			n.Leave("w_1", fmt.Sprintf("p%d", i))
 		}
 		time.Sleep(2 * time.Second)
-		if len(n.tenants) != 0 {
+		if n.kept() != 0 {
 			t.Error("there is still a machine")
 		}
 	})
