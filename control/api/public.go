@@ -33,10 +33,9 @@ func (a *API) published(link string) (w *webinar.Webinar, ok bool) {
 	if w == nil || w.Registration == nil {
 		return nobodys(), false
 	}
-	denial := cannotRegister(w, a.Now())
-	unavailable := w.State == webinar.Ended || w.Locked ||
-		denial != nil && !errors.Is(denial, webinar.ErrRegistrationNotOpen) && !errors.Is(denial, webinar.ErrRegistrationFull)
-	if unavailable {
+	_, closes := w.RegistrationWindow()
+	over := !closes.IsZero() && !a.Now().Before(closes)
+	if over || w.Registration.Closed || w.Locked || w.State == webinar.Ended {
 		return nobodys(), false
 	}
 	return w, true
