@@ -2,6 +2,11 @@ package webinar
 
 import "time"
 
+// GuessesPerHour is the budget of wrong PINs of one webinar in the whole mesh (M8).
+// With it, and as many again saved up, eight digits fall within four hours with a
+// chance of 5e-6, whatever the number of edges.
+const GuessesPerHour = 100
+
 // A guess is counted in thousandths. The budget holds what an hour gives at most, so an
 // attacker who waits has two hours' worth in the first hour.
 const (

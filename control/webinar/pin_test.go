@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestS31AGeneratedPINHasEightDigits(t *testing.T) {
@@ -89,57 +88,4 @@ func TestVerifier(t *testing.T) {
 	if bytes.Equal(DeriveKey(clusterKey, "w_one"), DeriveKey([]byte("another"), "w_one")) || len(pinKey) != 32 {
 		t.Error("the derived key does not depend on the cluster's")
 	}
-}
-
-func TestM8Guesses(t *testing.T) {
-	t.Run("an attacker gets the budget and no more", func(t *testing.T) {
-		g := NewGuesses(Share(1), now)
-		wrong := 0
-		for second := range 4 * 3600 {
-			for g.Spend(now.Add(time.Duration(second) * time.Second)) {
-				wrong++
-			}
-		}
-		if wrong < 4*GuessesPerHour || wrong > 5*GuessesPerHour {
-			t.Errorf("%d guesses in four hours", wrong)
-		}
-		if p := float64(wrong) / 1e8; p > 2e-5 {
-			t.Errorf("eight digits fall with %g", p)
-		}
-	})
-	t.Run("the shares of all nodes are never more than the budget", func(t *testing.T) {
-		for n := range 300 {
-			if sum := max(n, 1) * Share(n); sum > GuessesPerHour {
-				t.Errorf("%d nodes have %d", n, sum)
-			}
-		}
-	})
-	t.Run("right PINs cost nothing and earn a tenth", func(t *testing.T) {
-		g := NewGuesses(10, now)
-		for g.Spend(now) {
-		}
-		g.Return(now)
-		for range 30 {
-			if !g.Spend(now) {
-				t.Fatal("the right PIN was not looked at")
-			}
-			g.Refund(now)
-		}
-		if left := g.Left(now); left != 4 {
-			t.Errorf("30 right ones left %d guesses", left)
-		}
-	})
-	t.Run("a clock that goes back earns nothing", func(t *testing.T) {
-		g := NewGuesses(1, now)
-		g.Spend(now)
-		if g.Spend(now.Add(-time.Hour)) || !g.Spend(now.Add(time.Hour)) {
-			t.Error("wrong refill")
-		}
-	})
-	t.Run("never more than full", func(t *testing.T) {
-		g := NewGuesses(5, now)
-		if g.Refund(now); g.Left(now.Add(100*time.Hour)) != 5 {
-			t.Errorf("%d left", g.Left(now))
-		}
-	})
 }
