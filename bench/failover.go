@@ -89,7 +89,8 @@ func killLeader(ctx context.Context, m *rig.Mesh, w client.Webinar) (time.Durati
 		}
 		try, cancel := context.WithTimeout(ctx, 15*time.Second)
 		defer cancel()
-		_, err = c.Disconnect(try, w.ID, "p_probe", client.Disconnect{})
+		text := fmt.Sprint("leader ", n, " is gone")
+		_, err = c.EditWebinar(try, w.ID, client.EditWebinar{Description: &text})
 		back = time.Since(began)
 		return err == nil, nil
 	})

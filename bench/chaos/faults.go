@@ -101,7 +101,8 @@ func (r *run) writesBack(ctx context.Context, dead int, w *client.Webinar) (time
 		if n == dead || r.Mesh.Nodes[n].Role != "voter" {
 			continue
 		}
-		if _, err := r.clients[r.Clients][n].Disconnect(ctx, w.ID, fmt.Sprintf("p_probe%d", i), client.Disconnect{}); err == nil {
+		text := fmt.Sprint("after leader ", dead)
+		if _, err := r.clients[r.Clients][n].EditWebinar(ctx, w.ID, client.EditWebinar{Description: &text}); err == nil {
 			return time.Since(began), nil
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -198,7 +198,7 @@ func answerOf(err error) (Answer, error) {
 		return Duplicate, nil
 	case "not_removed", "participant_not_found":
 		return None, nil
-	case "too_many_requests", "webinar_not_found", "no_voter": // the node does not have it yet
+	case "too_many_requests", "webinar_not_found", "registration_unavailable", "no_voter": // the node does not have it yet
 		return Unknown, errNotSent
 	}
 	if problem.Status >= 500 {

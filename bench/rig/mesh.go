@@ -255,8 +255,8 @@ func (m *Mesh) Heal() error {
 }
 
 func (m *Mesh) filter() error {
-	script := "table inet stentor\ndelete table inet stentor\ntable inet stentor { chain in { type filter hook input priority 0;\n" +
-		strings.Join(m.cut, "\n") + "\n} }\n"
+	script := "table inet stentor\ndelete table inet stentor\ntable inet stentor {\nchain input {\ntype filter hook input priority 0;\n" +
+		strings.Join(m.cut, "\n") + "\n}\n}\n"
 	cmd := exec.Command("nft", "-f", "-")
 	cmd.Stdin = strings.NewReader(script)
 	if out, err := cmd.CombinedOutput(); err != nil {
