@@ -248,7 +248,7 @@ func (n *Node) openDoor(Parts) (err error) {
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
 		PINKey: n.store.PINKey, Credentials: n.credentials, Seats: n.seats, Attend: n.attendance.note,
-		Elsewhere: n.elsewhere, Supersede: n.supersede, Logger: n.log, Registerer: n.reg,
+		Elsewhere: n.elsewhere, Supersede: n.supersede, Removed: n.removed, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
 }
