@@ -8,8 +8,9 @@ import (
 )
 
 // sleepNoticed is how far both clocks may drift apart between two looks: more means that
-// the machine was suspended. A look comes each half second at least.
-const sleepNoticed = time.Second
+// the machine was suspended. A look comes each half second at least. A shorter sleep is
+// noticed by what is older than it, and Raft's next heartbeat comes sooner.
+const sleepNoticed = 5 * time.Second
 
 // freshness is when a voter's state was surely the newest, at last.
 type freshness struct {

@@ -167,6 +167,7 @@ func (c *cluster) start(node string, change ...func(*VoterConfig)) *running {
 		Streams: NewStreamLayer(c.net.listen(node), func(ctx context.Context, to string) (net.Conn, error) { return c.net.dial(ctx, node, to) }),
 		Forward: func(ctx context.Context, to string, b []byte) ([]byte, error) { return c.forward(ctx, node, to, b) },
 		Exit:    func(err error) { r.exit = err },
+		Boot:    new(sleeper).boot, // the real one runs on while virtual time stands
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -287,6 +288,7 @@ func (c *cluster) followWith(node string, change func(*FollowerConfig), want ...
 		Forward: func(ctx context.Context, to string, b []byte) ([]byte, error) {
 			return c.forward(ctx, node, to, b)
 		},
+		Boot: new(sleeper).boot,
 	}
 	change(&cfg)
 	fl, err := NewFollower(cfg)
