@@ -79,6 +79,9 @@ func TestAnAccountIsEditedAndDeleted(t *testing.T) {
 	}
 	w.do(ask{method: "PATCH", path: "/api/v1/accounts/" + id, token: w.admin, body: `{}`}).refused(codeEmptyEdit)
 	w.do(ask{method: "PATCH", path: "/api/v1/accounts/a_x", token: w.admin, body: `{"name":"X"}`}).refused(codeAccountNotFound)
+	if got := decode[client.Account](w.do(ask{method: "GET", path: "/api/v1/accounts/" + id, cookie: other}).must(200)); !got.Disabled || got.Name != "Ada L" {
+		t.Errorf("it is %+v", got)
+	}
 	w.do(ask{method: "DELETE", path: "/api/v1/accounts/" + id, cookie: other}).must(204)
 	w.do(ask{method: "GET", path: "/api/v1/accounts/" + id, cookie: other}).refused(codeAccountNotFound)
 	list := decode[client.Accounts](w.do(ask{method: "GET", path: "/api/v1/accounts", cookie: other}).must(200))

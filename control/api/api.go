@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -153,7 +154,7 @@ type API struct {
 	huma       huma.API
 	routed     map[string]bool  // the operations of Routes that have a handler
 	bodies     map[string]int64 // pattern of the mux -> most bytes of a body
-	document   []byte           // OpenAPI, JSON
+	document   func() []byte    // OpenAPI, JSON
 	mux        *http.ServeMux
 	sameOrigin *http.CrossOriginProtection
 	public     *buckets[netip.Prefix]
@@ -171,7 +172,7 @@ func New(c Config) (*API, error) {
 		sameOrigin: http.NewCrossOriginProtection(), streams: newStreams(c.Limits.Streams),
 		public: newBuckets[netip.Prefix](c.Limits.Public), principals: newBuckets[string](c.Limits.Principal),
 	}
-	a.huma = humago.New(a.mux, a.humaConfig())
+	a.huma, a.document = humago.New(a.mux, a.humaConfig()), sync.OnceValue(a.written)
 	for _, register := range []func(){
 		a.webinars, a.edits, a.pins, a.events, a.registration, a.registrants, a.publicRoutes,
 		a.invites, a.participants, a.removals, a.lobby, a.bans,

@@ -191,9 +191,10 @@ func actorOfRole(r webinar.Role) webinar.Actor {
 	return webinar.Actor(r)
 }
 
-// TestEveryCellOfTheAuthorizationTable sends a request for each of them. S13, S14, S15,
-// S16, S17, S18, S19, S20: each of them gets exactly what its row says.
-func TestEveryCellOfTheAuthorizationTable(t *testing.T) {
+// TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable sends a request for each of
+// them: owner, moderator, administrator, presenter, invited person, account, guest and
+// registrant get exactly what their row says.
+func TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable(t *testing.T) {
 	w := newWorld(t)
 	cookies := map[webinar.Actor]*http.Cookie{}
 	for login, role := range map[string]string{

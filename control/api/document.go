@@ -16,7 +16,7 @@ func AuthorizationDocument() string {
 	b.WriteString(`# Who may do what
 
 Written by ` + "`go generate ./control/api`" + ` from the one table in the code (` + "`Rows`" + `, authz.go), which is what the control API asks.
-The test TestEveryCellOfTheAuthorizationTable sends a request for every cell, in every state of the webinar.
+The test TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable sends a request for every cell, in every state of the webinar.
 
 - *yes*: the request is carried out. A code: the request is refused with it (` + "`/api/v1/problems/CODE`" + ` explains it).
 - ` + "`webinar_not_found`" + `: who is nobody to a webinar is told that there is none.

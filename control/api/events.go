@@ -88,8 +88,13 @@ func (a *API) watchEvents(ctx context.Context, in *watchEventsInput) (*watchEven
 	if !ok {
 		return nil, tooManyRequests(heartbeat)
 	}
+	a.metrics.streams.Inc()
 	return &watchEventsAnswer{ContentType: mediaEvents, Buffering: "no", Body: func(c huma.Context) {
+		defer a.metrics.streams.Dec()
 		defer leave()
+		if c.Method() == http.MethodHead {
+			return
+		}
 		_, f.w = humago.Unwrap(c)
 		f.flow = http.NewResponseController(f.w)
 		f.run(c.Context())

@@ -329,6 +329,20 @@ func TestASlowClientIsLetGoAndKeepsNothingWaiting(t *testing.T) {
 	})
 }
 
+func TestAHeadOfEventsIsNoStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := living(t)
+		id := w.webinar(`{"title":"a"}`).ID
+		request := httptest.NewRequest("HEAD", "/api/v1/webinars/"+id+"/events", nil)
+		request.Header.Set("Authorization", "Bearer "+w.host)
+		out := httptest.NewRecorder()
+		w.handler.ServeHTTP(out, request)
+		if out.Body.Len() != 0 || out.Code != 200 || len(w.api.streams.by) != 0 {
+			t.Errorf("answered %d %s", out.Code, out.Body)
+		}
+	})
+}
+
 func TestStreamsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := living(t)

@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	streams  prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -23,14 +24,18 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help:    "How long requests of the control API took.",
 			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10},
 		}, []string{"operation"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "stentor_api_open_streams",
+			Help: "Streams of events that hosts have open at this node.",
+		}),
 	}
-	r.MustRegister(m.requests, m.seconds)
+	r.MustRegister(m.requests, m.seconds, m.streams)
 	return m
 }
 
 func (m *metrics) observe(operation string, status int, took time.Duration) {
 	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
-	if operation != "" {
+	if operation != "" && operation != "watch-events" { // which lasts as long as somebody looks
 		m.seconds.WithLabelValues(operation).Observe(took.Seconds())
 	}
 }

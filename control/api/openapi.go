@@ -70,6 +70,10 @@ func (a *API) operation(r Route) huma.Operation {
 		op.Responses[strconv.Itoa(r.Status)] = &huma.Response{
 			Description: "OK", Content: map[string]*huma.MediaType{r.Media: {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}
+		if r.Media == mediaEvents {
+			schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Event](), true, "Event")
+			op.Responses[strconv.Itoa(r.Status)].Description = "A stream of events (WHATWG HTML, server-sent events). The data of each is " + schema.Ref + "."
+		}
 	}
 	return op
 }
@@ -95,8 +99,7 @@ func (a *API) refusals(r Route) map[string]*huma.Response {
 	return responses
 }
 
-// finish checks that every line of the table has a handler, and writes the
-// document.
+// finish checks that every route has a handler, and serves the document.
 func (a *API) finish() error {
 	for _, r := range Routes() {
 		if !a.routed[r.Name] {
@@ -107,14 +110,9 @@ func (a *API) finish() error {
 	doc := a.huma.OpenAPI()
 	delete(doc.Components.Schemas.Map(), "ErrorModel") // huma's own, which never leaves
 	delete(doc.Components.Schemas.Map(), "ErrorDetail")
-	b, err := json.Marshal(doc)
-	if err != nil {
-		return fmt.Errorf("api: openapi: %w", err)
-	}
-	a.document = b
 	a.mux.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
-		_, _ = w.Write(a.document) // a client that is gone does not want it
+		_, _ = w.Write(a.Document()) // a client that is gone does not want it
 	})
 	return nil
 }
@@ -140,4 +138,13 @@ func (a *API) boundMaps() {
 }
 
 // Document returns the OpenAPI document, as JSON.
-func (a *API) Document() []byte { return a.document }
+func (a *API) Document() []byte { return a.document() }
+
+// written is the document, once somebody wants it: nodes start faster without.
+func (a *API) written() []byte {
+	b, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		panic("api: openapi: " + err.Error()) // of what is in the code alone: a test has it written
+	}
+	return b
+}

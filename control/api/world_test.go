@@ -172,7 +172,7 @@ func (w *world) serve(l Limits) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.api, w.handler, w.spec = api, api.Handler(), newSpec(w.t, api.Document())
+	w.api, w.handler, w.spec = api, api.Handler(), newSpec(w.t, api)
 }
 
 func mailICS(w *webinar.Webinar, uid string) []byte {
