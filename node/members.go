@@ -87,7 +87,7 @@ func (n *Node) openFollower(p Parts) (*controlstore.Follower, error) {
 		Forward: func(ctx context.Context, leader string, body []byte) ([]byte, error) {
 			return n.forwardAny(ctx, leader, body)
 		},
-		Verify: n.verify,
+		Verify: n.verify, Boot: p.Boot,
 		Logger: n.log, Registerer: n.reg,
 	})
 }

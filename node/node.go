@@ -25,6 +25,7 @@ import (
 	"stentor/cluster"
 	"stentor/cluster/mesh"
 	"stentor/cluster/pki"
+	"stentor/control"
 	"stentor/control/api/account"
 	"stentor/control/api/mail"
 	"stentor/control/api/webhook"
@@ -94,6 +95,9 @@ type Parts struct {
 	DialWatch func(ctx context.Context, addr string) (net.Conn, error)
 	// Store changes how a voter keeps its log; nil leaves the defaults.
 	Store func(*controlstore.VoterConfig)
+	// Boot is how long the machine is up, its suspensions included; nil asks it. In
+	// virtual time it stands still.
+	Boot func() time.Duration
 }
 
 // Run runs a node as c says until ctx is done, and returns once it has let go of
@@ -137,6 +141,9 @@ func New(p Parts) (*Node, error) {
 		cfg: p.Config, build: p.Build, keys: p.Keys, sockets: p.Sockets, log: p.Logger,
 		now: time.Now, reg: prometheus.NewRegistry(), pulled: make(chan struct{}, 1),
 		stopping: make(chan struct{}),
+	}
+	if p.Boot == nil {
+		p.Boot = controlstore.Boottime
 	}
 	n.epoch = uint64(n.now().UnixNano())
 	n.cred.Store(p.Keys.Credentials)
@@ -200,7 +207,7 @@ func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
 		Streams: controlstore.NewStreamLayer(n.rpc.Listener(mesh.KindRaft), func(ctx context.Context, node string) (net.Conn, error) {
 			return n.rpc.Open(ctx, node, mesh.KindRaft)
 		}),
-		Forward: n.forward, PINKey: n.keys.PINKey, Sign: n.sign, Occurrences: n.occurrences, Logger: n.log, Registerer: n.reg,
+		Forward: n.forward, PINKey: n.keys.PINKey, Sign: n.sign, Occurrences: n.occurrences, Boot: p.Boot, Logger: n.log, Registerer: n.reg,
 		Exit: func(err error) {
 			n.log.Error("the log cannot be written; the process ends, so that nothing is acknowledged that is not kept", "err", err)
 			os.Exit(1)
@@ -233,13 +240,13 @@ func (n *Node) openMedia(p Parts) (err error) {
 }
 
 // openDoor makes the door, which asks this node's own copy of the state.
-func (n *Node) openDoor(Parts) (err error) {
+func (n *Node) openDoor(p Parts) (err error) {
 	n.seats, err = lease.New(lease.Config{
 		Node: n.cfg.Name, Epoch: n.epoch, Role: string(n.role()), State: n.store.State, Changed: n.store.Changed,
 		Propose: n.store.Propose, Fresh: func() time.Duration { return n.store.Status().Staleness },
 		Superseded: func(webinar, participant string) { n.door.Superseded(webinar, participant) },
 		Fenced:     func(webinar string) { n.door.Fenced(webinar) },
-		Now:        unsuspended(), Logger: n.log, Registerer: n.reg,
+		Now:        unsuspended(p.Boot), Logger: n.log, Registerer: n.reg,
 	})
 	if err != nil {
 		return err
@@ -319,6 +326,12 @@ func (n *Node) role() pki.Role { return n.keys.Credentials.Identity.Role }
 
 // Handler is what the node serves over HTTP.
 func (n *Node) Handler() http.Handler { return n.public }
+
+// Metrics is what the node serves to a Prometheus.
+func (n *Node) Metrics() http.Handler { return adminMux(n.reg, http.HandlerFunc(n.health)) }
+
+// State is the node's own copy of the replicated state.
+func (n *Node) State() *control.State { return n.store.State() }
 
 // Door is the node's door.
 func (n *Node) Door() *session.Door { return n.door }

@@ -130,6 +130,7 @@ func (m *Mesh) run(c node.Config) *Member {
 		DialWatch: func(ctx context.Context, addr string) (net.Conn, error) {
 			return m.net.dial(ctx, ip, addr)
 		},
+		Boot: func() time.Duration { return 0 },
 		Store: func(v *controlstore.VoterConfig) {
 			v.Exit = func(err error) { m.t.Errorf("%s: the log failed: %v", c.Name, err) }
 		},
