@@ -85,7 +85,7 @@ func (s *server) Track(name string, info wire.TrackInfo, keyframe func(int)) (*r
 
 func (s *server) whip(w http.ResponseWriter, r *http.Request) {
 	offer, _ := io.ReadAll(r.Body)
-	p, err := s.sfu.Publish(context.WithoutCancel(r.Context()), string(offer), s)
+	p, err := s.sfu.Publish(context.WithoutCancel(r.Context()), string(offer), s, func() (bool, bool) { return true, true })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
