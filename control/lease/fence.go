@@ -31,6 +31,9 @@ type Fence struct {
 	last     time.Time           // when the newest renewal that surely counts was sent
 	sent     time.Time
 	busy     bool
+	// lapsed is the renewal that came too late for the one before: the voters may have
+	// taken the seats back in between, which a snapshot has to show first. 0: none.
+	lapsed uint64
 }
 
 // NewFence returns the fence of an incarnation of a node, which has promised nothing.
@@ -43,6 +46,7 @@ func (f *Fence) Observe(n *controlpb.NodeRecord) {
 	if n.GetEpoch() != f.epoch || n.GetRenewal() < f.seq {
 		return // there may be a newer one
 	}
+	f.lapsed = 0
 	clear(f.promised)
 	for _, id := range n.GetFenced() {
 		f.promised[id] = struct{}{}
@@ -88,6 +92,9 @@ func (f *Fence) Next(strict []string, now time.Time) (*controlpb.Command, time.D
 // Answered says whether the renewal was surely committed. It counts from when it was sent.
 func (f *Fence) Answered(ok bool) {
 	if ok && f.sent.After(f.last) {
+		if f.sent.Sub(f.last) >= EndedAfter {
+			f.lapsed = f.seq
+		}
 		f.last = f.sent
 	}
 	f.busy = false
@@ -96,7 +103,7 @@ func (f *Fence) Answered(ok bool) {
 // Closed reports whether the promise keeps everybody out of a webinar.
 func (f *Fence) Closed(id string, now time.Time) bool {
 	_, ok := f.promised[id]
-	return ok && now.Sub(f.last) >= EndedAfter
+	return ok && (f.lapsed > 0 || now.Sub(f.last) >= EndedAfter)
 }
 
 // Broken returns the webinars whose guests' sessions must end, now.

@@ -146,8 +146,11 @@ func (t *Tenant) Take(participant string, now time.Time) Answer {
 	after.in = true
 	cost := after.weight() - s.weight()
 	elsewhere := t.elsewhere(participant)
+	// With their name on it the seat is theirs. One that a proposal may put it on must still
+	// be ours: the voters may have taken it back since.
+	kept := cost == 0 && (s.named || t.Idle() >= 0)
 	switch {
-	case cost == 0, t.unlimited(), t.Idle() >= cost && t.w.SeatsFree() >= 0:
+	case kept, t.unlimited(), cost > 0 && t.Idle() >= cost && t.w.SeatsFree() >= 0:
 		delete(t.waits, participant)
 		t.set(participant, after, now)
 		if elsewhere {

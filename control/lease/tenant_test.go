@@ -147,6 +147,28 @@ func TestM1ATenant(t *testing.T) {
 			t.Error("p is not in on the seat that was given up, and is idle")
 		}
 	})
+	t.Run("M1 a seat that the voters took back is not given again because a proposal names it", func(t *testing.T) {
+		m := newMesh(t, 1, "a")
+		a := m.by["a"]
+		a.Take("p", m.now)
+		m.settle(0)
+		a.Take("p", m.now)
+		if c, _ := a.Next(m.now.Add(2 * time.Second)); c.GetReportSeats() == nil { // and it is lost
+			t.Fatal(c)
+		}
+		a.Evict(m.now)
+		lease, _ := m.s.Webinar(hall).Lease("a")
+		s, err := m.s.ApplyChange(control.Change{Index: m.s.Index() + 1, Puts: []*controlpb.Record{{Kind: &controlpb.Record_Lease{
+			Lease: &controlpb.LeaseRecord{Webinar: hall, Node: "a", Epoch: 1, Seq: lease.Seq}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.s = s
+		m.observe()
+		if got := a.Take("p", m.now); got == In {
+			t.Error("p is in, without a seat")
+		}
+	})
 	t.Run("M1 what is not known to have failed counts as done", func(t *testing.T) {
 		m := newMesh(t, 100, "a")
 		a := m.by["a"]
@@ -272,6 +294,26 @@ func TestAFenceCountsFromWhatItSent(t *testing.T) {
 	f.Observe(&controlpb.NodeRecord{Node: "a", Epoch: 1, Renewal: 2})
 	if f.Left(at(4*time.Second)) != 0 || f.Broken(at(time.Hour)) != nil {
 		t.Error("a promise that the voters do not know of any more")
+	}
+}
+
+func TestM1AFenceThatWasLateStaysShutUntilASnapshotShowsIt(t *testing.T) {
+	f := NewFence("a", 1)
+	at := func(d time.Duration) time.Time { return epochBegin.Add(d) }
+	f.Next([]string{hall}, at(0))
+	f.Answered(true)
+	f.Next([]string{hall}, at(50*time.Second)) // the seats were taken back at 45 s
+	f.Answered(true)
+	if !f.Closed(hall, at(51*time.Second)) {
+		t.Error("the replica may still show seats that are gone")
+	}
+	f.Observe(&controlpb.NodeRecord{Node: "a", Epoch: 1, Renewal: 1, Fenced: []string{hall}})
+	if !f.Closed(hall, at(51*time.Second)) {
+		t.Error("the snapshot is older than the renewal")
+	}
+	f.Observe(&controlpb.NodeRecord{Node: "a", Epoch: 1, Renewal: 2, Fenced: []string{hall}})
+	if f.Closed(hall, at(51*time.Second)) {
+		t.Error("it never opens again")
 	}
 }
 
