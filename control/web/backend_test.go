@@ -3,7 +3,9 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +18,10 @@ import (
 )
 
 const (
-	rightPIN    = "83619275"
-	inviteToken = "sti_0123456789012345678901234567890123456789012"
-	apiToken    = "sta_0123456789012345678901234567890123456789012"
+	rightPIN        = "83619275"
+	inviteToken     = "sti_0123456789012345678901234567890123456789012"
+	registrantToken = "str_0123456789012345678901234567890123456789012"
+	apiToken        = "sta_0123456789012345678901234567890123456789012"
 )
 
 // backend stands in for a node: one webinar behind the link "tides", with the
@@ -27,21 +30,23 @@ type backend struct {
 	t     *testing.T
 	media *forwarder
 
-	mu       sync.Mutex // guards the following
-	live     bool
-	deaf     bool // a proxy in between lets no WebSocket through
-	state    string
-	pin      string
-	people   []map[string]any
-	bans     []map[string]any
-	invites  []map[string]any
-	banned   map[string]bool // devices
-	devices  map[string]string
-	changed  chan struct{}
-	removed  map[string]string // participant -> code
-	urls     []string          // every URL that was asked for
-	version  string
-	webinars []map[string]any
+	mu         sync.Mutex // guards the following
+	live       bool
+	lobby      bool // the next ones wait
+	deaf       bool // a proxy in between lets no WebSocket through
+	state      string
+	pin        string
+	people     []map[string]any
+	bans       []map[string]any
+	invites    []map[string]any
+	banned     map[string]bool // devices
+	devices    map[string]string
+	changed    chan struct{}
+	removed    map[string]string // participant -> code
+	admissions int
+	urls       []string // every URL that was asked for
+	version    string
+	webinars   []map[string]any
 }
 
 func newBackend(t *testing.T) *backend {
@@ -118,8 +123,13 @@ func (b *backend) describe(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (b *backend) join(w http.ResponseWriter, r *http.Request) {
-	var in struct{ Name, PIN, Invite, Device string }
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+	var in struct {
+		Name, PIN, Invite, Registrant, Device string
+		Takeover                              bool
+	}
+	body := json.NewDecoder(r.Body)
+	body.DisallowUnknownFields() // as a node does
+	if err := body.Decode(&in); err != nil {
 		b.t.Errorf("join: %v", err)
 	}
 	b.mu.Lock()
@@ -135,21 +145,64 @@ func (b *backend) join(w http.ResponseWriter, r *http.Request) {
 	case in.Invite != "" && in.Invite != inviteToken:
 		problem(w, 403, "invalid_invite", "No.", "")
 		return
-	case in.Invite == "" && in.PIN != b.pin:
+	case in.Registrant != "" && in.Registrant != registrantToken:
+		problem(w, 403, "invalid_registration", "No.", "")
+		return
+	case in.Invite == "" && in.Registrant == "" && in.PIN != b.pin:
 		problem(w, 403, "wrong_pin", "No.", "")
 		return
+	case in.Registrant != "" && !b.alone(in.Device, in.Takeover):
+		problem(w, 409, "already_inside", "You are inside already, on another device.", "")
+		return
 	}
-	id, role := fmt.Sprintf("p_%d", len(b.people)+1), "attendee"
+	b.admissions++
+	id, role := fmt.Sprintf("p_%d", b.admissions), "attendee"
 	if in.Invite != "" {
 		in.Name, role = "Grace Hopper", "presenter" // the invite's name, whatever was typed
 	}
 	b.devices[id] = in.Device
-	b.people = append(b.people, map[string]any{"id": id, "name": in.Name, "role": role, "node": "n3", "since": time.Now(), "uses": []string{"watch"}})
-	answerJSON(w, 200, grant(id, in.Name, role))
+	p := map[string]any{"id": id, "name": in.Name, "role": role, "node": "n3", "since": time.Now(), "uses": []string{"watch"}, "waiting": b.lobby, "registration": in.Registrant}
+	b.people = append(b.people, p)
+	close(b.changed)
+	b.changed = make(chan struct{})
+	answerJSON(w, 200, grant(p))
 }
 
-func grant(id, name, role string) map[string]any {
-	return map[string]any{"token": "sts1." + id, "participant": id, "name": name, "role": role, "expires_at": time.Now().Add(5 * time.Minute)}
+func grant(p map[string]any) map[string]any {
+	return map[string]any{"token": "sts1." + p["id"].(string), "participant": p["id"], "name": p["name"], "role": p["role"], "waiting": p["waiting"], "expires_at": time.Now().Add(5 * time.Minute)}
+}
+
+// alone reports whether whoever registered is inside on this device alone; with
+// takeover they are, from now on.
+func (b *backend) alone(device string, takeover bool) bool {
+	for _, p := range b.people {
+		id := p["id"].(string)
+		if p["registration"] != registrantToken || b.devices[id] == device {
+			continue
+		}
+		if !takeover {
+			return false
+		}
+		b.remove(id, "superseded")
+	}
+	return true
+}
+
+// remove puts somebody out, who hears the code.
+func (b *backend) remove(id, code string) {
+	b.people = slices.DeleteFunc(slices.Clone(b.people), func(p map[string]any) bool { return p["id"] == id })
+	b.removed[id] = code
+}
+
+// edit changes what holds for everybody inside.
+func (b *backend) edit(key string, value any) {
+	b.change(func() {
+		for i, p := range b.people {
+			p = maps.Clone(p)
+			p[key] = value
+			b.people[i] = p
+		}
+	})
 }
 
 // who is the participant of a session token, "" when there is none inside.
@@ -170,7 +223,7 @@ func (b *backend) refresh(w http.ResponseWriter, r *http.Request) {
 		problem(w, 401, "token_invalid", "No.", "")
 		return
 	}
-	answerJSON(w, 200, grant(p["id"].(string), p["name"].(string), p["role"].(string)))
+	answerJSON(w, 200, grant(p))
 }
 
 func (b *backend) watch(w http.ResponseWriter, r *http.Request) {
@@ -180,6 +233,8 @@ func (b *backend) watch(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case p == nil:
 		problem(w, 401, "token_invalid", "No.", "")
+	case p["waiting"] == true:
+		problem(w, 409, "in_lobby", "You are in the lobby.", "5")
 	case !live:
 		problem(w, 409, "not_live", "Nobody is on air.", "30")
 	default:
@@ -205,7 +260,7 @@ func (b *backend) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := conn.CloseRead(r.Context())
-	kind := "welcome"
+	var before map[string]any // as was told
 	for {
 		b.mu.Lock()
 		p, live, changed := b.who(hello.Token), b.live, b.changed
@@ -219,16 +274,37 @@ func (b *backend) events(w http.ResponseWriter, r *http.Request) {
 			_ = conn.Close(websocket.StatusPolicyViolation, code)
 			return
 		}
-		if err := wsjson.Write(ctx, conn, map[string]any{"type": kind, "participant": p["id"], "role": p["role"], "live": live}); err != nil {
-			return
+		for _, m := range news(before, p, live) {
+			if err := wsjson.Write(ctx, conn, m); err != nil {
+				return
+			}
 		}
-		kind = "stage"
+		before = p
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// news are the messages after a change, as node/signal/messages.go has them; before is
+// nil at first. One is of a later version.
+func news(before, now map[string]any, live bool) []map[string]any {
+	may := map[string]any{"audio": true, "video": true, "messages": false, "files": false, "images": false}
+	if before == nil {
+		return []map[string]any{{"type": "welcome", "participant": now["id"], "role": now["role"], "live": live, "on_stage": true, "waiting": now["waiting"], "raised": false, "permissions": may}}
+	}
+	out := []map[string]any{
+		{"type": "permissions", "role": now["role"], "permissions": may, "stopped": map[string]any{"audio": true, "video": false}},
+		{"type": "stage", "live": live, "on_stage": true},
+		{"type": "hand", "raised": true},
+		{"type": "of_a_later_version", "role": []int{7}},
+	}
+	if before["waiting"] == true && now["waiting"] != true {
+		out = append([]map[string]any{{"type": "admitted"}}, out...)
+	}
+	return out
 }
 
 // control answers the host console.
@@ -305,17 +381,13 @@ func (b *backend) byID(r *http.Request) map[string]any {
 func (b *backend) disconnect(r *http.Request, in map[string]any) (int, any) {
 	id := r.PathValue("pid")
 	var name any
-	rest := []map[string]any{}
 	for _, p := range b.people {
 		if p["id"] == id {
 			name = p["name"]
-			continue
 		}
-		rest = append(rest, p)
 	}
-	b.people = rest
+	b.remove(id, "disconnected")
 	if in["ban"] != true {
-		b.removed[id] = "disconnected"
 		return 200, map[string]any{"index": 7, "present": true}
 	}
 	b.removed[id] = "banned"

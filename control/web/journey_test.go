@@ -152,6 +152,138 @@ func TestAudienceAndPresenter(t *testing.T) {
 	}
 }
 
+// TestLobby goes from the lobby to the stage, with and without events, and from the
+// lobby out of the door.
+func TestLobby(t *testing.T) {
+	b, url := serveBackend(t)
+	b.lobby = true
+	browser := newBrowser(t)
+	enter := func(name string) *tab {
+		guest := browser.open(name)
+		guest.do("open", chromedp.Navigate(url+"/w/tides"))
+		guest.fill("#name", "Ada Lovelace")
+		guest.fill("#pin", rightPIN)
+		guest.click("#join button")
+		guest.says("You are in the lobby. The host will let you in.")
+		guest.until("the state is told", `window.stentor.state === "lobby" && document.getElementById("phase").textContent === "Lobby"`)
+		return guest
+	}
+
+	guest := enter("lobby")
+	guest.pictures("waits")
+	if n := b.asked("/whep/tides"); n != 0 {
+		t.Errorf("who waits asked for the picture %d times", n)
+	}
+	b.edit("role", "presenter")
+	guest.says("Presenter")
+	guest.until("nobody sends from the lobby", `!document.querySelector("stentor-publish")`)
+	guest.do("reload", chromedp.Reload())
+	guest.says("You are in the lobby.")
+
+	b.edit("waiting", false)
+	guest.says("The webinar has not begun yet.")
+	guest.says("Send to the stage")
+	guest.pictures("admitted")
+	b.edit("role", "attendee")
+	guest.until("who may not send any more has no panel", `!document.querySelector("stentor-publish") && document.body.innerText.includes("Attendee")`)
+	guest.until("the stay goes on", `window.stentor.state === "waiting"`)
+
+	b.edit("waiting", true) // which no event says
+	guest.do("ask for the picture", chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("online"))`))
+	guest.until("back in the lobby", `window.stentor.state === "lobby"`)
+
+	b.change(func() {
+		b.webinars[0]["has_pin"], b.webinars[0]["open_door"], b.webinars[0]["registration"] = false, false, map[string]any{}
+	})
+	host := browser.open("lobby-host")
+	host.do("open", chromedp.Navigate(url+"/host#token="+apiToken))
+	host.click(".row-link")
+	host.says("Attendee · in the lobby")
+	host.until("the door is not open, and takes no PIN beside a registration", `!document.querySelector(".warning") && !document.getElementById("pin-set")`)
+	host.pictures("webinar")
+
+	b.edit("waiting", false)
+	guest.until("inside again", `window.stentor.state === "waiting"`)
+
+	b.change(func() { b.deaf = true })
+	deaf := enter("lobby-without-events")
+	b.edit("waiting", false)
+	deaf.do("ask again", chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("online"))`))
+	deaf.says("The webinar has not begun yet.")
+	b.change(func() { b.deaf = false })
+
+	out := enter("lobby-refused")
+	b.change(func() { b.remove(b.people[len(b.people)-1]["id"].(string), "disconnected") })
+	out.says("The host has disconnected you.")
+}
+
+// TestOneLinkIsOnePerson is who registered, on two devices.
+func TestOneLinkIsOnePerson(t *testing.T) {
+	b, url := serveBackend(t)
+	b.pin = ""
+	browser := newBrowser(t)
+	knock := func(device *tab) {
+		device.fill("#name", "Ada Lovelace")
+		device.click("#join button")
+	}
+	question := `document.activeElement.id === "elsewhere" && document.getElementById("elsewhere").textContent === "You are inside on another device. Continue here?"`
+	inside := `window.stentor.state === "waiting"`
+
+	laptop := browser.open("laptop")
+	laptop.do("open", chromedp.Navigate(url+"/w/tides#str_wrong"))
+	knock(laptop)
+	laptop.says("This personal link is not valid any more. Register again, or ask the host.")
+	laptop.until("the link is forgotten", `document.getElementById("registered").hidden`)
+	laptop.do("another link", chromedp.Navigate(url+"/w/tides#"+registrantToken))
+	laptop.says("This is your personal link.")
+	laptop.until("what was wrong with the other is forgotten", `document.getElementById("problem").textContent === ""`)
+	laptop.until("the secret is out of the address", `location.hash === ""`)
+	laptop.pictures("registered")
+	knock(laptop)
+	laptop.until("inside", inside)
+
+	phone := browser.open("phone")
+	phone.do("open", chromedp.Navigate(url+"/w/tides#"+registrantToken))
+	knock(phone)
+	phone.until("asks", question)
+	phone.pictures("elsewhere")
+	phone.click("#not-here")
+	phone.until("the form is back", `document.getElementById("name").value === "Ada Lovelace"`)
+	phone.click("#join button")
+	phone.until("asks again", question)
+	phone.click("#here")
+	phone.until("inside", inside)
+	laptop.says("You have joined again somewhere else, so this page has let go.")
+	laptop.pictures("superseded")
+
+	laptop.click("#again")
+	laptop.until("the door", `document.getElementById("join") && window.stentor?.state === "door"`)
+	knock(laptop)
+	laptop.until("asks", question)
+	laptop.click("#here")
+	laptop.until("inside", inside)
+	phone.says("You have joined again somewhere else, so this page has let go.")
+
+	// A device that wakes while the other one is inside asks too, also after a reload.
+	laptop.do("reload", chromedp.Reload())
+	laptop.until("inside", inside)
+	b.change(func() { b.remove(b.people[0]["id"].(string), "already_inside") })
+	laptop.until("asks", question)
+	laptop.click("#here")
+	laptop.until("inside", inside)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.people) != 1 {
+		t.Errorf("%d are inside", len(b.people))
+	}
+	for _, asked := range b.urls {
+		if strings.Contains(asked, "str_") {
+			t.Errorf("a secret stands in an address: %s", asked)
+		}
+	}
+}
+
 // TestAnOldPageSaysSo is S10: a page that was loaded before an upgrade.
 func TestAnOldPageSaysSo(t *testing.T) {
 	b, url := serveBackend(t)
@@ -229,6 +361,6 @@ func TestRightToLeft(t *testing.T) {
 	guest.click(`main button`)
 	guest.says("You are invited.")
 	guest.do("lost", chromedp.Navigate(url+"/w/nowhere"))
-	guest.says("There is no webinar behind this link.")
+	guest.says("There is no webinar behind this link that you can enter now.")
 	guest.pictures("lost")
 }

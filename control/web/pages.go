@@ -86,7 +86,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 }
 
 // follow leads to the webinar whose link was typed. The form is posted, so that
-// an invite that is part of the link stays out of addresses and logs, and goes
+// a secret that is part of the link stays out of addresses and logs, and goes
 // on in the fragment.
 func (s *site) follow(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -100,8 +100,12 @@ func (s *site) follow(w http.ResponseWriter, r *http.Request) {
 		view{Version: s.guestVersion(), Sentence: s.texts.say(lang, "home.bad_link")})
 }
 
+// registrantShape is what the personal links of those who registered end in.
+var registrantShape = regexp.MustCompile(`^str_[A-Za-z0-9_-]{1,60}$`)
+
 // target returns the guest page that a typed link means: a whole address, its
-// path, or the bare link. Only the link and an invite are taken over from it.
+// path, or the bare link. Only the link and the secret of a personal one are taken
+// over from it.
 func target(typed string) (string, bool) {
 	typed = strings.TrimSpace(typed)
 	before, fragment, _ := strings.Cut(typed, "#")
@@ -114,6 +118,9 @@ func target(typed string) (string, bool) {
 		return "", false
 	}
 	out := "/w/" + before
+	if registrantShape.MatchString(fragment) {
+		return out + "#" + fragment, true
+	}
 	if v, err := url.ParseQuery(fragment); err == nil && linkShape.MatchString(v.Get("invite")) {
 		out += "#invite=" + v.Get("invite")
 	}

@@ -90,6 +90,30 @@ func TestEveryKeyIsWrittenAndUsed(t *testing.T) {
 	}
 }
 
+// answers are the codes of the refusals that a visitor may get, from
+// control/webinar/denial.go, node/session and node/signal, and those that the pages give
+// themselves.
+var answers = []string{
+	"banned", "ended", "pin_required", "wrong_pin", "too_many_guesses", "invalid_invite", "locked", "in_lobby", "full",
+	"stage_full", "already_inside", "disconnected", "not_allowed", "not_found", "not_live", "stream_taken", "superseded",
+	"unavailable", "invalid_name",
+	"registration_required", "invalid_registration", "registration_pending", "registration_waitlisted",
+	"registration_declined", "registration_cancelled", "registration_off", "registration_closed", "registration_not_open",
+	"registration_full", "already_registered",
+	"device_invalid", "off_stage", "too_many_sessions", "node_stopping", "token_invalid", "pass_invalid",
+	"not_ready", "internal", "codec_not_accepted",
+	"network", "browser", "no_permission", "no_device", "device_busy",
+}
+
+func TestEveryAnswerOfTheDoorHasASentence(t *testing.T) {
+	c := catalogue(t)
+	for _, code := range answers {
+		if c["denial."+code] == nil {
+			t.Errorf("nobody wrote denial.%s", code)
+		}
+	}
+}
+
 func TestTheScriptOfAPageGetsItsTexts(t *testing.T) {
 	guest := newTexts(nil).of("de", "common.", "guest.")
 	if guest["guest.join"] != "Teilnehmen" || guest["common.page"] == "" || guest["host.title"] != "" {

@@ -3,9 +3,9 @@
 import { Problem, asProblem } from "./http";
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
-import { effect, root } from "./ui/signals";
+import { derived, effect, root } from "./ui/signals";
 import { newer } from "./version";
-import { Door, type Grant, type Knock } from "./guest/door";
+import { Door, type Grant, type Knock, dead, inAddress } from "./guest/door";
 import { type Stats, nothing } from "./guest/player";
 import { type Publish } from "./guest/publish";
 import { type Stage } from "./guest/stage";
@@ -14,6 +14,9 @@ import "./guest/publish";
 import "./guest/stage";
 
 const senders = new Set(["owner", "moderator", "presenter"]);
+
+/** final are the ends after which nobody need try again. */
+const final = new Set(["banned", "ended", "not_found", "registration_declined", "registration_cancelled"]);
 
 /** lookEvery is how often the server's version is looked at, in milliseconds. */
 const lookEvery = 5 * 60_000;
@@ -28,7 +31,7 @@ class GuestPage {
   readonly #title = this.#box.dataset.title!;
   readonly #texts = loadTexts(this.#box.dataset.texts!);
   #visit: Visit | null = null;
-  #invite = this.#door.takeInvite();
+  #personal = this.#door.takePersonal();
 
   async run(): Promise<void> {
     this.#diagnose();
@@ -44,10 +47,13 @@ class GuestPage {
   /** prepare takes over the form. */
   #prepare(): void {
     const form = must<HTMLFormElement>("join");
-    this.#showInvite();
+    this.#showPersonal();
     addEventListener("hashchange", () => {
-      this.#invite = this.#door.takeInvite();
-      this.#showInvite();
+      if (!inAddress()) return;
+      this.#personal = this.#door.takePersonal();
+      if (!this.#entrance.isConnected) return location.reload(); // to the door, as somebody else
+      must("problem").textContent = "";
+      this.#showPersonal();
     });
     form.addEventListener("submit", (e) => {
       e.preventDefault();
@@ -55,33 +61,38 @@ class GuestPage {
     });
   }
 
-  /** showInvite says so to the invited, who need no PIN, and no name: the host has given them one with the invite. */
-  #showInvite(): void {
-    must("invited").hidden = !this.#invite;
-    must("name-field").hidden = Boolean(this.#invite);
-    must<HTMLInputElement>("name").required = !this.#invite;
+  /**
+   * showPersonal says so to who came by a personal link. The invited need no PIN, and
+   * no name: the host has given them one. Who registered says under which name they come.
+   */
+  #showPersonal(): void {
+    const invited = Boolean(this.#personal.invite);
+    must("invited").hidden = !invited;
+    must("registered").hidden = !this.#personal.registrant;
+    must("name-field").hidden = invited;
+    must<HTMLInputElement>("name").required = !invited;
     const field = document.getElementById("pin-field");
     if (!field) return;
-    field.hidden = Boolean(this.#invite);
-    must<HTMLInputElement>("pin").required = !this.#invite;
+    field.hidden = invited;
+    must<HTMLInputElement>("pin").required = !invited;
   }
 
   async #submit(form: HTMLFormElement): Promise<void> {
     const button = form.querySelector("button")!;
     const typed = new FormData(form);
-    const knock: Knock = { name: String(typed.get("name") ?? "").trim() };
-    if (this.#invite) {
-      knock.invite = this.#invite;
-      knock.name ||= unnamed;
-    } else if (typed.get("pin")) knock.pin = String(typed.get("pin")).trim();
+    const knock: Knock = { name: String(typed.get("name") ?? "").trim(), ...this.#personal };
+    if (knock.invite) knock.name ||= unnamed;
+    else if (typed.get("pin")) knock.pin = String(typed.get("pin")).trim();
     button.disabled = true;
     form.setAttribute("aria-busy", "true");
     must("problem").textContent = "";
     await this.#texts;
     try {
-      this.#enter(await this.#door.join(knock), knock);
+      this.#enter(await this.#door.join(knock), knock, this.#entrance);
     } catch (e) {
-      this.#refused(asProblem(e));
+      const why = asProblem(e);
+      if (why.code === "already_inside") this.#elsewhere(knock, this.#entrance);
+      else this.#refused(why);
     } finally {
       button.disabled = false;
       form.removeAttribute("aria-busy");
@@ -90,10 +101,10 @@ class GuestPage {
 
   /** refused says why, and puts the visitor where it can be mended. */
   #refused(why: Problem): void {
-    if (why.code === "invalid_invite") {
-      this.#door.forgetInvite();
-      this.#invite = undefined;
-      this.#showInvite();
+    if (dead.has(why.code)) {
+      this.#door.forgetPersonal();
+      this.#personal = {};
+      this.#showPersonal();
     }
     const pin = document.getElementById("pin") as HTMLInputElement | null;
     const wrong = why.code === "wrong_pin" || why.code === "pin_required";
@@ -111,12 +122,37 @@ class GuestPage {
     must("problem").textContent = why.sentence;
   }
 
+  /** elsewhere asks, in the place of old, whether to go on here what goes on on another device. */
+  #elsewhere(knock: Knock, old: HTMLElement): void {
+    const here = async (e: Event) => {
+      (e.target as HTMLButtonElement).disabled = true;
+      try {
+        this.#enter(await this.#door.join({ ...knock, takeover: true }), knock, box);
+      } catch (failed) {
+        back();
+        this.#refused(asProblem(failed));
+      }
+    };
+    const back = () => {
+      box.replaceWith(this.#entrance);
+      this.#entrance.querySelector("button")?.focus();
+    };
+    const title = h("h1", { class: "quiet", tabindex: "-1", id: "elsewhere" }, t("guest.elsewhere"));
+    const box = h("section", { class: "card narrow", role: "group", "aria-labelledby": "elsewhere" }, title,
+      h("p", { class: "lead" }, t("guest.elsewhere_hint")),
+      h("p", { class: "row" },
+        h("button", { type: "button", class: "primary", id: "here", onclick: (e: Event) => void here(e) }, t("guest.here")),
+        h("button", { type: "button", class: "button", id: "not-here", onclick: back }, t("guest.not_here"))));
+    old.replaceWith(box);
+    title.focus();
+  }
+
   /** resume goes on after a reload with the session of before. */
   async #resume(): Promise<void> {
     const kept = this.#door.kept();
     if (!kept) return;
     try {
-      this.#enter(await this.#door.refresh(kept.token), null);
+      this.#enter(await this.#door.refresh(kept.token), this.#known(kept.name), this.#entrance);
     } catch (e) {
       const why = asProblem(e);
       if (why.status === 0 || why.status >= 500) return this.#say(why);
@@ -125,26 +161,30 @@ class GuestPage {
     }
   }
 
-  /** enter puts the stage where the door was. */
-  #enter(grant: Grant, knock: Knock | null): void {
+  /** enter puts the stage where the door was, or the question at it. */
+  #enter(grant: Grant, knock: Knock | null, old: HTMLElement): void {
     const visit = (this.#visit = new Visit(this.#door, grant, knock));
     const stage = document.createElement("stentor-stage") as Stage;
     stage.visit = visit;
     stage.leave = () => visit.leave();
-    const inside = h("div", { class: grant.role === "presenter" ? "inside presents" : "inside" }, stage,
-      h("div", { class: "under" },
-        h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
-        h("p", { class: "hint" }, t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.grant().role}` as never))));
-    if (senders.has(grant.role)) inside.append(this.#publish(visit, stage));
-    this.#entrance.replaceWith(inside);
+    let inside!: HTMLElement;
+    const stop = root(() => {
+      const sends = derived(() => !visit.waiting() && senders.has(visit.role()));
+      inside = h("div", { class: () => (sends() && visit.role() === "presenter" ? "inside presents" : "inside") }, stage,
+        h("div", { class: "under" },
+          h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
+          h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)])),
+        () => sends() && this.#publish(visit, stage));
+      effect(() => {
+        if (visit.phase() === "gone") queueMicrotask(() => {
+          stop();
+          this.#gone(inside, visit.refusal()!, knock);
+        });
+      });
+    });
+    old.replaceWith(inside);
     document.body.classList.add("on-stage");
     inside.querySelector("h1")!.focus({ preventScroll: true });
-    const stop = root(() => effect(() => {
-      if (visit.phase() === "gone") queueMicrotask(() => {
-        stop();
-        this.#gone(inside, visit.refusal()!);
-      });
-    }));
     void visit.run();
   }
 
@@ -153,20 +193,27 @@ class GuestPage {
     panel.link = this.#door.link;
     panel.token = () => visit.grant.peek().token;
     panel.onair = (on) => stage.hush(on);
+    panel.offstage = () => !visit.onStage.peek();
     return panel;
   }
 
   /** gone puts the sentence where the stage was: the picture goes in the same turn. */
-  #gone(inside: HTMLElement, why: Problem): void {
-    const again = why.code !== "banned" && why.code !== "ended" && why.code !== "not_found";
+  #gone(inside: HTMLElement, why: Problem, knock: Knock | null): void {
+    document.body.classList.remove("on-stage");
+    if (why.code === "already_inside" && knock) return this.#elsewhere(knock, inside);
+    const again = !final.has(why.code);
     const left = why.code === "left";
     const title = h("h1", { class: "quiet", tabindex: "-1", id: "gone" }, left ? t("guest.left") : why.sentence);
-    document.body.classList.remove("on-stage");
     inside.replaceWith(h("section", { class: "card narrow", role: "alert" }, title,
       h("p", { class: "row" },
         again && h("button", { type: "button", class: "primary", id: "again", onclick: () => location.reload() }, t("guest.again")),
         h("a", { class: "button", href: "/" }, t("common.home")))));
     title.focus();
+  }
+
+  /** known is what opens the door again, after a reload too, to who came by a personal link; null for others, since no PIN is kept. */
+  #known(name: string): Knock | null {
+    return this.#personal.invite || this.#personal.registrant ? { name, ...this.#personal } : null;
   }
 
   /** versions shows this page's own version once the server has a newer one. */

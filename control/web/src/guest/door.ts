@@ -11,28 +11,35 @@ export interface Description {
   version?: string;
 }
 
+/** Knock is what a visitor brings; takeover lets this device go on where another one is inside. */
 export interface Knock {
   name: string;
   pin?: string;
   invite?: string;
+  registrant?: string;
+  takeover?: boolean;
 }
+
+/** Personal is the secret of a personal link, of one kind or the other. */
+export type Personal = Pick<Knock, "invite" | "registrant">;
 
 export interface Grant {
   token: string;
   participant: string;
   name: string;
   role: string;
+  waiting?: boolean; // in the lobby
   expires_at: string;
 }
 
 /** Door speaks with the door of this node about one link. */
 export class Door {
   readonly #kept: string;
-  readonly #keptInvite: string;
+  readonly #keptPersonal: string;
 
   constructor(readonly link: string) {
     this.#kept = `stentor.session.${link}`;
-    this.#keptInvite = `stentor.invite.${link}`;
+    this.#keptPersonal = `stentor.personal.${link}`;
   }
 
   url(what = ""): string {
@@ -53,11 +60,7 @@ export class Door {
 
   /** kept is the grant of before a reload. */
   kept(): Grant | null {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#kept) ?? "null") as Grant | null;
-    } catch {
-      return null;
-    }
+    return parsed<Grant>(sessionStorage.getItem(this.#kept));
   }
 
   forget(): void {
@@ -65,26 +68,46 @@ export class Door {
   }
 
   /**
-   * takeInvite takes the invite out of the address, so that it is neither shown,
-   * bookmarked nor copied along, and keeps it for a reload of this tab.
+   * takePersonal takes the secret of a personal link out of the address, so that it
+   * is neither shown, bookmarked nor copied along, and keeps it for a reload of this
+   * tab: #invite=sti_... of the invited, #str_... of those who registered.
    */
-  takeInvite(): string | undefined {
-    const invite = new URLSearchParams(location.hash.slice(1)).get("invite");
-    if (invite) {
+  takePersonal(): Personal {
+    const came = inAddress();
+    if (came) {
       history.replaceState(history.state, "", location.pathname + location.search);
-      sessionStorage.setItem(this.#keptInvite, invite);
+      sessionStorage.setItem(this.#keptPersonal, JSON.stringify(came));
       this.forget(); // somebody else's session, perhaps
     }
-    return sessionStorage.getItem(this.#keptInvite) ?? undefined;
+    return parsed<Personal>(sessionStorage.getItem(this.#keptPersonal)) ?? {};
   }
 
-  forgetInvite(): void {
-    sessionStorage.removeItem(this.#keptInvite);
+  forgetPersonal(): void {
+    sessionStorage.removeItem(this.#keptPersonal);
   }
 
   #keep(grant: Grant): Grant {
     sessionStorage.setItem(this.#kept, JSON.stringify(grant));
     return grant;
+  }
+}
+
+/** dead are the refusals of a personal link that will not open again. */
+export const dead = new Set(["invalid_invite", "invalid_registration"]);
+
+/** inAddress is the personal link that the page was opened with, null where it is none. */
+export function inAddress(): Personal | null {
+  const fragment = location.hash.slice(1);
+  if (fragment.startsWith("str_")) return { registrant: fragment };
+  const invite = new URLSearchParams(fragment).get("invite");
+  return invite ? { invite } : null;
+}
+
+function parsed<T>(kept: string | null): T | null {
+  try {
+    return JSON.parse(kept ?? "null") as T | null;
+  } catch {
+    return null;
   }
 }
 

@@ -13,6 +13,7 @@ export class Publish extends Part {
   link!: string;
   token!: () => string;
   onair!: (on: boolean) => void;
+  offstage!: () => boolean; // a host has said so
   readonly #capture = signal<Capture | null>(null);
   readonly #publisher = signal<Publisher | null>(null);
   readonly #busy = signal(false);
@@ -126,7 +127,7 @@ export class Publish extends Part {
     if (this.#publisher.peek() !== publisher) return;
     publisher.close();
     this.#publisher.set(null);
-    this.#problem.set(new Problem("network", ""));
+    this.#problem.set(new Problem(this.offstage() ? "off_stage" : "network", ""));
   }
 
   /** watch ends the sending when the browser's own "stop sharing" ends the picture. */

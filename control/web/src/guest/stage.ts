@@ -78,10 +78,10 @@ export class Stage extends Part {
   #veil(): Child {
     const phase = this.visit.phase();
     if (phase === "watching" && this.visit.live()) return null;
-    if (phase === "waiting" || phase === "watching") {
-      const again = phase === "watching";
+    if (phase === "lobby" || phase === "waiting" || phase === "watching") {
+      const title: Key = phase === "lobby" ? "denial.in_lobby" : phase === "waiting" ? "stage.waiting_title" : "stage.paused_title";
       return h("div", { class: "veil" },
-        h("p", { class: "veil-title" }, t(again ? "stage.paused_title" : "stage.waiting_title")),
+        h("p", { class: "veil-title" }, t(title)),
         h("p", {}, t("stage.waiting_hint")));
     }
     return h("div", { class: "veil" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("p", {}, t(`stage.${phase}` as Key)));

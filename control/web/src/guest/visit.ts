@@ -4,14 +4,14 @@
 import { Problem, asProblem } from "../http";
 import { signal } from "../ui/signals";
 import { Backoff, pause } from "../wait";
-import type { Door, Grant, Knock } from "./door";
+import { type Door, type Grant, type Knock, dead } from "./door";
 import { Player, type Stats, nothing } from "./player";
 
-export type Phase = "connecting" | "waiting" | "watching" | "reconnecting" | "gone";
+export type Phase = "connecting" | "lobby" | "waiting" | "watching" | "reconnecting" | "gone";
 
 /** passing are reasons that end a connection, not the stay. */
 const passing = new Set([
-  "network", "internal", "unavailable", "node_stopping", "not_ready", "not_live", "too_many_messages", "message_malformed",
+  "network", "internal", "unavailable", "node_stopping", "not_ready", "not_live", "in_lobby", "too_many_messages", "message_malformed",
   "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_sessions",
 ]);
 
@@ -21,13 +21,30 @@ const probeWithin = 500;
 /** silentAfter is when an events connection is taken for dead, in milliseconds: the server says something every 20 seconds. */
 const silentAfter = 50_000;
 
+/** askEvery is how often somebody in the lobby asks whose events do not come, in milliseconds. */
+const askEvery = 10_000;
+
 /** lookEvery is how often the page looks at what arrives, in milliseconds. */
 const lookEvery = 1000;
+
+/** Said is what the events say; members and types that are not here are passed over (node/signal/messages.go). */
+interface Said {
+  type: string;
+  live?: boolean;
+  on_stage?: boolean;
+  waiting?: boolean;
+  role?: string;
+  code?: string;
+  detail?: string;
+}
 
 export class Visit {
   readonly phase = signal<Phase>("connecting");
   readonly refusal = signal<Problem | null>(null); // why it is over
   readonly live = signal(false); // something is on the stage: the events say so, or what arrives
+  readonly waiting = signal(false); // in the lobby
+  readonly role = signal(""); // it can change
+  readonly onStage = signal(true); // or free to go; until the events say otherwise
   readonly figures = signal(nothing()); // looked at every second
   readonly stream = signal<MediaStream | null>(null);
   readonly grant;
@@ -37,14 +54,16 @@ export class Visit {
   readonly #wake = new EventTarget();
   #player: Player | null = null;
   #socket: WebSocket | null = null;
+  #hearing = false; // the events come
   #told = 0; // how often the events spoke of the stage
   #renewal: Promise<boolean> | null = null;
 
-  /** knock is what opened the door, for when the token has run out in a sleeping tab; null after a reload. */
+  /** knock is what opened the door, for when the token has run out in a sleeping tab; null where a PIN would have to be typed again. */
   constructor(door: Door, grant: Grant, knock: Knock | null) {
     this.#door = door;
     this.#knock = knock;
     this.grant = signal(grant);
+    this.#granted(grant);
   }
 
   /** run does everything until the stay is over. */
@@ -68,8 +87,8 @@ export class Visit {
 
   #over(why: Problem): void {
     if (this.#end.signal.aborted) return;
-    this.#door.forget();
-    if (why.code === "invalid_invite") this.#door.forgetInvite();
+    if (why.code !== "full") this.#door.forget(); // who came out of the lobby and found no seat need not wait in it again
+    if (dead.has(why.code)) this.#door.forgetPersonal();
     this.refusal.set(why);
     this.#hangUp();
     this.#end.abort();
@@ -92,6 +111,8 @@ export class Visit {
   async #watch(): Promise<void> {
     const backoff = new Backoff();
     while (!this.#ended) {
+      await this.#lobby();
+      if (this.#ended) return;
       let wait = 0;
       const told = this.#told;
       try {
@@ -110,6 +131,34 @@ export class Visit {
       this.#player = null;
       await pause(wait, this.#end.signal, this.#wake);
     }
+  }
+
+  /** lobby waits until a host lets the participant in. The events say so; where they do not come, the door is asked. */
+  async #lobby(): Promise<void> {
+    if (!this.waiting.peek()) return;
+    this.phase.set("lobby");
+    while (this.waiting.peek() && !this.#ended) {
+      await pause(askEvery, this.#end.signal, this.#wake);
+      if (this.waiting.peek() && !this.#ended && !this.#hearing) await this.#renew();
+    }
+    if (!this.#ended) this.phase.set("connecting");
+  }
+
+  /** granted takes over what a new token says of its holder. */
+  #granted(grant: Grant): void {
+    this.grant.set(grant);
+    this.role.set(grant.role);
+    this.#waits(grant.waiting === true);
+  }
+
+  #waits(waiting: boolean): void {
+    if (waiting === this.waiting.peek()) return;
+    this.waiting.set(waiting);
+    if (!waiting) this.#stir();
+  }
+
+  #stir(): void {
+    this.#wake.dispatchEvent(new Event("wake"));
   }
 
   #arrived = 0; // bytes, as of the last look
@@ -135,6 +184,11 @@ export class Visit {
       this.#over(why);
       return 0;
     }
+    if (why.code === "in_lobby") {
+      this.stream.set(null);
+      this.#waits(true);
+      return 0;
+    }
     if (why.code === "not_live" || why.status === 409) {
       this.phase.set("waiting");
       this.stream.set(null);
@@ -150,6 +204,7 @@ export class Visit {
     const backoff = new Backoff();
     while (!this.#ended) {
       const code = await this.#hear(() => backoff.reset());
+      this.#hearing = false;
       if (this.#ended) return;
       void this.#player?.probe(probeWithin).catch(() => {});
       await pause(backoff.next(), this.#end.signal);
@@ -180,10 +235,10 @@ export class Visit {
       ws.onclose = over;
       ws.onmessage = (e) => {
         alive();
-        const m = JSON.parse(String(e.data)) as { type: string; live?: boolean; code?: string; detail?: string };
+        const m = JSON.parse(String(e.data)) as Said;
         if (m.type === "welcome") welcome();
-        if (m.type === "welcome" || m.type === "stage") this.#stage(m.live === true);
-        if (m.type !== "removed") return;
+        if (m.type === "ping") ws.send(JSON.stringify({ type: "pong" }));
+        if (m.type !== "removed") return this.#said(m);
         code = m.code ?? "internal";
         if (passing.has(code)) over();
         else this.#over(new Problem(code, m.detail ?? ""));
@@ -191,10 +246,19 @@ export class Visit {
     });
   }
 
-  #stage(live: boolean): void {
+  /** said takes over what the events say of the participant and of the stage. */
+  #said(m: Said): void {
+    if (m.type === "welcome") {
+      this.#hearing = true;
+      this.#waits(m.waiting === true);
+    }
+    if (m.type === "admitted") this.#waits(false);
+    if ((m.type === "welcome" || m.type === "permissions") && m.role) this.role.set(m.role);
+    if (m.type !== "welcome" && m.type !== "stage") return;
     this.#told++;
-    this.live.set(live);
-    if (live) this.#wake.dispatchEvent(new Event("wake"));
+    this.onStage.set(m.on_stage !== false);
+    this.live.set(m.live === true);
+    if (m.live) this.#stir();
   }
 
   /** refresh keeps the token younger than half of its life. */
@@ -216,7 +280,7 @@ export class Visit {
   /** newToken comes by the old one, or by what opened the door before. */
   async #newToken(): Promise<boolean> {
     try {
-      this.grant.set(await this.#door.refresh(this.grant.peek().token));
+      this.#granted(await this.#door.refresh(this.grant.peek().token));
       return true;
     } catch (e) {
       const why = asProblem(e);
@@ -232,7 +296,7 @@ export class Visit {
       return false;
     }
     try {
-      this.grant.set(await this.#door.join(this.#knock));
+      this.#granted(await this.#door.join(this.#knock));
       return true;
     } catch (e) {
       const why = asProblem(e);

@@ -10,6 +10,8 @@ export interface Webinar {
   join_path: string;
   state: "planned" | "live" | "ended";
   has_pin: boolean;
+  open_door?: boolean; // the link alone opens it
+  registration?: object; // absent while it is off
   created_at: string;
   version: number;
   pin?: string;
@@ -30,6 +32,7 @@ export interface Participant {
   role: string;
   node: string;
   since: string;
+  waiting?: boolean; // in the lobby
   uses: string[];
 }
 

@@ -22,10 +22,15 @@ export function create(api: API, made: (w: Webinar) => void): void {
     async act(form) {
       const w = await api.create({ title: String(form.get("title")), mode: String(form.get("mode")), ...wanted(form) });
       webinar = w;
-      return [h("p", {}, t("host.created", { title: w.title })), copying("new-link", t("host.guest_link_label"), address(w.join_path)), pinOnce(w.pin), !w.has_pin && h("p", { class: "warning" }, t("host.no_door"))];
+      return [h("p", {}, t("host.created", { title: w.title })), copying("new-link", t("host.guest_link_label"), address(w.join_path)), pinOnce(w.pin), openDoor(w) && h("p", { class: "warning" }, t("host.no_door"))];
     },
     closed: () => webinar && made(webinar),
   });
+}
+
+/** openDoor reports whether the link alone opens w; nodes of before say nothing of it. */
+export function openDoor(w: Webinar | null): boolean {
+  return w?.open_door ?? !w?.has_pin;
 }
 
 function wanted(form: FormData): { pin?: string; generate_pin?: boolean } {

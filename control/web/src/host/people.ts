@@ -18,7 +18,7 @@ export function people(api: API, w: Webinar, banned: () => void): HTMLElement {
   const row = (p: Signal<Participant>) => h("li", { class: "person" },
     h("div", { class: "grow" },
       h("p", { class: "row-title" }, h("bdi", {}, () => p().name)),
-      h("p", { class: "hint" }, () => [t(`common.role_${p().role}` as Key), p().uses.includes("publish") && t("host.on_air"), t("host.at_node", { node: p().node }), t("host.since", { time: clock(p().since) })].filter(Boolean).join(" · "))),
+      h("p", { class: "hint" }, () => [t(`common.role_${p().role}` as Key), p().waiting && t("host.in_lobby"), p().uses.includes("publish") && t("host.on_air"), t("host.at_node", { node: p().node }), t("host.since", { time: clock(p().since) })].filter(Boolean).join(" · "))),
     h("button", { type: "button", class: "button", "aria-label": () => `${t("host.remove")}: ${p().name}`, onclick: () => remove(api, w, p.peek(), banned, load) }, t("host.remove")));
   const list = h("ul", { class: "rows", id: "participants" });
   each(list, items, (p) => p.id, row);

@@ -4,7 +4,7 @@ import { type Child, Part, h } from "../ui/dom";
 import { derived, signal } from "../ui/signals";
 import { bans } from "./bans";
 import type { API, Webinar } from "./api";
-import { pinChoice, pinOnce } from "./create";
+import { openDoor, pinChoice, pinOnce } from "./create";
 import { invites } from "./invites";
 import { address, ask, copying, every, problemLine, stateChip } from "./parts";
 import { people } from "./people";
@@ -22,6 +22,8 @@ export class OneWebinar extends Part {
     const state = derived(() => w()?.state ?? "planned");
     const open = derived(() => state() !== "ended");
     const pinned = derived(() => w()?.has_pin === true);
+    const bare = derived(() => openDoor(w()));
+    const registers = derived(() => Boolean(w()?.registration)); // which leaves no room for a PIN
     const body = () => {
       const first = w.peek()!;
       return [
@@ -33,8 +35,8 @@ export class OneWebinar extends Part {
             bans(this.api, first, version)),
           h("div", { class: "stack" },
             h("section", { class: "card" }, h("h2", {}, t("host.guest_link")), copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
-              () => open() && !pinned() && h("p", { class: "warning" }, t("host.no_door")),
-              () => open() && this.#pin(first.id, pinned, load)),
+              () => open() && bare() && h("p", { class: "warning" }, t("host.no_door")),
+              () => open() && !registers() && this.#pin(first.id, pinned, load)),
             () => open() && invites(this.api, first))),
       ];
     };
