@@ -96,7 +96,8 @@ func mayPropose(peer pki.Identity, body []byte, s *control.State) bool {
 	}
 	switch k := c.Kind.(type) {
 	case *controlpb.Command_ClaimStream:
-		return k.ClaimStream.GetNode() == peer.Node
+		// The principal is for the audit log: an edge cannot speak as a host.
+		return k.ClaimStream.GetNode() == peer.Node && c.GetPrincipal() == k.ClaimStream.GetParticipant()
 	case *controlpb.Command_ReleaseStream:
 		w := s.Webinar(k.ReleaseStream.GetWebinar())
 		if w == nil {

@@ -207,6 +207,9 @@ func (n *Node) identify(chain []*x509.Certificate) (pki.Identity, error) {
 		return pki.Identity{}, errors.New("node: no certificate")
 	}
 	id, _, err := pki.Verify(chain[0].Raw, n.credentials().CA, n.now())
+	if err == nil && n.removed(id.Node) {
+		err = errRemoved
+	}
 	return id, err
 }
 
@@ -254,6 +257,10 @@ func (n *Node) serveWatcher(ctx context.Context, raw net.Conn) {
 	}
 	id, err := n.identify(conn.ConnectionState().PeerCertificates)
 	if err != nil {
+		return
+	}
+	defer n.watching.enter(id.Node, conn)()
+	if n.removed(id.Node) { // since the handshake
 		return
 	}
 	if err := n.voter.ServeWatch(ctx, conn, id.Node); err != nil && ctx.Err() == nil {

@@ -57,6 +57,7 @@ type Node struct {
 	sockets Sockets
 
 	watchRefused prometheus.Counter
+	watching     watching      // the streams of this voter's followers
 	pulled       chan struct{} // a track came or went
 	stopping     chan struct{} // closed when Run is to end
 

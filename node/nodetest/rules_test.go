@@ -243,6 +243,12 @@ func TestARemovedNodeIsOut(t *testing.T) {
 				return false
 			}
 		})
+		before := m.Node("n5").State().Index()
+		m.Call("n1", "POST", "/api/v1/webinars", client.CreateWebinar{Title: "Behind its back"}, nil)
+		time.Sleep(time.Minute)
+		if after := m.Node("n5").State().Index(); after != before {
+			t.Errorf("n5 hears of what happens: its state went from %d to %d", before, after)
+		}
 		m.Eventually("n4 believes nothing that n5 signed", func() bool {
 			_, err := m.Node("n4").Door().Open(bg, w.Link, g.Token, home, session.Watch)
 			return code(err) == "token_invalid"
