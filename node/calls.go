@@ -20,8 +20,12 @@ import (
 // callWithin bounds one call to another node. Nobody's picture waits for one.
 const callWithin = 3 * time.Second
 
-// maxCall bounds the body of a call and of its answer.
-const maxCall = 8 << 20
+const (
+	// maxCall bounds the body of a call.
+	maxCall = 8 << 20
+	// maxAnswer bounds the answer: the roster of an edge with a hundred thousand sessions.
+	maxAnswer = 64 << 20
+)
 
 // calls is what other nodes ask of this one, over HTTP on the mesh port. Who asks
 // is in the certificate of the connection.
@@ -152,9 +156,12 @@ func (n *Node) request(ctx context.Context, by http.RoundTripper, node, method, 
 		return nil, fmt.Errorf("node: ask %s: %w", node, err)
 	}
 	defer res.Body.Close()
-	out, err := io.ReadAll(io.LimitReader(res.Body, maxCall))
+	out, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("node: ask %s: %w", node, err)
+	}
+	if len(out) > maxAnswer {
+		return nil, fmt.Errorf("node: %s answers with more than %d MiB", node, maxAnswer>>20)
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("node: %s answered %s: %s", node, res.Status, bytes.TrimSpace(out))
