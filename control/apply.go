@@ -53,7 +53,7 @@ func (s *State) Apply(index uint64, c *controlpb.Command) (*State, Result) {
 		return s, r
 	}
 	d.next.advance(index, d.at)
-	r.Change = d.change
+	r.Change = d.settle()
 	return &d.next, r
 }
 
@@ -62,20 +62,20 @@ func (d *draft) answer(kind uint32, r *Result) {
 	if r.Err = checkEnvelope(d.c); r.Err != nil {
 		return
 	}
-	if d.c.GetRequestId() != "" {
+	if d.c.GetRequestId() != "" && !sequenced(kind) {
 		if old, ok := d.next.requests.At(requestKey(d.c.GetPrincipal(), d.c.GetRequestId())); ok {
 			replay(old, kind, d.c.GetRequestDigest(), r)
 			return
 		}
 	}
-	before, empty := d.next, d.change
+	before := d.next
 	subject, err := d.run()
 	var denial *webinar.Denial
 	switch {
 	case err == nil:
 		r.Subject = subject
 	case errors.As(err, &denial):
-		d.next, d.change, r.Err = before, empty, denial
+		d.next, d.steps, r.Err = before, nil, denial
 		if errors.Is(err, webinar.ErrAlreadyRegistered) { // who asks may be told which one
 			r.Subject = subject
 		}
@@ -86,6 +86,17 @@ func (d *draft) answer(kind uint32, r *Result) {
 	if err := d.remember(kind, r, denial); err != nil {
 		r.Halt = err
 	}
+}
+
+// sequenced reports whether commands of that kind carry a sequence, or are the same twice
+// as once: what nodes say of their leases and of stays. They come by the thousand, and
+// would push the answers out that hosts may ask for again.
+func sequenced(kind uint32) bool {
+	switch kind {
+	case 44, 46, 47, 48, 49, 50, 51, 52: // RegisterNode, AcquireSeats to ReportAttendance
+		return true
+	}
+	return false
 }
 
 func replay(old *controlpb.RequestRecord, kind uint32, digest []byte, r *Result) {
@@ -101,7 +112,7 @@ func replay(old *controlpb.RequestRecord, kind uint32, digest []byte, r *Result)
 
 // remember notes the answer under the request's ID, and forgets the oldest ones.
 func (d *draft) remember(kind uint32, r *Result, denial *webinar.Denial) error {
-	if d.c.GetRequestId() == "" {
+	if d.c.GetRequestId() == "" || sequenced(kind) {
 		return nil
 	}
 	for d.next.requests.Len() >= maxRequests {
@@ -142,16 +153,52 @@ type draft struct {
 	at     time.Time
 	mails  int // that the command has put into the queue
 	change Change
+	steps  []step
 }
 
 func (d *draft) put(r *controlpb.Record) error {
-	d.change.Puts = append(d.change.Puts, r)
+	d.steps = append(d.steps, step{KeyOf(r), r})
 	return d.next.put(r)
 }
 
 func (d *draft) remove(k Key) error {
-	d.change.Deletes = append(d.change.Deletes, k)
+	d.steps = append(d.steps, step{key: k})
 	return d.next.remove(k)
+}
+
+// step is one thing that the command did: it put a record, or without one deleted it.
+type step struct {
+	key    Key
+	record *controlpb.Record
+}
+
+// settle returns what the steps come to: of each key what was done last, since whoever
+// applies a change deletes first and puts then. A record stands where it was first put,
+// so that a webinar's own comes before what belongs to it.
+func (d *draft) settle() Change {
+	c, last := d.change, make(map[Key]int, len(d.steps))
+	for i, s := range d.steps {
+		first, again := last[s.key]
+		switch {
+		case !again || (d.steps[first].record == nil) != (s.record == nil):
+			if again {
+				d.steps[first].key = Key{} // undone
+			}
+			last[s.key] = i
+		default:
+			d.steps[first].record, d.steps[i].key = s.record, Key{}
+		}
+	}
+	for _, s := range d.steps {
+		switch {
+		case s.key == (Key{}):
+		case s.record == nil:
+			c.Deletes = append(c.Deletes, s.key)
+		default:
+			c.Puts = append(c.Puts, s.record)
+		}
+	}
+	return c
 }
 
 // run carries out the command. The error is a [*webinar.Denial], or a bug.

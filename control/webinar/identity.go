@@ -147,19 +147,32 @@ func (w *Webinar) linked(keys Keys) Keys {
 // known by. A prefix links nobody, since an office shares it; prefixes come only from
 // seed.
 func Closure(seed Keys, seen []Keys) Keys {
-	in := make(map[Key]bool, len(seed))
-	for _, k := range seed {
-		in[k] = true
+	with := make(map[Key][]int) // key -> sessions that had it
+	for i, keys := range seen {
+		for _, k := range keys {
+			if k.Kind != KindPrefix {
+				with[k] = append(with[k], i)
+			}
+		}
 	}
-	for grown := true; grown; {
-		grown = false
-		for _, keys := range seen {
-			if !slices.ContainsFunc(keys, func(k Key) bool { return in[k] && k.Kind != KindPrefix }) {
+	in := make(map[Key]bool, len(seed))
+	looked := make([]bool, len(seen))
+	todo := slices.Clone(seed)
+	for len(todo) > 0 {
+		k := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if in[k] {
+			continue
+		}
+		in[k] = true
+		for _, i := range with[k] {
+			if looked[i] {
 				continue
 			}
-			for _, k := range keys {
-				if k.Kind != KindPrefix && !in[k] {
-					in[k], grown = true, true
+			looked[i] = true
+			for _, other := range seen[i] {
+				if other.Kind != KindPrefix && !in[other] {
+					todo = append(todo, other)
 				}
 			}
 		}
