@@ -53,11 +53,17 @@ func (f *Fence) Observe(n *controlpb.NodeRecord) {
 	}
 }
 
+// mostPromises is how many strict webinars one promise covers.
+const mostPromises = 1_000
+
 // Next returns a renewal to propose now, or nil, and how long there is none; 0: for ever.
 // strict are the strict webinars that the edge has seats in.
 func (f *Fence) Next(strict []string, now time.Time) (*controlpb.Command, time.Duration) {
 	if f.busy {
 		return nil, 0
+	}
+	if len(strict) > mostPromises { // the rest is not promised, and so not kept
+		strict = slices.Sorted(slices.Values(strict))[:mostPromises]
 	}
 	known := len(strict) == len(f.promised)
 	for _, id := range strict {

@@ -8,6 +8,9 @@ const (
 	// with the edge.
 	guessBlock = 10
 	guessLow   = 3
+	// mostRight is how many right PINs one proposal tells of; the voters refuse one that
+	// tells of more than they believe.
+	mostRight = 10_000
 	// guessPause is how long an edge leaves the voters alone after the budget was found
 	// spent. It earns a guess in 36 s.
 	guessPause = 30 * time.Second

@@ -121,8 +121,8 @@ func (t *Tenant) plan(f *flight, now time.Time) time.Duration {
 		g := &t.guesses
 		g.pending, g.spent = f.seq, false
 		f.c.Kind = &controlpb.Command_AcquireGuesses{AcquireGuesses: &controlpb.AcquireGuesses{
-			Webinar: t.id, Node: t.node, Epoch: t.epoch, Seq: f.seq, Want: g.want(), Right: uint32(g.right)}}
-		g.right = 0
+			Webinar: t.id, Node: t.node, Epoch: t.epoch, Seq: f.seq, Want: g.want(), Right: uint32(min(g.right, mostRight))}}
+		g.right -= min(g.right, mostRight)
 		return 0
 	}
 	if who := t.followers(); len(who) > 0 {

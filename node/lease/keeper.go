@@ -85,7 +85,7 @@ type Keeper struct {
 	asking     bool          // a RegisterNode is under way
 	passed     time.Time     // when Run last looked at everything
 	fenced     bool          // strict webinars were ended, since this node is cut off
-	stocked    time.Time     // when webinars on air were looked for last
+	stocked    time.Time     // when it was looked last for whom to have a guess in stock
 }
 
 // New makes a Keeper that holds nothing. It asks for nothing before Run.
@@ -187,22 +187,19 @@ func (k *Keeper) Leave(webinarID, participant string) {
 func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
 	ctx, cancel := context.WithTimeout(ctx, waitGuess)
 	defer cancel()
-	waits := false
+	var waits *lease.Tenant // that has us among those who wait
 	defer func() {
-		if waits {
-			k.await(webinarID, -1)
+		if waits != nil {
+			k.mu.Lock()
+			waits.AwaitGuess(-1)
+			k.mu.Unlock()
 		}
 	}()
 	for {
-		spent, hope, turn := k.spend(webinarID)
+		spent, hope, turn := k.spend(webinarID, &waits)
 		if spent || !hope || k.cutOff() {
 			k.metrics.guesses.WithLabelValues(spentLabel(spent)).Inc()
 			return spent
-		}
-		if !waits {
-			waits = true
-			k.await(webinarID, 1)
-			k.poke()
 		}
 		select {
 		case <-turn:
@@ -213,22 +210,25 @@ func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
 	}
 }
 
-func (k *Keeper) spend(id string) (spent, hope bool, turn <-chan struct{}) {
+// spend asks the machine once. Without a guess it puts us among those who wait, in the
+// same moment, so that the machine is not forgotten between.
+func (k *Keeper) spend(id string, waits **lease.Tenant) (spent, hope bool, turn <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.tenant(id)
 	if t == nil || k.replaced {
 		return false, false, k.turn
 	}
-	return t.Spend(), !k.registered || t.GuessHope(k.cfg.Now()), k.turn
-}
-
-func (k *Keeper) await(id string, n int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if t := k.tenants[id]; t != nil {
-		t.AwaitGuess(n)
+	spent, hope = t.Spend(), !k.registered || t.GuessHope(k.cfg.Now())
+	if !spent && hope && *waits != t {
+		if *waits != nil {
+			(*waits).AwaitGuess(-1)
+		}
+		t.AwaitGuess(1)
+		*waits = t
+		k.poke()
 	}
+	return spent, hope, k.turn
 }
 
 // Settle says what became of a guess: whether the PIN was looked at, and was right.

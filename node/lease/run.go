@@ -74,22 +74,18 @@ func (k *Keeper) observe() {
 	}
 }
 
-// stock sees to it that a guess is here for every webinar on air that asks for a PIN, so
-// that its door works when this node is cut off before the first visitor comes (M3).
+// stock sees to it that a guess is here for every webinar on air that asks for a PIN and
+// had a visitor here, so that its door goes on when this node is cut off (M3). Nodes
+// without visitors take none: a large mesh would spend the budget by being there.
 // k.mu is held.
 func (k *Keeper) stock(s *control.State, now time.Time) {
 	if now.Sub(k.stocked) < lookEvery {
 		return
 	}
 	k.stocked = now
-	for w := range s.Webinars() {
-		onAir := w.State == webinar.Live && w.PIN != nil && w.Registration == nil
-		if !onAir && k.tenants[w.ID] == nil {
-			continue
-		}
-		if t := k.tenant(w.ID); t != nil {
-			t.StockGuess(onAir)
-		}
+	for id, t := range k.tenants {
+		w := s.Webinar(id)
+		t.StockGuess(w != nil && w.State == webinar.Live && w.PIN != nil && w.Registration == nil && t.Held() > 0)
 	}
 }
 
