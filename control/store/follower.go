@@ -74,6 +74,7 @@ type Follower struct {
 	said    order   // of the last signed heartbeat that counted
 	hint    string  // whom a voter called the leader, when it was asked last
 	dirty   bool    // the file is older than state
+	astray  bool    // a change did not fit
 }
 
 // NewFollower makes a replica from what Dir holds; without that, or if it cannot be
@@ -170,6 +171,9 @@ func (f *Follower) follow(ctx context.Context) (heard bool, err error) {
 	s := f.State()
 	hello := &controlpb.WatchRequest{Version: watchVersion, Node: f.cfg.Node,
 		Cluster: s.Cluster().ID, Resume: s.Index(), Webinars: f.cfg.Webinars}
+	if f.isAstray() {
+		hello.Resume = 0
+	}
 	conn.SetDeadline(time.Now().Add(writeWithin))
 	if err := writeMessage(conn, hello); err != nil {
 		return false, fmt.Errorf("store: follow %s: %w", voter, err)
@@ -247,6 +251,9 @@ func (f *Follower) apply(changes []*controlpb.Change) error {
 	for _, c := range changes {
 		next, err := s.ApplyChange(control.DecodeChange(c))
 		if err != nil {
+			f.mu.Lock()
+			f.astray = true
+			f.mu.Unlock()
 			return err
 		}
 		s = next
@@ -255,9 +262,18 @@ func (f *Follower) apply(changes []*controlpb.Change) error {
 	return nil
 }
 
+// isAstray reports whether the last change did not fit this replica. It goes on from a
+// snapshot then: the same change would not fit the next time either.
+func (f *Follower) isAstray() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.astray
+}
+
 func (f *Follower) replace(s *control.State) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.astray = false
 	f.state, f.dirty = s, true
 	f.settle()
 	close(f.changed)

@@ -18,7 +18,7 @@ import (
 const (
 	watchVersion = 1
 	maxHello     = 1 << 20 // a list of webinars
-	maxMessage   = 8 << 20 // a change is never larger than its command
+	maxMessage   = 8 << 20 // a change that is larger goes as a snapshot, in pieces
 )
 
 func writeMessage(w io.Writer, m proto.Message) error {

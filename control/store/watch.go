@@ -144,6 +144,9 @@ func (w *watch) changes(entries []*entry) error {
 		}
 		out.Changes = append(out.Changes, c)
 	}
+	if proto.Size(&out) > maxMessage-maxMessage/8 { // one that frees every seat of a large edge, say
+		return w.snapshot()
+	}
 	if err := w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Changes{Changes: &out}}); err != nil {
 		return err
 	}

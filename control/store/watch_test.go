@@ -135,6 +135,35 @@ func TestAnEdgeNeverGoesBack(t *testing.T) {
 	})
 }
 
+// A change that does not fit what an edge holds, whatever the reason, must not keep it
+// from hearing of bans: it begins again with a snapshot.
+func TestAnEdgeThatWentAstrayBeginsAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		c.three()
+		f := c.follow("e1", c.leader().cfg.Node)
+		must(t, c.leader(), create("w_1"))
+		same(t, f, c.leader())
+		bare := control.NewState() // without the webinar that the next change is about
+		for r := range f.State().Records() {
+			if r.GetWebinar() == nil {
+				next, err := bare.ApplyChange(control.Change{Index: f.State().Index(), Puts: []*controlpb.Record{r}})
+				if err != nil {
+					continue
+				}
+				bare = next
+			}
+		}
+		f.mu.Lock()
+		f.state = bare
+		f.mu.Unlock()
+		must(t, c.leader(), &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: &controlpb.Disconnect{Webinar: "w_1", Participant: "p_1"}}})
+		same(t, f, c.leader())
+		if w := f.State().Webinar("w_1"); w == nil || w.RemovalCount() != 1 {
+			t.Error("the edge does not have it")
+		}
+	})
+}
+
 func TestAnEdgeTakesNoOlderSnapshotAndNoOtherCluster(t *testing.T) {
 	snapshot := func(id string, index uint64) *controlpb.WatchMessage {
 		info := &controlpb.Command{Kind: &controlpb.Command_SetClusterInfo{SetClusterInfo: &controlpb.SetClusterInfo{Id: id}}}
