@@ -115,6 +115,12 @@ func TestS60TheGuestLimitHoldsOverTheMesh(t *testing.T) {
 		if len(inside) != limit {
 			t.Errorf("five left, and %d of %d are inside", len(inside), limit)
 		}
+		for _, edge := range []string{"n4", "n5"} {
+			m.Eventually(edge+" holds what an edge may hold of the voters' state", func() bool {
+				of := m.Node("n1").State().Edge(make([]byte, 32), nil) // no PIN here, so that no key matters
+				return of.Index() == m.Node(edge).State().Index() && of.Hash() == m.Node(edge).State().Hash()
+			})
+		}
 	})
 }
 
@@ -198,11 +204,14 @@ func TestM7OnePersonAtTwoEdges(t *testing.T) {
 		w := m.plan(client.CreateWebinar{Title: "One person"}, client.EditWebinar{})
 		var invite client.Invite
 		m.Call("n1", "POST", "/api/v1/webinars/"+w.ID+"/invites", client.CreateInvite{Name: "Grace"}, &invite)
-		first := session.Knock{Invite: invite.Secret, Device: "laptop"}
+		first := session.Knock{Invite: invite.Secret, Device: "laptop", Remote: home}
 		var laptop *session.Session
-		m.Eventually("Grace is inside at n4", func() bool {
-			s, err := m.enter("n4", w.Link, first)
-			laptop = s
+		var old session.Grant
+		m.Eventually("Grace is inside at n4", func() (in bool) {
+			var err error
+			if old, err = m.Node("n4").Door().Join(bg, w.Link, first); err == nil {
+				laptop, err = m.Node("n4").Door().Open(bg, w.Link, old.Token, home, session.Watch)
+			}
 			return err == nil
 		})
 		phone := session.Knock{Invite: invite.Secret, Device: "phone"}
@@ -210,11 +219,19 @@ func TestM7OnePersonAtTwoEdges(t *testing.T) {
 			_, err := m.enter("n5", w.Link, phone)
 			return code(err) == "already_inside"
 		})
+		if _, err := m.Node("n5").Door().Open(bg, w.Link, invite.Secret, home, session.Watch); code(err) != "already_inside" {
+			t.Errorf("M7 a player at another edge: %s", code(err))
+		}
 		phone.Takeover = true
 		if _, err := m.enter("n5", w.Link, phone); err != nil {
 			t.Fatalf("M7 with a yes: %s", code(err))
 		}
 		m.Eventually("the laptop is put out", func() bool { return laptop.Context().Err() != nil })
+		for _, third := range []string{"n1", "n4"} {
+			if _, err := m.Node(third).Door().Open(bg, w.Link, old.Token, home, session.Watch); code(err) != "superseded" {
+				t.Errorf("M7 the laptop's old token at %s: %s", third, code(err))
+			}
+		}
 	})
 }
 
