@@ -100,6 +100,12 @@ func TestACookieIsOfNoUseToOtherSites(t *testing.T) {
 	} {
 		w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/end", cookie: cookie, header: header}).must(403).refused(codeCrossOrigin)
 		w.do(ask{method: "POST", path: "/api/v1/sign-in", body: sample("sign-in"), header: header}).refused(codeCrossOrigin)
+		for _, other := range []string{"Basic YTpi", "Bearer", "x"} { // which is not what they are known by
+			h := header.Clone()
+			h.Set("Authorization", other)
+			w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/end", cookie: cookie, header: h}).must(403).refused(codeCrossOrigin)
+			w.do(ask{method: "POST", path: "/api/v1/sign-in", body: sample("sign-in"), header: h}).refused(codeCrossOrigin)
+		}
 		w.do(ask{method: "GET", path: "/api/v1/webinars/" + id, cookie: cookie, header: header}).must(200) // which another site cannot read
 		w.do(ask{method: "PUT", path: "/api/v1/webinars/" + id + "/pin", token: w.admin, body: `{"generate":true}`, header: header}).must(200)
 		if w.store.State().Webinar(id).State == "ended" {

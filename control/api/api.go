@@ -159,6 +159,7 @@ type API struct {
 	sameOrigin *http.CrossOriginProtection
 	public     *buckets[netip.Prefix]
 	principals *buckets[string]
+	hands      *buckets[string]
 	streams    *streams
 }
 
@@ -171,6 +172,7 @@ func New(c Config) (*API, error) {
 		Config: c, metrics: newMetrics(c.Registerer), routed: map[string]bool{}, bodies: map[string]int64{}, mux: http.NewServeMux(),
 		sameOrigin: http.NewCrossOriginProtection(), streams: newStreams(c.Limits.Streams),
 		public: newBuckets[netip.Prefix](c.Limits.Public), principals: newBuckets[string](c.Limits.Principal),
+		hands: newBuckets[string](Limit{Burst: 1, Every: handEvery}),
 	}
 	a.huma, a.document = humago.New(a.mux, a.humaConfig()), sync.OnceValue(a.written)
 	for _, register := range []func(){

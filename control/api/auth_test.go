@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"net/http"
@@ -128,9 +129,10 @@ func TestTheAuthorizationTableIsWhatWasDecided(t *testing.T) {
 
 // cast is a webinar in some state with somebody in each role, and what they show.
 type cast struct {
-	id   string
-	path func(Route) string
-	who  []member
+	id     string
+	path   func(Route) string
+	who    []member
+	banned string // the secret of an invite whose holder is banned
 }
 
 // member is one way of one actor.
@@ -151,12 +153,15 @@ func newCast(w *world, state webinar.State, owner string) *cast {
 	c := &cast{id: id}
 	sessions := map[webinar.Actor]webinar.Visitor{webinar.ActorGuest: {Participant: "p_guest", Name: "Guest"}}
 	for _, role := range []webinar.Role{webinar.Moderator, webinar.Presenter, webinar.Attendee} {
-		hash := sha256.Sum256([]byte("invite " + id + string(role)))
+		secret := secretOf("invite " + id + string(role))
+		hash := Hash(secret)
+		c.who = append(c.who, member{actor: actorOfRole(role), way: ByInvite, token: secret})
 		w.command(&controlpb.Command{Kind: &controlpb.Command_CreateInvite{CreateInvite: &controlpb.CreateInvite{
 			Webinar: id, Id: "i_" + string(role), Name: string(role), Role: string(role), Hash: hash[:], Account: "a_" + string(role),
 		}}})
 		sessions[actorOfRole(role)] = webinar.Visitor{Name: string(role), Invite: hash}
 	}
+	c.fallen(w)
 	hash := sha256.Sum256([]byte("registrant " + id))
 	w.command(&controlpb.Command{Kind: &controlpb.Command_Register{Register: &controlpb.Register{Webinar: id, Id: "r_1", Hash: hash[:], EmailHash: hash[:], Account: "a_registrant"}}})
 	w.command(editOf(id, &controlpb.Settings{}, "registration"))
@@ -166,7 +171,12 @@ func newCast(w *world, state webinar.State, owner string) *cast {
 		sessions[webinar.ActorOwner] = webinar.Visitor{Name: "Owner", Account: owner}
 	}
 	for actor, v := range sessions {
-		c.who = append(c.who, member{actor: actor, way: BySession, token: w.session(id, v)})
+		token := w.session(id, v)
+		c.who = append(c.who, member{actor: actor, way: BySession, token: token})
+		b := w.sessions[token] // the same, as an edge says
+		b.Trusted = false
+		w.sessions[token+".edge"] = b
+		c.who = append(c.who, member{actor: webinar.ActorGuest, way: ByEdge, token: token + ".edge"})
 	}
 	w.command(&controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: &controlpb.Disconnect{
 		Webinar: id, Participant: "p_bad", Ban: &controlpb.NewBan{Id: "b_1"},
@@ -184,6 +194,35 @@ func newCast(w *world, state webinar.State, owner string) *cast {
 	return c
 }
 
+// fallen adds a moderator who is one no more and one who is banned. Both have an account.
+func (c *cast) fallen(w *world) {
+	for _, who := range []string{"demoted", "banned"} {
+		secret := secretOf("invite " + c.id + who)
+		hash := Hash(secret)
+		w.command(&controlpb.Command{Kind: &controlpb.Command_CreateInvite{CreateInvite: &controlpb.CreateInvite{
+			Webinar: c.id, Id: "i_" + who, Name: who, Role: "moderator", Hash: hash[:], Account: "a_" + who,
+		}}})
+		if who == "banned" {
+			w.command(&controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: &controlpb.Disconnect{
+				Webinar: c.id, Participant: "p_i_banned", Keys: &controlpb.Keys{Keys: []string{"invite:i_banned"}}, Ban: &controlpb.NewBan{Id: "b_moderator"},
+			}}})
+			c.banned = secret
+			continue
+		}
+		attendee := string(webinar.Attendee)
+		w.command(&controlpb.Command{Kind: &controlpb.Command_SetParticipant{SetParticipant: &controlpb.SetParticipant{
+			Webinar: c.id, Participant: "p_i_demoted", Role: &attendee,
+		}}})
+		c.who = append(c.who, member{actor: webinar.ActorInvited, way: ByInvite, token: secret})
+	}
+}
+
+// secretOf is the secret of an invite.
+func secretOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return invitePrefix + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 func actorOfRole(r webinar.Role) webinar.Actor {
 	if r == webinar.Attendee {
 		return webinar.ActorInvited
@@ -199,7 +238,7 @@ func TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable(t *testing.T) 
 	cookies := map[webinar.Actor]*http.Cookie{}
 	for login, role := range map[string]string{
 		"administrator": "administrator", "owner": "host", "moderator": "member", "presenter": "member", "attendee": "member",
-		"registrant": "member", "stranger": "member", "host": "host",
+		"registrant": "member", "stranger": "member", "host": "host", "demoted": "member", "banned": "member",
 	} {
 		_, cookies[webinar.Actor(login)] = w.account(login, role)
 	}
@@ -212,7 +251,13 @@ func TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable(t *testing.T) 
 	for _, state := range []webinar.State{webinar.Planned, webinar.Live, webinar.Ended} {
 		casts[state] = []*cast{newCast(w, state, "a_owner"), newCast(w, state, w.hostID)}
 	}
-	general = append(general, member{ActorParticipant, BySession, casts[webinar.Live][0].who[0].token, nil})
+	inside := map[Way]string{}
+	for _, m := range casts[webinar.Live][0].who {
+		inside[m.way] = m.token
+	}
+	for _, way := range []Way{BySession, ByEdge, ByInvite} {
+		general = append(general, member{ActorParticipant, way, inside[way], nil})
+	}
 	for _, r := range Rows() {
 		t.Run(strings.TrimSuffix(r.Route.Name+" "+r.Part, " "), func(t *testing.T) {
 			w.t = t
@@ -225,16 +270,25 @@ func TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable(t *testing.T) 
 			}
 			for state, pair := range casts {
 				byAccount, byToken := pair[0], pair[1]
-				elsewhere := casts[webinar.Live][1].who[0].token
+				elsewhere := ""
+				for _, m := range casts[webinar.Live][1].who {
+					if m.way == BySession {
+						elsewhere = m.token
+					}
+				}
 				who := append(slices.Clone(byAccount.who),
 					member{webinar.ActorAdministrator, ByToken, w.admin, nil}, member{webinar.ActorAdministrator, ByAccount, "", cookies["administrator"]},
 					member{webinar.ActorOwner, ByAccount, "", cookies["owner"]}, member{webinar.ActorModerator, ByAccount, "", cookies["moderator"]},
 					member{webinar.ActorPresenter, ByAccount, "", cookies["presenter"]}, member{webinar.ActorInvited, ByAccount, "", cookies["attendee"]},
 					member{webinar.ActorRegistrant, ByAccount, "", cookies["registrant"]}, member{webinar.ActorAccount, ByAccount, "", cookies["stranger"]},
+					member{webinar.ActorInvited, ByAccount, "", cookies["demoted"]}, member{webinar.ActorNobody, ByAccount, "", cookies["banned"]},
 					member{webinar.ActorAccount, ByAccount, "", cookies["host"]}, member{webinar.ActorAccount, ByToken, w.other, nil},
 					member{webinar.ActorNobody, "", "", nil})
 				for _, m := range who {
 					w.cell(r, byAccount.path(r.Route), m, state)
+				}
+				if !r.Right.open() && state != webinar.Ended {
+					w.do(ask{method: r.Route.Method, path: byAccount.path(r.Route), token: byAccount.banned, body: partSample(r)}).refused(codeTokenUnknown)
 				}
 				w.cell(r, byToken.path(r.Route), member{webinar.ActorOwner, ByToken, w.host, nil}, state)
 				if state != webinar.Ended { // a session token of another webinar

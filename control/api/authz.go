@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"sync"
 
 	"stentor/control/webinar"
 )
@@ -64,7 +65,7 @@ func rightInside() Right {
 	return Right{Name: "inside", Actors: []webinar.Actor{
 		webinar.ActorOwner, webinar.ActorModerator, webinar.ActorPresenter, webinar.ActorInvited,
 		webinar.ActorRegistrant, webinar.ActorAccount, webinar.ActorGuest,
-	}, Ways: []Way{BySession}}
+	}, Ways: []Way{BySession, ByEdge, ByInvite}}
 }
 
 // open reports whether everybody may.
@@ -90,7 +91,24 @@ const (
 
 // Rows returns the authorization table. It is the only place that says who may do what;
 // the tests try every cell of it, and AUTHORIZATION.md is written from it.
-func Rows() []Row {
+func Rows() []Row { return slices.Clone(table().rows) }
+
+// authorization is the table, and where each line of it is found.
+type authorization struct {
+	rows []Row
+	at   map[[2]string]Row // by route and part
+}
+
+// table is made once: each request asks it, and each stream at each change of the state.
+var table = sync.OnceValue(func() *authorization {
+	t := &authorization{rows: makeRows(), at: map[[2]string]Row{}}
+	for _, r := range t.rows {
+		t.at[[2]string{r.Route.Name, r.Part}] = r
+	}
+	return t
+})
+
+func makeRows() []Row {
 	var rows []Row
 	for _, r := range Routes() {
 		rows = append(rows, Row{Route: r, Right: r.Right})
@@ -107,12 +125,11 @@ func Rows() []Row {
 // rowOf returns one line of the table. One that is not there is a mistake in this
 // package.
 func rowOf(route, part string) Row {
-	for _, r := range Rows() {
-		if r.Route.Name == route && r.Part == part {
-			return r
-		}
+	r, ok := table().at[[2]string{route, part}]
+	if !ok {
+		panic("api: no row " + route + " " + part)
 	}
-	panic("api: no row " + route + " " + part)
+	return r
 }
 
 // Verdict is one cell: the code of the refusal of an actor who comes that way, to a
@@ -132,11 +149,11 @@ func (r Row) Verdict(actor webinar.Actor, way Way, state webinar.State) string {
 		return ""
 	case actor == webinar.ActorNobody && way == "":
 		return codeTokenRequired
-	case ended && way == BySession: // which ended with the webinar
+	case ended && way.inside(): // which ended with the webinar
 		return codeEnded
 	case !r.Right.has(actor, way) && !r.Route.inWebinar():
 		return codeScopeMissing
-	case actor == webinar.ActorNobody, actor == webinar.ActorAccount && way != BySession:
+	case actor == webinar.ActorNobody, actor == webinar.ActorAccount && !way.inside():
 		if !r.Route.inWebinar() {
 			return ""
 		}

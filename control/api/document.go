@@ -24,6 +24,9 @@ The test TestS13S14S15S16S17S18S19S20EveryCellOfTheAuthorizationTable sends a re
 - A session token ends with its webinar: then each request with it is refused with ` + "`ended`" + `.
 - Owner, moderator and presenter are so by their account, by an invite, or by what the host made of them in the webinar; *account* is somebody
   signed in who is on no list of this webinar, and *account inside* the same with a session token of it.
+- A session token gives the role of whoever is inside only if a voter signed it. One that an edge signed (*by an edge*) gives what a guest may,
+  whatever account, invite or participant it names: an edge stands where others may get at its key.
+- *by invite* is the secret of a personal link as the bearer: it gives what its holder is inside, until it is revoked or its holder is banned.
 
 ## Requests about one webinar
 
@@ -57,7 +60,11 @@ func webinarColumns() []column {
 	for _, a := range []webinar.Actor{webinar.ActorOwner, webinar.ActorModerator, webinar.ActorPresenter, webinar.ActorInvited, webinar.ActorRegistrant, webinar.ActorAccount} {
 		columns = append(columns, column{string(a), a, ByAccount}, column{string(a) + " inside", a, BySession})
 	}
-	return append(columns, column{"guest", webinar.ActorGuest, BySession}, column{"nobody", webinar.ActorNobody, ""})
+	columns = append(columns, column{"guest", webinar.ActorGuest, BySession}, column{"anybody inside by an edge", webinar.ActorGuest, ByEdge})
+	for _, a := range []webinar.Actor{webinar.ActorModerator, webinar.ActorPresenter, webinar.ActorInvited} {
+		columns = append(columns, column{string(a) + " by invite", a, ByInvite})
+	}
+	return append(columns, column{"nobody", webinar.ActorNobody, ""})
 }
 
 func generalColumns() []column {

@@ -1,7 +1,8 @@
 package api
 
 import (
-	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -28,6 +29,8 @@ const (
 	registrantID = "r_"
 	accountID    = "a_"
 	webhookID    = "h_"
+
+	participantID = "p_"
 )
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -77,8 +80,30 @@ type request struct {
 	rand      io.Reader
 }
 
-// maxDrawn is how many bytes a keyed request may draw: as much as HKDF gives.
-const maxDrawn = 255 * sha256.Size
+// keyStream is an endless reader of what follows from a key: AES-256 in counter mode over
+// zeros. A single HKDF would end after 8,160 bytes, which are 194 invites.
+type keyStream struct{ cipher.Stream }
+
+// newKeyStream returns the stream of one context, which no other context shares: the key is
+// used for nothing else, so that the counter can begin at zero.
+func newKeyStream(secret []byte, context string) (io.Reader, error) {
+	key, err := hkdf.Key(sha256.New, secret, nil, context, 32)
+	if err != nil {
+		return nil, fmt.Errorf("api: draw: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("api: draw: %w", err)
+	}
+	return keyStream{cipher.NewCTR(block, make([]byte, aes.BlockSize))}, nil
+}
+
+// Read fills b; it never fails.
+func (s keyStream) Read(b []byte) (int, error) {
+	clear(b)
+	s.XORKeyStream(b, b)
+	return len(b), nil
+}
 
 // newRequest makes the request of one operation. With an Idempotency-Key all that
 // it draws follows from the cluster's key and that key, so that the answer to a
@@ -94,11 +119,10 @@ func (a *API) newRequest(p Principal, operation, key string, what ...any) (*requ
 	context := strings.Join([]string{p.ID, operation, key}, "\x00")
 	sum := sha256.Sum256([]byte(context))
 	r.id = base64.RawURLEncoding.EncodeToString(sum[:16])
-	drawn, err := hkdf.Key(sha256.New, a.PINKey, nil, "stentor api idempotency/1 "+context, maxDrawn)
-	if err != nil {
-		return nil, fmt.Errorf("api: draw: %w", err)
+	var err error
+	if r.rand, err = newKeyStream(a.PINKey, "stentor api idempotency/2 "+context); err != nil {
+		return nil, err
 	}
-	r.rand = bytes.NewReader(drawn)
 	r.digest, err = a.digest(what)
 	return r, err
 }

@@ -19,7 +19,8 @@ import (
 
 const (
 	// heartbeat is how often an idle stream says that it is alive, so that proxies keep it
-	// open and a client knows that nothing was lost.
+	// open and a client knows that nothing was lost. It has an id: where nothing happens for
+	// long, a client that resumes need not name an event that the log keeps no more.
 	heartbeat = 15 * time.Second
 	// writeTimeout ends the stream of a client that does not read: nothing waits for it, as
 	// the audit log holds what comes, and it can go on from there.
@@ -130,7 +131,7 @@ func (f *follower) run(ctx context.Context) {
 		select {
 		case <-changed:
 		case <-beat.C:
-			if f.write(": alive\n\n") != nil {
+			if f.write("id: "+strconv.FormatUint(f.after, 10)+"\n: alive\n\n") != nil {
 				return
 			}
 		case <-ctx.Done():
@@ -146,6 +147,7 @@ func (f *follower) tell(s *control.State, w *webinar.Webinar) error {
 	if f.fresh {
 		f.fresh = false
 		v := viewWebinar(w, f.api.Now())
+		f.after = s.Index()
 		return f.send(f.after, client.Event{Type: "webinar", Index: s.Index(), ID: w.ID, Webinar: &v})
 	}
 	entries, lost := since(s, f.after, f.id)
@@ -165,9 +167,7 @@ func (f *follower) tell(s *control.State, w *webinar.Webinar) error {
 			}
 		}
 	}
-	if len(entries) > 0 {
-		f.after = entries[len(entries)-1].GetIndex()
-	}
+	f.after = s.Index() // also if none was about this webinar: what was looked at is not looked at again
 	return nil
 }
 

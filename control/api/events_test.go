@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"stentor/control/client"
+	"stentor/control/controlpb"
 	"stentor/control/webinar"
 )
 
@@ -140,7 +141,11 @@ func TestEventsTellOfEverythingThatHostsSee(t *testing.T) {
 		{"the registration closes", func() { w.post(id, "/registration/close", "").must(200) }, "webinar",
 			func(m message) bool { return m.Webinar.Registration.Closed }},
 		{"S7 another link", func() { w.post(id, "/link", "").must(200) }, "webinar", func(m message) bool { return m.Webinar.Link != made.Link }},
-		{"a stay", func() { w.attend(id, "s1", "Ada", w.now, w.now) }, "audit", func(m message) bool { return m.Audit.Action == "attendance.recorded" }},
+		{"stays, within an hour", func() {
+			w.attend(id, "s1", "Ada", w.now, w.now)
+			w.now = w.now.Add(time.Hour)
+			w.command(&controlpb.Command{Kind: &controlpb.Command_Tick{Tick: &controlpb.Tick{}}})
+		}, "audit", func(m message) bool { return m.Audit.Action == "attendance.recorded" }},
 		{"the end", func() { w.post(id, "/end", "").must(200) }, "webinar", func(m message) bool { return m.Webinar.State == "ended" }},
 	} {
 		got := since(c.do)
@@ -243,8 +248,11 @@ func TestAStreamTellsAtOnceAndBeatsWhileNothingHappens(t *testing.T) {
 			<-told
 		}
 		begin := time.Now()
-		if got := <-told; got != ": alive" || time.Since(begin) != heartbeat {
-			t.Errorf("after %v: %s", time.Since(begin), got)
+		w.webinar(`{"title":"another"}`)
+		synctest.Wait()
+		head := fmt.Sprint("id: ", w.store.State().Index()) // of what was looked at, although none of it was about this one
+		if got, then := <-told, <-told; got != head || then != ": alive" || time.Since(begin) != heartbeat {
+			t.Errorf("after %v: %s, %s, want %s", time.Since(begin), got, then, head)
 		}
 		begin = time.Now()
 		w.edit(id, `{"locked":true}`)

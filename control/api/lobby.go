@@ -7,6 +7,7 @@ import (
 
 	"stentor/control/client"
 	"stentor/control/controlpb"
+	"stentor/control/webinar"
 )
 
 func (a *API) lobby() {
@@ -59,20 +60,43 @@ func (a *API) admit(ctx context.Context, in *admitInput) (*admitAnswer, error) {
 		out.Index = a.Store.State().Index()
 		return &admitAnswer{out}, nil
 	}
-	part := 0
+	part, admitted := 0, []string{}
 	for batch := range slices.Chunk(out.Participants, maxAdmitted) {
 		part++ // of what was asked for once: who waits is another crowd the next time
 		r, err := a.newRequest(principal(ctx), fmt.Sprintf("admit/%d", part), in.IdempotencyKey, in.ID, in.Body)
 		if err != nil {
 			return nil, err
 		}
-		result, _, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_AdmitVisitors{AdmitVisitors: &controlpb.AdmitVisitors{
+		result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_AdmitVisitors{AdmitVisitors: &controlpb.AdmitVisitors{
 			Webinar: in.ID, Participants: batch,
 		}}})
 		if err != nil {
 			return nil, err
 		}
 		out.Index = result.Index
+		admitted = append(admitted, admittedIn(state.Webinar(in.ID), batch, result.Index)...)
 	}
+	slices.Sort(admitted)
+	out.Participants = slices.Compact(admitted)
 	return &admitAnswer{out}, nil
+}
+
+// admittedIn are those whom w has as admitted: of those who were asked for, and by the command
+// at index. A repetition is about those whom the first one admitted, not about who waits now.
+func admittedIn(w *webinar.Webinar, asked []string, index uint64) []string {
+	var ids []string
+	if w == nil {
+		return ids
+	}
+	for _, id := range asked {
+		if p, _ := w.Participant(id); p.Admitted {
+			ids = append(ids, id)
+		}
+	}
+	for p := range w.Participants() {
+		if p.Admitted && p.Index == index {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -220,6 +221,11 @@ func TestAParticipantRaisesTheirOwnHand(t *testing.T) {
 	if again := decode[client.EditedParticipant](raise("true").must(200)); !again.Hand.Equal(*up.Hand) {
 		t.Errorf("raised again: %+v", again)
 	}
+	before := w.store.index
+	if out := raise("false"); out.must(429).refused(codeTooManyRequests) == nil || out.header.Get("Retry-After") != "2" || w.store.index != before {
+		t.Errorf("at once again: %v, %d commands", out.header, w.store.index-before)
+	}
+	w.now = w.now.Add(handEvery)
 	if down := decode[client.EditedParticipant](raise("false").must(200)); down.Hand != nil {
 		t.Errorf("lowered: %+v", down)
 	}
@@ -230,6 +236,59 @@ func TestAParticipantRaisesTheirOwnHand(t *testing.T) {
 	waiting := w.webinar(`{"title":"a","lobby":"guests"}`).ID
 	id, token = waiting, w.session(waiting, webinar.Visitor{Participant: "p_2", Name: "Bob"})
 	raise("true").must(403).refused(codeNotAllowed)
+}
+
+func TestARepetitionIsNoOtherHand(t *testing.T) {
+	w := newWorld(t)
+	id := w.webinar(`{"title":"a"}`).ID
+	token := w.session(id, webinar.Visitor{Participant: "p_1", Name: "Ada"})
+	for range 3 {
+		w.do(ask{method: "PUT", path: "/api/v1/webinars/" + id + "/hand", token: token, body: `{"raised":true}`, header: http.Header{"Idempotency-Key": {"k"}}}).must(200)
+	}
+}
+
+func TestWhoIsAdmittedIsWhatTheStateSays(t *testing.T) {
+	w := newWorld(t)
+	id := w.webinar(`{"title":"a","lobby":"everyone"}`).ID
+	waits := func(p string) {
+		v := present(p, "n1")
+		v.Waiting = true
+		w.crowd.inside[id] = append(w.crowd.inside[id], v)
+	}
+	all := func() []string {
+		out := w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/lobby/admit", token: w.host, body: `{"all":true}`, header: http.Header{"Idempotency-Key": {"k"}}})
+		return decode[client.Admitted](out.must(200)).Participants
+	}
+	waits("p_1")
+	waits("p_2")
+	if got := all(); !slices.Equal(got, []string{"p_1", "p_2"}) {
+		t.Errorf("admitted %v", got)
+	}
+	w.crowd.inside[id] = nil
+	waits("p_3") // after the first request, whose repetition is not about it
+	if got := all(); !slices.Equal(got, []string{"p_1", "p_2"}) {
+		t.Errorf("a repetition admitted %v", got)
+	}
+	if p, ok := w.store.State().Webinar(id).Participant("p_3"); ok {
+		t.Errorf("the state has %+v", p)
+	}
+}
+
+func TestFiveHundredInvitesWithAKey(t *testing.T) {
+	w := newWorld(t)
+	id := w.webinar(`{"title":"a"}`).ID
+	one := strings.TrimSuffix(strings.Repeat(`{"name":"Ada","role":"presenter"},`, 500), ",")
+	make := func() reply {
+		return w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/invites/batch", token: w.host, body: `{"invites":[` + one + `]}`,
+			header: http.Header{"Idempotency-Key": {"k"}}}).must(201)
+	}
+	first := make()
+	if again := make(); !bytes.Equal(first.body, again.body) {
+		t.Error("a repetition is answered otherwise")
+	}
+	if n := w.store.State().Webinar(id).InviteCount(); n != 500 {
+		t.Errorf("%d invites", n)
+	}
 }
 
 func TestInvitesByTheHundred(t *testing.T) {

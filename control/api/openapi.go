@@ -35,7 +35,7 @@ func (a *API) humaConfig() huma.Config {
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"token":   {Type: "http", Scheme: "bearer", Description: "An API token, sta_..., with the scope host or admin."},
 					"account": {Type: "apiKey", In: "cookie", Name: "__Host-stentor", Description: "The cookie of somebody who has signed in with an account."},
-					"session": {Type: "http", Scheme: "bearer", Description: "The session token of a participant, sts1...., for their own webinar."},
+					"session": {Type: "http", Scheme: "bearer", Description: "The session token of a participant, sts1...., or the secret of a personal link, sti_..., for their own webinar."},
 				},
 			},
 			Tags: []*huma.Tag{{Name: planning}, {Name: signUp}, {Name: people}, {Name: signIn}, {Name: record}, {Name: mesh}, {Name: about}},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"stentor/control/client"
 	"stentor/control/controlpb"
@@ -157,6 +158,10 @@ type raiseHandInput struct {
 	Body client.RaiseHand
 }
 
+// handEvery is how often one participant may raise or lower their hand. Each time is a
+// command for the whole mesh, and everybody inside may ask for it.
+const handEvery = 2 * time.Second
+
 // raiseHand is what participants may ask for themselves. Whoever waits in the lobby is
 // not inside yet.
 func (a *API) raiseHand(ctx context.Context, in *raiseHandInput) (*editParticipantAnswer, error) {
@@ -171,6 +176,11 @@ func (a *API) raiseHand(ctx context.Context, in *raiseHandInput) (*editParticipa
 	r, err := a.newRequest(p, "raise-hand", in.IdempotencyKey, in.ID, in.Body)
 	if err != nil {
 		return nil, err
+	}
+	if !answered(a.Store.State(), r) {
+		if wait, ok := a.hands.take(string(p.Way)+":"+in.ID+":"+p.ID, a.Now()); !ok {
+			return nil, tooManyRequests(wait)
+		}
 	}
 	out, err := a.setParticipant(ctx, r, &controlpb.SetParticipant{
 		Webinar: in.ID, Participant: p.ID, Name: p.Name, Hand: &in.Body.Raised,

@@ -92,6 +92,8 @@ func codeOfDenial(code string) string {
 		return codeWebinarNotFound
 	case control.ErrRequestReused.Code:
 		return codeKeyReused
+	case control.ErrOwnerStays.Code:
+		return codeNotAllowed
 	case control.ErrNotUnconnected.Code:
 		return codeParticipantNotFound
 	case "invalid_title", "invalid_label":

@@ -42,7 +42,7 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 		roster = nil
 	case <-time.After(rosterGrace):
 	}
-	if err := spared(p, w, in.Participant, inside); err != nil {
+	if err := spared(p, w, in.Participant); err != nil {
 		return nil, err
 	}
 	result, state, present, err := a.remove(ctx, r, in, inside)
@@ -70,20 +70,23 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 }
 
 // spared keeps moderators from putting the owner out of the owner's webinar, and anybody
-// from putting themselves out.
-func spared(p Principal, w *webinar.Webinar, participant string, inside []Present) error {
-	if p.Way == BySession && p.ID == participant {
+// from putting themselves out. It asks the state alone: the owner may just be outside, or at a
+// node that does not answer.
+func spared(p Principal, w *webinar.Webinar, participant string) error {
+	if p.Way.inside() && p.ID == participant {
 		return refuse(codeNotAllowed, "Leave the webinar instead.")
 	}
-	if p.actorIn(w) != webinar.ActorModerator {
-		return nil
-	}
-	for _, v := range inside {
-		if v.ID == participant && v.Role == webinar.Owner {
-			return refuse(codeNotAllowed, "A moderator cannot disconnect the owner.")
-		}
+	if p.actorIn(w) == webinar.ActorModerator && ownedBy(w, participant) {
+		return refuse(codeNotAllowed, "A moderator cannot disconnect the owner.")
 	}
 	return nil
+}
+
+// ownedBy reports whether a participant is the owner: by the ID that follows from the owner's
+// account (see [webinar.Webinar.Admit]), or by what was decided about them.
+func ownedBy(w *webinar.Webinar, participant string) bool {
+	d, _ := w.Participant(participant)
+	return w.Owner != "" && participant == participantID+w.Owner || d.Role == webinar.Owner
 }
 
 // rosterGrace is how long a removal waits for all nodes to say whom they serve: a

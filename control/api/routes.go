@@ -132,7 +132,7 @@ func registrationRoutes() []Route {
 		{Name: "get-public", Method: "GET", Path: public, Right: rightEverybody(), Status: 200, Tag: signUp,
 			Summary: "What the registration page shows", Refuses: []string{codeRegistrationUnavailable}},
 		{Name: "register", Method: "POST", Path: public + "/registrants", Right: rightEverybody(), Status: 201, Tag: signUp, Body: largeBody,
-			Summary: "Sign up", Refuses: []string{
+			Summary: "Sign up. Whoever signs an address up again gets 409; the confirmation is not mailed again", Refuses: []string{
 				codeRegistrationUnavailable, codeRegistrationNotOpen, codeRegistrationFull, codeAlreadyRegistered, codeInvalidAnswers, codeFeatureLevel}},
 		{Name: "cancel-registration", Method: "POST", Path: public + "/cancel", Right: rightEverybody(), Status: 204, Tag: signUp,
 			Summary: "Give one's registration up", Refuses: []string{codeRegistrantNotFound, codeFeatureLevel}},

@@ -73,8 +73,11 @@ type meAnswer struct{ Body client.Me }
 func (a *API) getMe(ctx context.Context, _ *struct{}) (*meAnswer, error) {
 	p := principal(ctx)
 	role := webinar.Role("")
-	if w := a.Store.State().Webinar(p.Bearer.Webinar); w != nil && p.Way == BySession {
-		role = w.RoleOf(p.Bearer.Standing)
+	if w := a.Store.State().Webinar(p.Bearer.Webinar); w != nil && p.Way.inside() {
+		role = webinar.Attendee
+		if p.Way != ByEdge {
+			role = w.RoleOf(p.Bearer.Standing)
+		}
 	}
 	return &meAnswer{viewMe(p, role)}, nil
 }
@@ -82,7 +85,7 @@ func (a *API) getMe(ctx context.Context, _ *struct{}) (*meAnswer, error) {
 // viewMe shows somebody themselves; role is that of a participant.
 func viewMe(p Principal, role webinar.Role) client.Me {
 	me := client.Me{Kind: string(p.Way), ID: p.ID, Name: p.Name, Role: p.Role, Scopes: notNil(p.Scopes), Login: p.Login}
-	if p.Way == BySession {
+	if p.Way.inside() {
 		me.Kind, me.Role, me.Webinar, me.Participant = "participant", string(role), p.Bearer.Webinar, p.ID
 	}
 	return me

@@ -102,6 +102,9 @@ func (c *Client) follow(ctx context.Context, id string, f *follower) error {
 	for {
 		m, err := messages.next()
 		f.asked = messages.retry
+		if messages.lastID != "" {
+			f.after = messages.lastID
+		}
 		if errors.Is(err, io.EOF) {
 			return errStreamEnded
 		}
@@ -109,9 +112,6 @@ func (c *Client) follow(ctx context.Context, id string, f *follower) error {
 			return &UnreachableError{Server: c.Server(), Err: err}
 		}
 		f.pause = firstPause // it works
-		if m.id != "" {
-			f.after = m.id
-		}
 		e := Event{Type: m.event}
 		if err := json.Unmarshal(m.data, &e); err != nil {
 			f.opened = false // another try would bring the same

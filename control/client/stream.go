@@ -101,7 +101,8 @@ type message struct {
 type messages struct {
 	lines  *bufio.Scanner
 	begun  bool
-	lastID string
+	idLine string        // the last one that came; an event is seen at its end
+	lastID string        // of what was seen to its end, data or not: a heartbeat has none
 	retry  time.Duration // how long the server asks to wait before the next try; 0: it does not
 }
 
@@ -137,6 +138,7 @@ func (m *messages) next() (message, error) {
 			line, m.begun = strings.TrimPrefix(line, "\ufeff"), true
 		}
 		if line == "" {
+			m.lastID = m.idLine
 			if has {
 				out.id, out.data = m.lastID, bytes.TrimSuffix(out.data, []byte("\n"))
 				return out, nil
@@ -156,7 +158,7 @@ func (m *messages) next() (message, error) {
 			out.data, has = append(append(out.data, value...), '\n'), true
 		case "id":
 			if !strings.ContainsRune(value, 0) {
-				m.lastID = value
+				m.idLine = value
 			}
 		case "retry":
 			if ms, err := strconv.ParseUint(value, 10, 31); err == nil {

@@ -59,6 +59,23 @@ func TestServerSentEventsAreRead(t *testing.T) {
 	}
 }
 
+func TestAHeartbeatsIDIsWhereAStreamGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := func(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
+		w := &wire{open: func(n int, r *http.Request) (*http.Response, error) {
+			text := "id: 20\n: alive\n\nid: 30\nevent: ban\n" // where it breaks, in the middle of an event
+			if n > 1 {
+				text = "id: 21\nevent: ban\ndata: {\"index\":21}\n\n"
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: body(text), Request: r}, nil
+		}}
+		got, err := follow(t.Context(), w.client(t), "10", 1)
+		if err != nil || !slices.Equal(got, []uint64{21}) || !slices.Equal(w.after, []string{"10", "20"}) {
+			t.Errorf("heard %v, %v; went on after %v", got, err, w.after)
+		}
+	})
+}
+
 func TestEventsHaveABound(t *testing.T) {
 	for name, text := range map[string]string{
 		"one line":   "data: " + strings.Repeat("x", maxEvent) + "\n\n",

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -74,11 +75,13 @@ func (c *Config) check() error {
 // Accounts signs people in. It is safe for concurrent use.
 type Accounts struct {
 	Config
-	metrics   *metrics
-	argon     *argon
-	logins    *limit[string]
-	addresses *limit[string]
-	oidc      *relyingParty // nil without OIDC
+	metrics    *metrics
+	argon      *argon
+	siteLogins *limit[siteLogin]
+	logins     *limit[string]
+	addresses  *limit[netip.Prefix]
+	sites      *limit[netip.Prefix]
+	oidc       *relyingParty // nil without OIDC
 }
 
 // New returns Accounts. It asks nobody: an OIDC provider is looked up when somebody
@@ -89,8 +92,10 @@ func New(c Config) (*Accounts, error) {
 	}
 	a := &Accounts{
 		Config: c, metrics: newMetrics(c.Registerer),
-		logins:    newLimit[string](loginBurst, loginEvery),
-		addresses: newLimit[string](addressBurst, addressEvery),
+		siteLogins: newLimit[siteLogin](siteLoginBurst, siteLoginEvery),
+		logins:     newLimit[string](loginBurst, loginEvery),
+		addresses:  newLimit[netip.Prefix](addressBurst, addressEvery),
+		sites:      newLimit[netip.Prefix](siteBurst, siteEvery),
 	}
 	var err error
 	if a.argon, err = newArgon(c.Rand); err != nil {

@@ -5,18 +5,28 @@ import (
 	"time"
 )
 
-// How often somebody may try: ten passwords for one login and twenty from one address
-// (IPv4 /32, IPv6 /64), then one each half minute and one each five seconds. A right one
-// counts nothing. Who knows a login can hold its owner up for half a minute at a time, and
-// no longer; an OIDC identity signs in meanwhile.
+// How often somebody may try. A right password counts nothing.
+//
+// From one site (IPv4 /32, IPv6 /48, which anybody gets for nothing) ten passwords for one
+// login, then one each half minute. From everywhere together three hundred for one login,
+// then one each two seconds: one site alone does not spend that, so that whoever guesses
+// from one does not hold the owner of a login up, who comes from another. Whoever has
+// fifteen sites and keeps on does; an OIDC identity signs in meanwhile.
+//
+// Over all logins twenty from one address (IPv4 /32, IPv6 /64), then one each five seconds,
+// and a hundred from one IPv6 /48, then one each second.
 const (
-	loginBurst   = 10
-	loginEvery   = 30 * time.Second
-	addressBurst = 20
-	addressEvery = 5 * time.Second
+	siteLoginBurst = 10
+	siteLoginEvery = 30 * time.Second
+	loginBurst     = 300
+	loginEvery     = 2 * time.Second
+	addressBurst   = 20
+	addressEvery   = 5 * time.Second
+	siteBurst      = 100
+	siteEvery      = time.Second
 )
 
-// maxTracked bounds how many logins or addresses a limit remembers. Each costs whoever
+// maxTracked bounds how many keys a limit remembers. Each costs whoever
 // fills the table one Argon2id, so that filling it takes longer than a bucket takes to
 // refill by itself.
 const maxTracked = 10_000

@@ -74,7 +74,25 @@ type relyingParty struct {
 
 	mu       sync.Mutex // guards the following
 	provider *oidc.Provider
+	looking  *lookUp   // the one that is under way; nil: none
+	failed   error     // what became of the last one
+	again    time.Time // until then failed is the answer
 }
+
+// lookUp is one look-up of the provider, for all who wait for it. What it found may be read
+// once done is closed.
+type lookUp struct {
+	done     chan struct{}
+	provider *oidc.Provider
+	err      error
+}
+
+// A look-up takes so long at the most, and one that failed is not repeated for a moment: a
+// provider that is down is asked once, and not by each of those who wait to sign in.
+const (
+	lookUpFor   = 15 * time.Second
+	lookUpAgain = 5 * time.Second
+)
 
 func newRelyingParty(c OIDCConfig, key []byte, now func() time.Time, random io.Reader) (*relyingParty, error) {
 	if err := c.check(); err != nil {
@@ -88,20 +106,52 @@ func newRelyingParty(c OIDCConfig, key []byte, now func() time.Time, random io.R
 }
 
 // found returns the provider, which is looked up once: its keys are fetched again by
-// themselves when they change. A look-up that failed is tried again with the next person.
+// themselves when they change. Whoever asks meanwhile waits for the same look-up, as long as
+// ctx says. After one that failed the next person begins another, lookUpAgain later.
 func (p *relyingParty) found(ctx context.Context) (*oidc.Provider, error) {
+	l, err := p.lookedUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-l.done:
+		return l.provider, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("account: OIDC discovery: %w", ctx.Err())
+	}
+}
+
+// lookedUp returns the look-up to wait for, which may be over.
+func (p *relyingParty) lookedUp(ctx context.Context) (*lookUp, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.provider != nil {
-		return p.provider, nil
+	switch {
+	case p.looking != nil:
+		return p.looking, nil
+	case p.provider != nil:
+		l := &lookUp{done: make(chan struct{}), provider: p.provider}
+		close(l.done)
+		return l, nil
+	case p.failed != nil && p.now().Before(p.again):
+		return nil, p.failed
 	}
-	// The provider outlives this request; of ctx only the client stays with it.
-	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.Client), p.Issuer)
-	if err != nil {
-		return nil, fmt.Errorf("account: OIDC discovery: %w", err)
+	p.looking = &lookUp{done: make(chan struct{})}
+	go p.lookUp(context.WithoutCancel(ctx), p.looking) // it is for others too
+	return p.looking, nil
+}
+
+func (p *relyingParty) lookUp(ctx context.Context, l *lookUp) {
+	ctx, stop := context.WithTimeout(ctx, lookUpFor)
+	defer stop()
+	// The provider outlives ctx, of which only the client stays with it.
+	l.provider, l.err = oidc.NewProvider(oidc.ClientContext(ctx, p.Client), p.Issuer)
+	if l.err != nil {
+		l.provider, l.err = nil, fmt.Errorf("account: OIDC discovery: %w", l.err)
 	}
-	p.provider = found
-	return found, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.provider, p.failed, p.again, p.looking = l.provider, l.err, p.now().Add(lookUpAgain), nil
+	close(l.done)
 }
 
 func (p *relyingParty) oauth(provider *oidc.Provider) *oauth2.Config {

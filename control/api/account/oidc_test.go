@@ -1,6 +1,8 @@
 package account
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -8,7 +10,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"stentor/control/controlpb"
@@ -298,6 +302,10 @@ func TestAProviderThatIsDownIsLookedUpAgain(t *testing.T) {
 	s.provider.mu.Lock()
 	s.provider.down = false
 	s.provider.mu.Unlock()
+	if resp, _ := s.signIn(); resp.StatusCode != 502 {
+		t.Errorf("it is looked up again at once: %d", resp.StatusCode)
+	}
+	s.now = s.now.Add(lookUpAgain)
 	if s.signIn(); !s.signedIn() {
 		t.Error("the provider came back, and nobody gets in")
 	}
@@ -308,6 +316,58 @@ func TestAProviderThatIsDownIsLookedUpAgain(t *testing.T) {
 	if s.signIn(); !s.signedIn() {
 		t.Error("it is looked up each time")
 	}
+}
+
+// stalled is the way to a provider that does not answer until a test lets it.
+type stalled struct {
+	asked  atomic.Int32
+	answer chan struct{}
+}
+
+func (s *stalled) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked.Add(1)
+	select {
+	case <-s.answer:
+		return nil, errors.New("connection refused")
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func TestALookUpIsOneForAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		way := &stalled{answer: make(chan struct{})}
+		p, err := newRelyingParty(OIDCConfig{Issuer: "https://id.example", ClientID: "x", Redirect: "https://stentor.example/", Client: &http.Client{Transport: way}},
+			clusterKey, time.Now, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, errs := time.Now(), make(chan error, 10)
+		for range cap(errs) {
+			go func() { _, err := p.found(t.Context()); errs <- err }()
+		}
+		synctest.Wait()
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := p.found(hasty); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("who has a second waited %v: %v", time.Since(began), err)
+		}
+		close(way.answer)
+		for range cap(errs) {
+			if err := <-errs; err == nil || errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+		_, _ = p.found(t.Context())
+		if n := way.asked.Load(); n != 1 {
+			t.Errorf("the provider was asked %d times", n)
+		}
+		time.Sleep(lookUpAgain)
+		_, _ = p.found(t.Context())
+		if n := way.asked.Load(); n != 2 {
+			t.Errorf("then it was asked %d times", n)
+		}
+	})
 }
 
 func TestWhoHasNoProvider(t *testing.T) {

@@ -30,15 +30,14 @@ func (a *Accounts) SignIn(ctx context.Context, login, password string, remote ne
 		a.metrics.signIn("password", "failed")
 		return nil, ErrSignIn
 	}
-	address := network(remote)
-	if wait, ok := a.attempt(login, address); !ok {
+	if wait, ok := a.attempt(login, remote); !ok {
 		a.metrics.signIn("password", "limited")
 		return nil, &TooMany{After: wait}
 	}
 	found := a.Directory().AccountByLogin(login)
 	matches, err := a.verify(ctx, found.GetPassword(), password)
 	if err != nil {
-		a.returnAttempt(login, address)
+		a.returnAttempt(login, remote)
 		a.metrics.signIn("password", "limited")
 		return nil, err
 	}
@@ -46,7 +45,7 @@ func (a *Accounts) SignIn(ctx context.Context, login, password string, remote ne
 		a.metrics.signIn("password", "failed")
 		return nil, ErrSignIn
 	}
-	a.returnAttempt(login, address)
+	a.returnAttempt(login, remote)
 	a.metrics.signIn("password", "ok")
 	return found, nil
 }
@@ -73,33 +72,53 @@ func (a *Accounts) verify(ctx context.Context, stored, password string) (bool, e
 	return a.argon.matches(stored, password), nil
 }
 
-// attempt takes a try from the address first, so that one address cannot spend the tries
-// of many logins.
-func (a *Accounts) attempt(login, address string) (wait time.Duration, ok bool) {
+// siteLogin is a login as it is tried from one site.
+type siteLogin struct {
+	login string
+	site  netip.Prefix
+}
+
+// attempt takes a try from the address and its site first, so that one of them cannot spend
+// the tries of many logins.
+func (a *Accounts) attempt(login string, remote netip.Addr) (wait time.Duration, ok bool) {
 	now := a.Now()
-	if wait, ok = a.addresses.take(address, now); !ok {
+	if wait, ok = a.addresses.take(network(remote, 64), now); !ok {
+		return wait, false
+	}
+	at := network(remote, 48)
+	if at.Addr().Is6() {
+		if wait, ok = a.sites.take(at, now); !ok {
+			return wait, false
+		}
+	}
+	if wait, ok = a.siteLogins.take(siteLogin{login, at}, now); !ok {
 		return wait, false
 	}
 	if wait, ok = a.logins.take(login, now); !ok {
+		a.siteLogins.giveBack(siteLogin{login, at}, now) // no password was looked at
 		return wait, false
 	}
 	return 0, true
 }
 
-func (a *Accounts) returnAttempt(login, address string) {
-	now := a.Now()
+func (a *Accounts) returnAttempt(login string, remote netip.Addr) {
+	now, at := a.Now(), network(remote, 48)
 	a.logins.giveBack(login, now)
-	a.addresses.giveBack(address, now)
+	a.siteLogins.giveBack(siteLogin{login, at}, now)
+	a.sites.giveBack(at, now)
+	a.addresses.giveBack(network(remote, 64), now)
 }
 
-// network is what counts as one address: an IPv6 network of 64 bits is one household.
-func network(remote netip.Addr) string {
+// network is what counts as one with an address: an IPv6 network of 64 bits is one
+// household, one of 48 bits one customer of a tunnel or a data centre. IPv4 is scarcer.
+func network(remote netip.Addr, bits6 int) netip.Prefix {
 	remote = remote.Unmap().WithZone("")
-	if remote.Is6() {
-		p, _ := remote.Prefix(64)
-		return p.String()
+	bits := bits6
+	if remote.Is4() {
+		bits = 32
 	}
-	return remote.String()
+	p, _ := remote.Prefix(bits) // of no address: the zero Prefix, which is one more network
+	return p
 }
 
 // enter waits for one of the places at which Argon2id runs. Too long a queue is a

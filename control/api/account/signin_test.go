@@ -67,11 +67,11 @@ func TestNobodyLearnsWhichLoginsThereAre(t *testing.T) {
 		}
 	}
 	// And they are limited alike.
-	for _, login := range []string{"ada", "unknown"} {
+	for n, login := range []string{"ada", "unknown"} {
 		for i := 0; ; i++ {
-			_, err := w.signIn(login, "wrong password", fmt.Sprintf("198.51.100.%d", i+1))
+			_, err := w.signIn(login, "wrong password", fmt.Sprintf("198.51.100.%d", n+1))
 			if errors.Is(err, ErrTooMany) {
-				if i != loginBurst-1 {
+				if i != siteLoginBurst {
 					t.Errorf("%s: %d more attempts", login, i)
 				}
 				break
@@ -88,7 +88,10 @@ func TestAttemptsAreLimited(t *testing.T) {
 		burst int
 		every time.Duration
 	}{
-		{"a login from everywhere", func(int) string { return "ada" }, func(i int) string { return fmt.Sprintf("192.0.2.%d", i+1) }, loginBurst, loginEvery},
+		{"a login from everywhere", func(int) string { return "ada" }, func(i int) string { return fmt.Sprintf("192.0.%d.%d", i/200, i%200+1) }, loginBurst, loginEvery},
+		{"a login from one address", func(int) string { return "ada" }, func(int) string { return "192.0.2.1" }, siteLoginBurst, siteLoginEvery},
+		{"a login from one IPv6 site", func(int) string { return "ada" }, func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) }, siteLoginBurst, siteLoginEvery},
+		{"an IPv6 site for every login", func(i int) string { return fmt.Sprint("login", i) }, func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) }, siteBurst, siteEvery},
 		{"an address for every login", func(i int) string { return fmt.Sprint("login", i) }, func(int) string { return "192.0.2.1" }, addressBurst, addressEvery},
 		{"an IPv6 network is one address", func(i int) string { return fmt.Sprint("login", i) }, func(i int) string { return fmt.Sprintf("2001:db8:1:2::%x", i) }, addressBurst, addressEvery},
 		{"IPv4 in IPv6 is IPv4", func(i int) string { return fmt.Sprint("login", i) }, func(i int) string { return []string{"192.0.2.1", "::ffff:192.0.2.1"}[i%2] }, addressBurst, addressEvery},
@@ -127,15 +130,37 @@ func TestTheRightPasswordCountsNothing(t *testing.T) {
 			t.Fatalf("time %d: %v", i, err)
 		}
 	}
-	for range loginBurst {
-		_, _ = w.signIn("ada", "wrong password", "192.0.2.2")
+	for range siteLoginBurst {
+		_, _ = w.signIn("ada", "wrong password", "192.0.2.1")
 	}
 	if _, err := w.signIn("ada", password, "192.0.2.1"); !errors.Is(err, ErrTooMany) {
 		t.Errorf("the limit tells right from wrong: %v", err)
 	}
-	w.now = w.now.Add(loginEvery)
+	w.now = w.now.Add(siteLoginEvery)
 	if _, err := w.signIn("ada", password, "192.0.2.1"); err != nil {
 		t.Errorf("after half a minute its owner waits still: %v", err)
+	}
+}
+
+func TestWhoGuessesFromOneSiteHoldsNobodyUpElsewhere(t *testing.T) {
+	for _, from := range []string{"192.0.2.2", "2001:db8:1:%x::1"} {
+		w := newWorld(t, "https://stentor.example", nil)
+		w.account("a_1", "ada")
+		for i := range 6 * 60 * 60 { // a minute apart from here, six hours long, all the tries there are
+			if i%60 == 0 {
+				address := from
+				if from[0] == '2' {
+					address = fmt.Sprintf(from, i)
+				}
+				for range 3 {
+					_, _ = w.signIn("ada", "wrong password", address)
+				}
+			}
+			w.now = w.now.Add(time.Second)
+		}
+		if _, err := w.signIn("ada", password, "192.0.2.1"); err != nil {
+			t.Errorf("%s: the owner of the login is held up: %v", from, err)
+		}
 	}
 }
 
@@ -263,14 +288,16 @@ func TestAttemptsThatWereNotLookedAtAreGivenBack(t *testing.T) {
 }
 
 func TestNetworks(t *testing.T) {
-	for in, want := range map[string]string{
-		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8::7": "2001:db8::/64", "fe80::1%eth0": "fe80::/64",
+	for in, want := range map[string][2]string{
+		"192.0.2.7": {"192.0.2.7/32", "192.0.2.7/32"}, "::ffff:192.0.2.7": {"192.0.2.7/32", "192.0.2.7/32"},
+		"2001:db8:1:2::7": {"2001:db8:1:2::/64", "2001:db8:1::/48"}, "fe80::1%eth0": {"fe80::/64", "fe80::/48"},
 	} {
-		if got := network(netip.MustParseAddr(in)); got != want {
+		ip := netip.MustParseAddr(in)
+		if got := [2]string{network(ip, 64).String(), network(ip, 48).String()}; got != want {
 			t.Errorf("%s is %s, not %s", in, got, want)
 		}
 	}
-	if got := network(netip.Addr{}); got != "invalid IP" {
+	if got := network(netip.Addr{}, 64); got.IsValid() {
 		t.Errorf("no address is %s", got)
 	}
 }

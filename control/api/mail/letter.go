@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -103,7 +105,7 @@ func (m *Mailer) toRegistrant(d *draft, id string) error {
 	if d.kind == confirmation && r.Status == webinar.Pending {
 		d.kind = pending
 	}
-	d.name, d.email, d.locale = oneLine(who.FirstName+" "+who.LastName), who.Email, who.Locale
+	d.name, d.email, d.locale = presentable(who.FirstName+" "+who.LastName), who.Email, who.Locale
 	if d.kind != declined {
 		d.link = calendar.Link(d.webinar, m.Base) + "#" + m.Keeper.Secret(d.webinar.ID, id)
 	}
@@ -119,7 +121,7 @@ func (m *Mailer) toInvited(d *draft, id string) error {
 	if err := m.Keeper.Open(d.webinar.ID, id, i.Sealed, &who); err != nil {
 		return errGone
 	}
-	d.name, d.email, d.locale = oneLine(i.Name), who.Email, who.Locale
+	d.name, d.email, d.locale = presentable(i.Name), who.Email, who.Locale
 	d.link = calendar.Link(d.webinar, m.Base) + "#invite=" + who.Secret
 	return nil
 }
@@ -187,6 +189,22 @@ func oneLine(s string) string {
 		s = string(runes[:maxLine])
 	}
 	return s
+}
+
+// maxName is how many characters of a name a mail repeats.
+const maxName = 60
+
+// linking is what mail programs make a link or an address of.
+var linking = regexp.MustCompile(`(?i)://|[/\\@<>]|www[.]|[\pL\pN_-][.\x{3002}\x{ff0e}\x{ff61}][\pL]{2,}`)
+
+// presentable is a name as a mail may have it; empty: better none. Who signs somebody else's
+// address up chooses the name, and must not have us deliver a message in it.
+func presentable(name string) string {
+	name = oneLine(name)
+	if utf8.RuneCountInString(name) > maxName || linking.MatchString(name) {
+		return ""
+	}
+	return name
 }
 
 // next is when the webinar begins next, in its own zone.

@@ -144,6 +144,34 @@ You get this mail because somebody registered with your address. If it was not y
 	})
 }
 
+func TestNamesThatAreMessagesAreLeftOut(t *testing.T) {
+	for name, want := range map[string]string{
+		"Ada Lovelace": "Ada Lovelace", "J. R. R. Tolkien": "J. R. R. Tolkien", "Зоя Ивановна": "Зоя Ивановна", "O'Neill-Smith, Jr.": "O'Neill-Smith, Jr.",
+		"Win at https://evil.example": "", "www.evil": "", "evil.example": "", "visit evil．example now": "", "a@evil": "", "evil/path": "", "пример.рф": "",
+		strings.Repeat("a", maxName): strings.Repeat("a", maxName), strings.Repeat("ä", maxName+1): "",
+	} {
+		if got := presentable(name); got != want {
+			t.Errorf("%q is %q", name, got)
+		}
+	}
+	for lang, want := range map[string]string{"en": "Hello,", "de": "Guten Tag,", "es": "Hola:", "fr": "Bonjour,", "ru": "Здравствуйте!", "ar": "مرحبًا،"} {
+		if got := textsOf(lang).greeting(""); got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+	run(t, nil, func(w *world) {
+		w.plan("All hands", nil)
+		spam := ada()
+		spam.FirstName = "Win at evil.example"
+		w.register("r_1", spam)
+		settled()
+		got := w.box.mails()
+		if len(got) != 1 || strings.Contains(string(got[0].data), "evil") || !strings.HasPrefix(open(t, got[0].data).plain, "Hello,\n") {
+			t.Errorf("sent %+v", got)
+		}
+	})
+}
+
 func TestSecretsAreInTheFragmentAlone(t *testing.T) {
 	run(t, nil, func(w *world) {
 		w.plan("All hands", nil)

@@ -83,7 +83,7 @@ func (t *texts) view(d draft, now time.Time) (view, error) {
 	}
 	fill := strings.NewReplacer("{name}", d.name, "{title}", oneLine(d.webinar.Title))
 	v := view{
-		Lang: t.lang, Dir: t.Dir, Subject: fill.Replace(t.Subject[d.kind]), Hello: fill.Replace(t.Hello), Text: fill.Replace(t.Text[d.kind]),
+		Lang: t.lang, Dir: t.Dir, Subject: fill.Replace(t.Subject[d.kind]), Hello: t.greeting(d.name), Text: fill.Replace(t.Text[d.kind]),
 		Link: d.link, Button: t.Enter, Personal: t.Personal, Foot: t.FootRegistered,
 	}
 	switch d.kind {
@@ -96,6 +96,15 @@ func (t *texts) view(d draft, now time.Time) (view, error) {
 		v.WhenLabel, v.When = t.When, t.date(start)
 	}
 	return v, nil
+}
+
+// greeting greets somebody, by name if there is one; without, nothing is left where it was.
+func (t *texts) greeting(name string) string {
+	if name != "" {
+		return strings.NewReplacer("{name}", name).Replace(t.Hello)
+	}
+	before, after, _ := strings.Cut(t.Hello, "{name}")
+	return strings.TrimSpace(strings.TrimRight(before, " ,\u00a0") + after)
 }
 
 // date writes a moment in its own zone.

@@ -33,15 +33,9 @@ func wait(failures uint32) (d time.Duration, again bool) {
 	return waits[min(int(failures), len(waits))-1], true
 }
 
-// courier tells one webhook all that is new, and the log how far it came. What of p it
-// writes others read under w.mu.
-func (w *Webhooks) courier(ctx context.Context, id string, p *progress) {
-	for w.round(ctx, id, p) && ctx.Err() == nil {
-	}
-}
-
-// round tells a webhook for about a second, and the log once. It reports whether there may
-// be more to tell at once.
+// round is what a courier does: it tells a webhook for about a second, and the log once. It
+// reports whether there may be more to tell at once. What of p it writes others read under
+// w.mu.
 func (w *Webhooks) round(ctx context.Context, id string, p *progress) (more bool) {
 	h := w.Store.State().Webhook(id)
 	if h == nil || h.GetDisabled() {
@@ -49,6 +43,7 @@ func (w *Webhooks) round(ctx context.Context, id string, p *progress) (more bool
 	}
 	var hook personal.Webhook
 	if err := w.Keeper.Open("", id, h.GetSealed(), &hook); err != nil {
+		w.rest(ctx, p) // if the log does not hear, too
 		w.advance(ctx, p, &controlpb.AdvanceWebhook{Id: id, Seq: h.GetSeq(), Failures: h.GetFailures(), Disabled: true})
 		return false
 	}

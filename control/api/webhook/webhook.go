@@ -13,10 +13,12 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,15 +73,21 @@ type Webhooks struct {
 	metrics *metrics
 	client  *http.Client
 
+	free chan struct{} // a courier came back whose place somebody waits for
+
 	mu    sync.Mutex // guards the following
 	told  map[string]*progress
-	count int // of couriers at work
+	count int            // of couriers at work
+	of    map[string]int // owner -> of couriers at work for them
+	turn  uint64         // counts the rounds
+	short bool           // somebody had something to hear, and there was no courier
 }
 
 // progress is how far a webhook was told by this leader: the log hears of it later.
 type progress struct {
 	seq      uint64
 	busy     bool      // a courier is at work
+	turn     uint64    // of its last round
 	hold     time.Time // no attempt before
 	advanced time.Time // when the log last heard
 }
@@ -96,14 +104,20 @@ func New(c Config) (*Webhooks, error) {
 		Transport: c.Transport, Timeout: answerFor,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Webhooks{Config: c, metrics: newMetrics(c.Registerer), client: client, told: map[string]*progress{}}, nil
+	return &Webhooks{Config: c, metrics: newMetrics(c.Registerer), client: client,
+		free: make(chan struct{}, 1), told: map[string]*progress{}, of: map[string]int{}}, nil
 }
 
 // look is how often the leader looks into the audit log.
 const look = 500 * time.Millisecond
 
-// maxCouriers is how many webhooks are told at once.
-const maxCouriers = 16
+// maxCouriers is how many webhooks are told at once, and maxOfOwner how many of one owner:
+// slow addresses of one host must not keep others from hearing. Whoever waited longest comes
+// first.
+const (
+	maxCouriers = 16
+	maxOfOwner  = 2
+)
 
 // Run tells webhooks while this node leads, until ctx is done.
 func (w *Webhooks) Run(ctx context.Context) error {
@@ -139,39 +153,75 @@ func (w *Webhooks) lead(ctx context.Context, tick <-chan time.Time) {
 		case <-ctx.Done():
 			return
 		case <-tick:
+		case <-w.free:
 		}
 	}
 }
 
-// dispatch sends a courier for each webhook that has something to hear.
+// waiting is a webhook that has something to hear.
+type waiting struct {
+	id, owner string
+	*progress
+}
+
+// dispatch sends a courier for one round to each webhook that has something to hear, as far
+// as there are couriers.
 func (w *Webhooks) dispatch(ctx context.Context, couriers *sync.WaitGroup) {
-	state, now := w.Store.State(), w.Now()
-	head := state.AuditHead().GetSeq()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.short = false
+	for _, h := range w.due() {
+		if w.count >= maxCouriers || w.of[h.owner] >= maxOfOwner {
+			w.short = true
+			continue
+		}
+		w.turn++
+		h.busy, h.turn = true, w.turn
+		w.count++
+		w.of[h.owner]++
+		couriers.Go(func() { w.comeBack(h, w.round(ctx, h.id, h.progress)) })
+	}
+}
+
+// due are those that have something to hear and no courier, whoever was told longest ago
+// first. It wants w.mu.
+func (w *Webhooks) due() []waiting {
+	state, now := w.Store.State(), w.Now()
+	head := state.AuditHead().GetSeq()
 	for id := range w.told {
 		if state.Webhook(id) == nil {
 			delete(w.told, id)
 		}
 	}
+	var due []waiting
 	for h := range state.Webhooks() {
 		p := w.told[h.GetId()]
 		if p == nil {
 			p = &progress{}
 			w.told[h.GetId()] = p
 		}
-		due := !h.GetDisabled() && h.GetNext() <= now.UnixNano() && !now.Before(p.hold)
-		if !due || p.busy || max(p.seq, h.GetSeq()) >= head || w.count >= maxCouriers {
-			continue
+		ready := !h.GetDisabled() && h.GetNext() <= now.UnixNano() && !now.Before(p.hold)
+		if ready && !p.busy && max(p.seq, h.GetSeq()) < head {
+			due = append(due, waiting{h.GetId(), h.GetOwner(), p})
 		}
-		p.busy = true
-		w.count++
-		couriers.Go(func() {
-			w.courier(ctx, h.GetId(), p)
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			p.busy = false
-			w.count--
-		})
+	}
+	slices.SortStableFunc(due, func(x, y waiting) int { return cmp.Compare(x.turn, y.turn) })
+	return due
+}
+
+// comeBack gives a courier's place to whoever waits for it, or for more of the same.
+func (w *Webhooks) comeBack(h waiting, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.busy = false
+	w.count--
+	if w.of[h.owner]--; w.of[h.owner] == 0 {
+		delete(w.of, h.owner)
+	}
+	if more || w.short {
+		select {
+		case w.free <- struct{}{}:
+		default: // it is known
+		}
 	}
 }

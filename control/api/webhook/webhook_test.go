@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -279,8 +280,8 @@ func (w *world) do(c *controlpb.Command) string {
 // token makes an API token, which can own webinars and webhooks.
 func (w *world) token(id string, expires time.Time, scopes ...string) {
 	w.t.Helper()
-	hash := bytes.Repeat([]byte{byte(len(id)), id[len(id)-1]}, 16)
-	c := &controlpb.CreateAPIToken{Id: id, Name: id, Hash: hash, Scopes: scopes}
+	hash := sha256.Sum256([]byte(id))
+	c := &controlpb.CreateAPIToken{Id: id, Name: id, Hash: hash[:], Scopes: scopes}
 	if !expires.IsZero() {
 		c.Expires = expires.UnixNano()
 	}
@@ -722,7 +723,9 @@ func TestManyWebhooksAtOnce(t *testing.T) {
 		w.end.set(func(e *endpoint) { e.slow = 10 * time.Second })
 		const n = 3 * maxCouriers
 		for i := range n {
-			w.hook(fmt.Sprintf("h_%d", i), "t_1", "w_1", "pin.changed")
+			owner := fmt.Sprint("t_1", i)
+			w.token(owner, time.Time{}, "admin")
+			w.hook(fmt.Sprintf("h_%d", i), owner, "w_1", "pin.changed")
 		}
 		w.pin("w_1")
 		time.Sleep(5 * time.Second)
@@ -734,6 +737,64 @@ func TestManyWebhooksAtOnce(t *testing.T) {
 		synctest.Wait()
 		if len(w.end.heard) != n {
 			t.Errorf("%d of %d heard", len(w.end.heard), n)
+		}
+	})
+}
+
+func TestSlowAddressesOfOneOwnerKeepNobodyWaiting(t *testing.T) {
+	run(t, func(w *world) {
+		w.token("t_1", time.Time{}, "host")
+		w.token("t_2", time.Time{}, "host")
+		w.webinar("w_1", "t_1")
+		w.webinar("w_2", "t_2")
+		w.settle()
+		w.end.set(func(e *endpoint) { e.slow = 10 * time.Second })
+		for i := range 2 * maxCouriers {
+			w.hook(fmt.Sprintf("h_%d", i), "t_1", "w_1", "pin.changed")
+		}
+		w.pin("w_1")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := len(w.end.attempts()); got != maxOfOwner {
+			t.Errorf("%d at once of one owner", got)
+		}
+		w.end.set(func(e *endpoint) { e.slow = 0 })
+		w.hook("h_other", "t_2", "w_2", "pin.changed")
+		w.pin("w_2")
+		time.Sleep(2 * look)
+		synctest.Wait()
+		if got := w.end.types(); len(got) != 1 {
+			t.Errorf("the other owner heard %v", got)
+		}
+	})
+}
+
+func TestWhoHasMuchToHearGivesTheCourierBack(t *testing.T) {
+	run(t, func(w *world) {
+		w.token("t_1", time.Time{}, "host")
+		w.webinar("w_1", "t_1")
+		w.settle()
+		w.end.set(func(e *endpoint) { e.slow = 400 * time.Millisecond })
+		for range 100 {
+			w.pin("w_1")
+		}
+		for i := range 3 {
+			w.hook(fmt.Sprintf("h_%d", i), "t_1", "w_1", "pin.changed")
+		}
+		for range 100 { // some forty seconds for each
+			w.pin("w_1")
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		heard := map[string]int{}
+		w.end.set(func(e *endpoint) {
+			for _, id := range e.ids {
+				hook, _, _ := strings.Cut(id, ".")
+				heard[hook]++
+			}
+		})
+		if least := min(heard["h_0"], heard["h_1"], heard["h_2"]); least < 3 {
+			t.Errorf("after ten seconds they heard %v", heard)
 		}
 	})
 }
