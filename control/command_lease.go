@@ -98,7 +98,7 @@ func (d *draft) registerNode(c *controlpb.RegisterNode) (string, error) {
 	case old == nil && d.next.plain[KindNode-KindAttendance].Len() >= maxNodes:
 		return "", tooMany("nodes", maxNodes)
 	}
-	if err := d.vacate(c.GetNode(), c.GetEpoch()); err != nil {
+	if err := first(d.vacate(c.GetNode(), c.GetEpoch()), d.closeStays(c.GetNode(), d.at)); err != nil {
 		return "", err
 	}
 	return c.GetNode(), d.putNode(&controlpb.NodeRecord{

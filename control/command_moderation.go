@@ -17,6 +17,9 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := d.spareOwner(w, c); err != nil {
+		return "", err
+	}
 	subject := ""
 	if c.GetBan() != nil { // before the removal: a name that was banned once is known by it
 		if subject, err = d.ban(w, c, keys); err != nil {
@@ -45,6 +48,36 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 		d.auditRemoval(w.ID, c.GetParticipant(), subject),
 	)
 }
+
+// spareOwner refuses what would take a webinar from its owner: a removal of an owner, by
+// account or by invite, that neither an owner nor an administrator asks for, and any ban
+// of the owner's account. A node of level 1 would not have looked.
+func (d *draft) spareOwner(w *webinar.Webinar, c *controlpb.Disconnect) error {
+	switch {
+	case d.next.cluster.FeatureLevel < 2 || w.RoleByID(c.GetParticipant()) != webinar.Owner:
+		return nil
+	case c.GetBan() != nil && c.GetParticipant() == w.OwnerID():
+		return ErrOwnerStays
+	case d.rules(w, d.c.GetPrincipal()):
+		return nil
+	}
+	return ErrOwnerStays
+}
+
+// rules reports whether a principal, which is an account, an API token or a participant,
+// is an owner of w or an administrator.
+func (d *draft) rules(w *webinar.Webinar, principal string) bool {
+	token, _ := d.next.apiTokens.At(principal)
+	admin := slices.Contains(token.Scopes, scopeAdmin) || d.next.Account(principal).GetRole() == AccountAdministrator
+	switch w.ActorOf(principal, nil, admin) {
+	case webinar.ActorAdministrator, webinar.ActorOwner:
+		return true
+	}
+	return w.RoleByID(principal) == webinar.Owner
+}
+
+// scopeAdmin is the scope of the API tokens that reach every webinar.
+const scopeAdmin = "admin"
 
 func (d *draft) auditRemoval(id, participant, ban string) error {
 	if ban == "" {
@@ -81,6 +114,9 @@ func (d *draft) ban(w *webinar.Webinar, c *controlpb.Disconnect, keys webinar.Ke
 		return "", tooMany("bans", maxBans)
 	}
 	b := w.NewBan(id, c.GetParticipant(), keys, seen, c.GetBan().GetPrefix(), d.c.GetPrincipal(), d.at)
+	if d.next.cluster.FeatureLevel >= 2 {
+		b = w.SpareOwner(b)
+	}
 	b.Name = c.GetName()
 	return id, d.put(banRecord(w.ID, b))
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"slices"
+	"strconv"
 
 	"stentor/control/controlpb"
 	"stentor/control/webinar"
@@ -91,8 +92,9 @@ func (d *draft) setParticipant(c *controlpb.SetParticipant) (string, error) {
 	return p.ID, d.putParticipant(w, p)
 }
 
-// changeParticipant makes the changes that c asks for, each of which is an entry of the
-// audit log.
+// changeParticipant makes the changes that c asks for. Each is an entry of the audit log
+// but a hand: guests raise it as often as they like, and would push the log's oldest
+// entries out with it.
 func (d *draft) changeParticipant(w *webinar.Webinar, p *webinar.Participant, c *controlpb.SetParticipant) error {
 	var err error
 	set := func(flag *bool, to *bool, on, off string) {
@@ -118,7 +120,6 @@ func (d *draft) changeParticipant(w *webinar.Webinar, p *webinar.Participant, c 
 		if !*c.Hand {
 			p.Hand = moment(0)
 		}
-		err = first(err, d.audit("participant.hand", w.ID, p.ID, facts{"up": *c.Hand}))
 	}
 	if c.Role != nil && webinar.Role(*c.Role) != p.Role {
 		p.Role = webinar.Role(*c.Role)
@@ -146,12 +147,14 @@ func onStage(w *webinar.Webinar) int {
 	return n
 }
 
-// admitVisitors lets those in who wait in the lobby.
+// admitVisitors lets those in who wait in the lobby, but for whom a ban holds by now. Its
+// subject is how many.
 func (d *draft) admitVisitors(c *controlpb.AdmitVisitors) (string, error) {
 	w, err := d.open(c.GetWebinar())
 	if err := first(err, checkBatch("participants", len(c.GetParticipants()), maxAdmitted)); err != nil {
 		return "", err
 	}
+	admitted := 0
 	for _, id := range c.GetParticipants() {
 		if err := checkID("participant", id); err != nil {
 			return "", err
@@ -159,19 +162,18 @@ func (d *draft) admitVisitors(c *controlpb.AdmitVisitors) (string, error) {
 		now := d.next.Webinar(w.ID)
 		p, known := now.Participant(id)
 		switch {
-		case p.Admitted:
+		case p.Admitted || w.Banned(id, nil, d.at):
 			continue
-		case w.Banned(id, nil, d.at):
-			return "", webinar.ErrBanned
 		case !known && now.ParticipantCount() >= maxParticipants:
 			return "", tooMany("participants", maxParticipants)
 		}
 		p.ID, p.Admitted = id, true
+		admitted++
 		if err := first(d.putParticipant(w, p), d.audit("participant.admitted", w.ID, id, nil)); err != nil {
 			return "", err
 		}
 	}
-	return w.ID, nil
+	return strconv.Itoa(admitted), nil
 }
 
 // leaveStage is what a disconnection does to what was decided about the participant:

@@ -36,6 +36,20 @@ func (d *draft) settleDue(k Key, most int) (int, error) {
 		return 1, d.remove(k)
 	}
 	w := d.next.Webinar(k.Webinar)
+	if w.Settles.IsZero() || d.at.Before(w.Settles) {
+		return d.settleWebinar(w, most)
+	}
+	n, err := d.settleAttendance(w, most)
+	w = d.next.Webinar(k.Webinar)
+	if at := dueBesideStays(w); err != nil || n >= most || at.IsZero() || d.at.Before(at) {
+		return n, err
+	}
+	more, err := d.settleWebinar(w, most-n)
+	return n + more, err
+}
+
+// settleWebinar does what is due for w beside its attendance.
+func (d *draft) settleWebinar(w *webinar.Webinar, most int) (int, error) {
 	if w.State == webinar.Ended {
 		return d.expire(w, most)
 	}

@@ -99,6 +99,9 @@ func (d *draft) end(w *webinar.Webinar, why facts) error {
 	return first(
 		d.edit(w, func(r *controlpb.WebinarRecord) {
 			r.State, r.Ended = string(webinar.Ended), nanos(d.at)
+			if d.next.Stays(w.ID) > 0 {
+				r.Settles = nanos(d.at.Add(settleEnded))
+			}
 		}),
 		d.audit("webinar.ended", w.ID, w.ID, why),
 		d.planReminders(w.ID),

@@ -10,8 +10,8 @@ import (
 
 // Due reports whether a Tick command at now would change something: a webinar that ends
 // by its schedule, personal data that expires, a place that somebody on a waitlist gets,
-// reminders, mails that nobody could send, a node that has fallen silent. It is cheap: what is due is kept in order of
-// time.
+// reminders, mails that nobody could send, a node that has fallen silent, attendance that is
+// summed up. It is cheap: what is due is kept in order of time.
 func (s *State) Due(now time.Time) bool {
 	if s.cluster.FeatureLevel < 2 {
 		return false
@@ -27,6 +27,14 @@ func (s *State) Due(now time.Time) bool {
 
 // due is when something is to be done about a webinar; zero: never, as far as is known.
 func due(w *webinar.Webinar) time.Time {
+	at := dueBesideStays(w)
+	if at.IsZero() || !w.Settles.IsZero() && w.Settles.Before(at) {
+		return w.Settles
+	}
+	return at
+}
+
+func dueBesideStays(w *webinar.Webinar) time.Time {
 	switch ends := w.Ends(); {
 	case w.State == webinar.Ended && w.Expired:
 		return time.Time{}

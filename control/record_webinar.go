@@ -16,7 +16,7 @@ func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
 		Description: w.Description, Schedule: scheduleRecord(w.Schedule), GuestLimit: uint32(w.GuestLimit),
 		Lobby: string(w.Lobby), Locked: w.Locked, Partition: string(w.Partition),
 		RetentionDays: uint32(w.Retention / day), SlowMode: uint32(w.SlowMode / time.Second), AutoEnd: w.AutoEnd,
-		AskedAgain: w.AskedAgain, Recall: w.Recall, Expired: w.Expired, Registration: registrationRecord(w.Registration),
+		AskedAgain: w.AskedAgain, Recall: w.Recall, Expired: w.Expired, Settles: nanos(w.Settles), Registration: registrationRecord(w.Registration),
 	}
 	for _, c := range w.Ceilings {
 		r.Ceilings = append(r.Ceilings, &controlpb.Ceiling{Role: string(c.Role), Height: uint32(c.Height), Bitrate: uint32(c.Bitrate)})
@@ -53,7 +53,7 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 		w.Ceilings = append(w.Ceilings, webinar.Ceiling{Role: webinar.Role(c.GetRole()), Height: int(c.GetHeight()), Bitrate: int(c.GetBitrate())})
 	}
 	w.Created, w.Started, w.Ended = moment(r.GetCreated()), moment(r.GetStarted()), moment(r.GetEnded())
-	w.Version = r.GetVersion()
+	w.Version, w.Settles = r.GetVersion(), moment(r.GetSettles())
 	w.PIN = nil
 	s.edgeKeys = s.edgeKeys.Without(w.ID)
 	if p := r.GetPin(); p != nil {

@@ -2,8 +2,10 @@ package control
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +76,7 @@ func expiring(t testing.TB) *log {
 	kicked.GetDisconnect().Name = "SEALED Bo"
 	l.must(kicked)
 	l.must(at(end("w_1"), start.Add(time.Hour)))
+	l.must(tick(start.Add(time.Hour + settleEnded)))
 	return l
 }
 
@@ -102,6 +105,10 @@ func TestM14PersonalDataExpires(t *testing.T) {
 	}
 	if l.s.Due(gone.Add(1_000 * day)) {
 		t.Error("M14 it is due for ever")
+	}
+	summed := audited(l.s, "attendance.recorded")
+	if got := hex.EncodeToString(AttendanceHash(l.s.Attendance("w_1"))); !strings.Contains(summed[len(summed)-1], got) {
+		t.Errorf("M11 without the names the stays are %s, and in the log %v", got, summed)
 	}
 	l.must(at(attend("w_1", "n1", "s_late", 0), gone))
 	if got := l.s.Record(Key{KindAttendance, "w_1", "s_late"}).GetAttendance().GetAttendance(); got == nil || len(got.GetSealed()) != 0 {

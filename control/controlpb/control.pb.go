@@ -5227,6 +5227,7 @@ type WebinarRecord struct {
 	AskedAgain    uint64                 `protobuf:"varint,24,opt,name=asked_again,json=askedAgain,proto3" json:"asked_again,omitempty"` // index of the SetPIN that asks everyone again
 	Recall        uint64                 `protobuf:"varint,25,opt,name=recall,proto3" json:"recall,omitempty"`                           // index of the last AcquireSeats that found none: idle seats are to come back
 	Expired       bool                   `protobuf:"varint,26,opt,name=expired,proto3" json:"expired,omitempty"`                         // its personal data is gone
+	Settles       int64                  `protobuf:"varint,27,opt,name=settles,proto3" json:"settles,omitempty"`                         // when its attendance is summed up in the audit log; 0: nothing new was reported
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5441,6 +5442,13 @@ func (x *WebinarRecord) GetExpired() bool {
 		return x.Expired
 	}
 	return false
+}
+
+func (x *WebinarRecord) GetSettles() int64 {
+	if x != nil {
+		return x.Settles
+	}
+	return 0
 }
 
 type InviteRecord struct {
@@ -8633,7 +8641,7 @@ const file_control_proto_rawDesc = "" +
 	"\tRecordKey\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x18\n" +
 	"\awebinar\x18\x02 \x01(\tR\awebinar\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\xcb\x06\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"\xe5\x06\n" +
 	"\rWebinarRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -8663,7 +8671,8 @@ const file_control_proto_rawDesc = "" +
 	"\vasked_again\x18\x18 \x01(\x04R\n" +
 	"askedAgain\x12\x16\n" +
 	"\x06recall\x18\x19 \x01(\x04R\x06recall\x12\x18\n" +
-	"\aexpired\x18\x1a \x01(\bR\aexpired\"\xc0\x01\n" +
+	"\aexpired\x18\x1a \x01(\bR\aexpired\x12\x18\n" +
+	"\asettles\x18\x1b \x01(\x03R\asettles\"\xc0\x01\n" +
 	"\fInviteRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +

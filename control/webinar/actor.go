@@ -1,5 +1,7 @@
 package webinar
 
+import "time"
+
 // Actor is who asks for something, in the words of the authorization table (S13-S20).
 type Actor string
 
@@ -30,6 +32,9 @@ func (a Actor) Hosts() bool {
 // ActorOf says what somebody is to w: who is signed in with account (empty: nobody),
 // who is inside as s (nil: not), or both. admin is whether the account or its token is
 // an administrator's. Whoever asks has checked that s is [Webinar.Allowed].
+//
+// An account is the participant that it would be inside, so what hosts made of that one
+// holds here too; and who is banned is nobody, also on a page where they never enter.
 func (w *Webinar) ActorOf(account string, s *Standing, admin bool) Actor {
 	var who Standing
 	if s != nil {
@@ -42,11 +47,18 @@ func (w *Webinar) ActorOf(account string, s *Standing, admin bool) Actor {
 	if invited && who.InviteID == "" {
 		who.InviteID = invite.ID
 	}
+	if who.Participant == "" {
+		who.Participant = w.proof(Visitor{Account: who.Account}).participant(Visitor{})
+	}
 	role := w.RoleOf(who)
 	registrant, registered := w.RegistrantByAccount(who.Account)
 	switch {
 	case admin:
 		return ActorAdministrator
+	case w.owns(who):
+		return ActorOwner
+	case w.bannedFor(who):
+		return ActorNobody
 	case role == Owner:
 		return ActorOwner
 	case role == Moderator:
@@ -63,4 +75,14 @@ func (w *Webinar) ActorOf(account string, s *Standing, admin bool) Actor {
 		return ActorGuest
 	}
 	return ActorNobody
+}
+
+// bannedFor reports whether a ban holds s by its participant or account. No clock takes
+// part: only networks are free again after a time.
+func (w *Webinar) bannedFor(s Standing) bool {
+	var keys Keys
+	if s.Account != "" {
+		keys = w.linked(Keys{{KindAccount, s.Account}})
+	}
+	return w.Banned(s.Participant, keys, time.Time{})
 }

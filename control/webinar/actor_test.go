@@ -49,6 +49,60 @@ func TestS13EachActorIsDistinct(t *testing.T) {
 	}
 }
 
+// Somebody who is signed in and not inside is the participant that they would be there.
+func TestS13AnAccountIsWhatHostsMadeOfItsParticipant(t *testing.T) {
+	made := func(id string, r Role) *Webinar {
+		return withRegistration().WithParticipant(Participant{ID: id, Role: r})
+	}
+	for _, tt := range []struct {
+		name    string
+		w       *Webinar
+		account string
+		want    Actor
+	}{
+		{"S14 a moderator, of nobody else", made("p_account:bo", Moderator), "account:bo", ActorModerator},
+		{"S16 a presenter, of an invited one", made("p_i_account_attendee", Presenter), "account:attendee", ActorPresenter},
+		{"S14 a moderator, of a registrant", made("p_r_account_approved", Moderator), "account:approved", ActorModerator},
+		{"S17 an attendee, of an invited moderator", made("p_i_account_moderator", Attendee), "account:moderator", ActorInvited},
+		{"S13 the owner stays that", made("p_account:ada", Attendee), "account:ada", ActorOwner},
+		{"S18 another account is not meant", made("p_account:bo", Moderator), "account:eve", ActorAccount},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.w.ActorOf(tt.account, nil, false); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestS64WhoIsBannedIsNobody(t *testing.T) {
+	banned := func(keys ...Key) *Webinar { return withRegistration().WithBan(Ban{ID: "b", Keys: keys}) }
+	for _, tt := range []struct {
+		name    string
+		w       *Webinar
+		account string
+		s       *Standing
+		admin   bool
+		want    Actor
+	}{
+		{"S64 by account", banned(Key{KindAccount, "account:moderator"}), "account:moderator", nil, false, ActorNobody},
+		{"S64 by the participant that they are", banned(Key{KindParticipant, "p_i_account_moderator"}), "account:moderator", nil, false, ActorNobody},
+		{"S64 by the invite of the account", banned(Key{KindInvite, "i_account_presenter"}), "account:presenter", nil, false, ActorNobody},
+		{"S64 by their registration", banned(Key{KindParticipant, "p_r_account_approved"}), "account:approved", nil, false, ActorNobody},
+		{"S64 while they are inside", banned(Key{KindParticipant, "p_1"}), "", &Standing{Participant: "p_1", Guest: true}, false, ActorNobody},
+		{"S64 who was invited as an owner", banned(Key{KindAccount, "account:owner"}), "account:owner", nil, false, ActorNobody},
+		{"S64 not the owner", banned(Key{KindAccount, "account:ada"}, Key{KindParticipant, "p_account:ada"}), "account:ada", nil, false, ActorOwner},
+		{"S64 not an administrator", banned(Key{KindAccount, "account:root"}), "account:root", nil, true, ActorAdministrator},
+		{"S64 nobody else", banned(Key{KindAccount, "account:eve"}), "account:moderator", nil, false, ActorModerator},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.w.ActorOf(tt.account, tt.s, tt.admin); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestS21OwnerAndModeratorsHaveFullControl(t *testing.T) {
 	hosts := map[Actor]bool{ActorAdministrator: true, ActorOwner: true, ActorModerator: true}
 	for _, a := range Actors() {

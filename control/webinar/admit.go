@@ -64,7 +64,8 @@ func (a Admission) Standing(participant string) Standing {
 // pinKey is the webinar's derived key (see [DeriveKey]).
 //
 // A ban comes before everything else, so that a removed participant learns nothing
-// from trying other names or PINs; and whoever needs the PIN learns nothing of lock and
+// from trying other names or PINs; only the owner's account stands above it, who may
+// share a device or a network with somebody that a moderator banned. And whoever needs the PIN learns nothing of lock and
 // lobby without it. Whoever calls it for a visitor who [Webinar.NeedsPIN] takes a guess
 // from the webinar's budget first.
 func (w *Webinar) Admit(v Visitor, pinKey []byte, now time.Time) (Admission, error) {
@@ -131,7 +132,7 @@ func (w *Webinar) identify(v Visitor) (Admission, proof) {
 func (w *Webinar) recognise(v Visitor, now time.Time) (a Admission, asked bool, err error) {
 	a, p := w.identify(v)
 	switch {
-	case w.Banned(v.Participant, a.Keys, now) || w.Banned(a.Participant, nil, now):
+	case !p.owner && (w.Banned(v.Participant, a.Keys, now) || w.Banned(a.Participant, nil, now)):
 		err = ErrBanned
 	case w.State == Ended:
 		err = ErrEnded

@@ -137,7 +137,10 @@ func TestS64ABanComesBeforeEverything(t *testing.T) {
 		{"S64 a ban of an account holds its invite's link", of(planned(), Key{KindAccount, "account:attendee"}),
 			Visitor{Invite: sha256.Sum256([]byte("sti_account_attendee"))}, nil, "", ErrBanned},
 		{"S64 a ban holds who follows from a proof", of(planned(), Key{KindParticipant, "p_i_presenter"}), invitedAs(Presenter), nil, "", ErrBanned},
-		{"S64 a ban holds the owner too", of(planned(), Key{KindAccount, "account:ada"}), owner, nil, "", ErrBanned},
+		{"S64 no ban holds the owner, by account", of(planned(), Key{KindAccount, "account:ada"}), owner, nil, Owner, nil},
+		{"S64 nor by a device or network that they share", of(planned(), DeviceKey(device), Key{KindPrefix, "192.0.2.7/32"}),
+			Visitor{Account: "account:ada", Device: device, Prefix: Prefix(netip.MustParseAddr("192.0.2.7"))}, nil, Owner, nil},
+		{"S64 a ban holds who was invited as an owner", of(planned(), Key{KindInvite, "i_owner"}), invitedAs(Owner), nil, "", ErrBanned},
 		{"S64 a ban is of one webinar: another does not know it", planned(), Visitor{Device: device, PIN: rightPIN}, nil, Attendee, nil},
 	} {
 		t.Run(e.name, e.run)

@@ -59,6 +59,15 @@ func (w *Webinar) NewBan(id, participant string, keys Keys, seen []Keys, prefix 
 	return b
 }
 
+// SpareOwner returns b without what would hold the owner of w.
+func (w *Webinar) SpareOwner(b Ban) Ban {
+	b.Keys = slices.DeleteFunc(slices.Clone(b.Keys), func(k Key) bool {
+		return k.Value != "" && (k == Key{KindAccount, w.Owner} || k == Key{KindParticipant, w.OwnerID()})
+	})
+	b.Strength = b.Keys.strength()
+	return b
+}
+
 // maxBanKeys bounds a ban. Whoever made more devices than that is held by the rest.
 const maxBanKeys = 256
 

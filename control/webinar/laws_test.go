@@ -122,6 +122,9 @@ func TestS64LawsOfABan(t *testing.T) {
 		if err != nil {
 			t.Skip("not admitted")
 		}
+		if v.Account == w.Owner {
+			t.Skip("no ban holds the owner")
+		}
 		participant := "p_9"
 		if a.Participant != "" {
 			participant = a.Participant

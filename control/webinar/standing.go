@@ -1,6 +1,9 @@
 package webinar
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Allowed reports whether someone who was admitted may stay, or come back by a session
 // token, at now: nil or a [*Denial].
@@ -8,7 +11,7 @@ import "time"
 // A new PIN throws nobody out, unless the host asked everyone again; nor does a
 // registration that closes. But with a registration nobody stays who is anonymous (S57).
 func (w *Webinar) Allowed(s Standing, now time.Time) error {
-	if w.Banned(s.Participant, w.linked(s.Keys), now) {
+	if !w.owns(s) && w.Banned(s.Participant, w.linked(s.Keys), now) {
 		return ErrBanned
 	}
 	if r, ok := w.removals.At(s.Participant); ok && r.Index > s.Since {
@@ -69,6 +72,28 @@ func (w *Webinar) RoleOf(s Standing) Role {
 		return p.Role
 	}
 	return role
+}
+
+// RoleByID is RoleOf for a participant of whom only the ID is known: it names the owner's
+// account, an invite, or neither.
+func (w *Webinar) RoleByID(participant string) Role {
+	s := Standing{Participant: participant}
+	id, _ := strings.CutPrefix(participant, "p_")
+	if _, invited := w.Invite(id); invited {
+		s.InviteID = id
+	}
+	if participant == w.OwnerID() {
+		s.Account = w.Owner
+	}
+	return w.RoleOf(s)
+}
+
+// OwnerID is the participant that the owner's account is inside; empty if there is none.
+func (w *Webinar) OwnerID() string {
+	if w.Owner == "" {
+		return ""
+	}
+	return "p_" + w.Owner
 }
 
 // InLobby reports whether s waits until a host admits them. A lobby that is switched

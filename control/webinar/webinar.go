@@ -79,6 +79,7 @@ type Webinar struct {
 	AutoEnd      bool          // at the end of the last occurrence
 	Retention    time.Duration // of personal data after the end; 0: 30 days
 	Expired      bool          // its personal data is gone
+	Settles      time.Time     // when its attendance is summed up in the audit log; zero: nothing new was reported
 
 	Created, Started, Ended time.Time // UTC; zero until it happened
 	Version                 uint64    // grows with every change of the settings, for If-Match
