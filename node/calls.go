@@ -38,8 +38,8 @@ func (n *Node) calls() http.Handler {
 	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
 	mux.HandleFunc("POST /renew", n.serveRenew)
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
-	mux.HandleFunc("POST /inside", aboutOne(func(q inside) any { return n.door.Inside(q.Webinar, q.Participant, q.Device) }))
-	mux.HandleFunc("POST /supersede", aboutOne(func(q inside) any { return n.door.Supersede(q.Webinar, q.Participant, q.Device) }))
+	mux.HandleFunc("POST /inside", n.serveInside)
+	mux.HandleFunc("POST /supersede", n.serveSupersede)
 	if n.api != nil {
 		mux.Handle("/api/", fromMesh(n.api)) // a host at an edge; its token is checked here
 	}

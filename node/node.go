@@ -72,6 +72,7 @@ type Node struct {
 	routing    *routing
 	relay      *relay.Relay
 	door       *session.Door
+	others     *others // whom the door asks
 	seats      *lease.Keeper
 	personal   *personal.Keeper  // nil on an edge
 	accounts   *account.Accounts // nil on an edge
@@ -253,10 +254,11 @@ func (n *Node) openDoor(p Parts) (err error) {
 		return err
 	}
 	n.attendance = newAttendance(n.reportStays, n.log, n.reg)
+	n.others = n.newOthers()
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
 		PINKey: n.store.PINKey, Credentials: n.credentials, Seats: n.seats, Attend: n.attendance.note,
-		Elsewhere: n.elsewhere, Supersede: n.supersede, Removed: n.removed, Logger: n.log, Registerer: n.reg,
+		Elsewhere: n.others.elsewhere, Supersede: n.others.supersede, Removed: n.removed, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
 }
@@ -292,7 +294,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})
 	}
-	people := []part{{"door", n.door.Run}}
+	people := []part{{"door", n.door.Run}, {"others", n.others.Run}}
 	state = append(state, part{"seats", n.seats.Run}, part{"attendance", n.attendance.Run})
 	if n.signal != nil {
 		people = append(people, part{"signal", n.signal.Run})

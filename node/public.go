@@ -77,7 +77,7 @@ func (n *Node) shownVersion() string {
 
 // describe is what the guest page shows before anybody is let in.
 func (n *Node) describe(link string) (web.Webinar, error) {
-	w, err := n.door.Webinar(link)
+	w, err := n.door.Entrance(link)
 	if d := (*webinar.Denial)(nil); errors.As(err, &d) {
 		return web.Webinar{}, &web.Refusal{Code: d.Code, Detail: d.Detail}
 	} else if err != nil {

@@ -60,14 +60,15 @@ type Config struct {
 	Removed     func(node string) bool        // a node that was put out of the cluster: what it signed is not believed; nil: none was
 	Seats       Seats                         // nil: neither seats nor wrong PINs are limited
 	Attend      func(Stay)                    // hears of stays as they begin and end; nil: nobody does
-	// Elsewhere asks the other nodes whether the participant is inside at one of them
-	// on another device (the question is theirs by [Door.Inside]); nil: nobody else is
-	// asked. It is called at each join of a person who is known by a link or an
-	// account, and an answer that does not come is a no.
-	Elsewhere func(ctx context.Context, webinar, participant, device string) (node string, ok bool)
-	// Supersede has the other nodes end the participant's sessions on other devices
-	// (theirs by [Door.Supersede]); nil: there are no other nodes.
-	Supersede  func(ctx context.Context, webinar, participant, device string)
+	// Elsewhere asks all other nodes after one person, each by its [Door.Inside], and
+	// returns their answers as one; nil: nobody else is asked. It is called at each join
+	// of a person who is known by a link or an account, and where they come with a token
+	// that is new here. An answer that does not come is a no.
+	Elsewhere func(ctx context.Context, q Asked) Found
+	// Supersede has all other nodes end what the holder of a token took over, each by
+	// its [Door.Supersede], also those that answer only later; nil: there are no others.
+	Supersede  func(ctx context.Context, token string)
+	Limits     Limits
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time // nil: time.Now
@@ -80,7 +81,10 @@ type Door struct {
 	live    live
 	places  places
 	dead    dead
+	seen    seen
 	issuers issuers
+	joins   *throttle // and what is as good as one
+	tokens  *throttle
 }
 
 // NewDoor returns the door of an edge.
@@ -91,7 +95,11 @@ func NewDoor(cfg Config) *Door {
 	if cfg.Attend == nil {
 		cfg.Attend = func(Stay) {}
 	}
-	d := &Door{cfg: cfg, metrics: newMetrics(cfg.Registerer), issuers: issuers{removed: cfg.Removed}}
+	cfg.Limits = cfg.Limits.withDefaults()
+	d := &Door{
+		cfg: cfg, metrics: newMetrics(cfg.Registerer), issuers: issuers{removed: cfg.Removed}, live: live{most: cfg.Limits.Sessions},
+		joins: newThrottle(cfg.Limits, 1), tokens: newThrottle(cfg.Limits, tokenShare),
+	}
 	d.places = places{seats: cfg.Seats, attend: cfg.Attend, now: cfg.Now, by: make(map[placeKey]*place)}
 	return d
 }
@@ -119,6 +127,8 @@ var (
 	errDevice      = &webinar.Denial{Code: "device_invalid", Detail: "The device key is longer than 128 bytes. Please reload the page."}
 	errMayNotSend  = &webinar.Denial{Code: webinar.ErrNotAllowed.Code, Detail: "You may not send audio or video in this webinar. Ask the host for a presenter's link, or to bring you to the stage."}
 	errOffStage    = &webinar.Denial{Code: "off_stage", Detail: "The host has taken you off the stage."}
+	errTooOften    = &webinar.Denial{Code: "too_many_requests", Detail: "Too many people knock from your network at once. Please try again in a few seconds."}
+	errCrowd       = &webinar.Denial{Code: "too_many_sessions", Detail: "Too many guests are here from your network. Ask the host for a personal link, or come by another network."}
 	errTooManyHere = &webinar.Denial{Code: "too_many_sessions", Detail: "You have too many connections open. Close another tab and try again."}
 )
 
@@ -126,18 +136,34 @@ var (
 // participant is welcome at another edge.
 var ErrStopping = &webinar.Denial{Code: "node_stopping", Detail: "This node is being restarted. You will be connected to another one."}
 
-// Webinar returns what the holder of a link may know.
+// Webinar returns what the holder of a link may know. That is nothing while nobody
+// enters without proof: one that has ended or is locked is like one that never was.
 func (d *Door) Webinar(link string) (Public, error) {
 	w := d.find(link)
-	if w == nil {
+	if !opens(w, webinar.Visitor{}) {
 		return Public{}, errNotFound
 	}
+	return public(w), nil
+}
+
+// Entrance is Webinar for the page behind the link, which is there while a webinar is
+// locked: the invited and those who reload it bring their proof in what only the page
+// itself can see, and without the page they would stay outside.
+func (d *Door) Entrance(link string) (Public, error) {
+	w := d.find(link)
+	if w == nil || w.State == webinar.Ended {
+		return Public{}, errNotFound
+	}
+	return public(w), nil
+}
+
+func public(w *webinar.Webinar) Public {
 	p := Public{
 		ID: w.ID, Title: w.Title, Link: w.Link, Mode: w.Mode, State: w.State, Live: w.StreamCount() > 0,
 		PINRequired: w.PIN != nil && w.Registration == nil, Registration: w.Registration != nil,
 	}
 	p.Accounts = p.Registration && w.Registration.Accounts
-	return p, nil
+	return p
 }
 
 // find returns the webinar behind a link, nil if there is none. Its id opens

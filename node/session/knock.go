@@ -53,6 +53,9 @@ func (d *Door) Join(ctx context.Context, link string, k Knock) (Grant, error) {
 }
 
 func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
+	if !d.joins.pass(k.Remote, d.cfg.Now()) {
+		return Grant{}, errTooOften
+	}
 	w := d.find(link)
 	v, err := d.visitor(k)
 	if err != nil {
@@ -72,7 +75,7 @@ func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
 		return Grant{}, errName
 	}
 	if known {
-		if c.TookOver, err = d.alone(ctx, w, c, k.Takeover); err != nil {
+		if c, err = d.alone(ctx, c, k.Takeover); err != nil {
 			return Grant{}, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -19,14 +20,37 @@ const maxPerParticipant = 16
 // live is the list of sessions at this edge, from which the roster is derived:
 // webinar, participant, session.
 type live struct {
+	most int // sessions of one network; see [Limits]
+
 	mu       sync.Mutex // guards the following
 	webinars map[string]map[string]map[string]*Session
+	crowds   map[crowd]int
 }
 
-// add lists s, or reports false if its participant has too many.
-func (l *live) add(s *Session) bool {
+// crowd is the guests of a webinar whom nothing but one network names.
+type crowd struct {
+	webinar string
+	from    netip.Prefix
+}
+
+// room reports whether there is room for one more in a crowd.
+func (l *live) room(c crowd) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.fits(c)
+}
+
+// fits is room with l.mu held.
+func (l *live) fits(c crowd) bool { return l.most <= 0 || !c.from.IsValid() || l.crowds[c] < l.most }
+
+// add lists s, or says of whom there are too many.
+func (l *live) add(s *Session) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := crowd{s.Webinar, s.from()}
+	if !l.fits(c) {
+		return errCrowd
+	}
 	if l.webinars == nil {
 		l.webinars = make(map[string]map[string]map[string]*Session)
 	}
@@ -41,10 +65,16 @@ func (l *live) add(s *Session) bool {
 		in[s.Participant] = own
 	}
 	if len(own) >= maxPerParticipant {
-		return false
+		return errTooManyHere
 	}
 	own[s.ID] = s
-	return true
+	if c.from.IsValid() {
+		if l.crowds == nil {
+			l.crowds = make(map[crowd]int)
+		}
+		l.crowds[c]++
+	}
+	return nil
 }
 
 // remove takes s off the list and reports whether it was on it.
@@ -62,6 +92,11 @@ func (l *live) remove(s *Session) bool {
 	}
 	if len(in) == 0 {
 		delete(l.webinars, s.Webinar)
+	}
+	if c := (crowd{s.Webinar, s.from()}); l.crowds[c] > 1 {
+		l.crowds[c]--
+	} else {
+		delete(l.crowds, c)
 	}
 	return true
 }

@@ -13,6 +13,9 @@ import (
 // is open for hours can reconnect. What has changed since (a ban, the end of the
 // webinar) is asked again.
 func (d *Door) Refresh(_ context.Context, token string, remote netip.Addr) (Grant, error) {
+	if !d.tokens.pass(remote, d.cfg.Now()) {
+		return Grant{}, errTooOften
+	}
 	c, w, err := d.bearer(token, remote)
 	if err != nil {
 		return Grant{}, err
@@ -43,16 +46,33 @@ func (d *Door) Bearer(token string, remote netip.Addr) (Bearer, error) {
 // connection comes from. The caller ends the session when the connection goes, and
 // the connection when the session's context is done.
 func (d *Door) Open(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (*Session, error) {
-	s, err := d.open(ctx, link, bearer, remote, use)
+	s, err := d.open(ctx, link, entrance{bearer: bearer, remote: remote, use: use})
 	d.metrics.door(err)
 	return s, err
 }
 
-func (d *Door) open(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (*Session, error) {
-	c, w, err := d.identify(ctx, link, bearer, remote, use)
+// TakeOver is Open for a player that comes with a secret instead of a token: what is
+// on the person's other devices ends, as a knock with Takeover has it.
+func (d *Door) TakeOver(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (*Session, error) {
+	s, err := d.open(ctx, link, entrance{bearer: bearer, remote: remote, use: use, takeover: true})
+	d.metrics.door(err)
+	return s, err
+}
+
+// entrance is what a connection comes with.
+type entrance struct {
+	bearer   string
+	remote   netip.Addr
+	use      Use
+	takeover bool
+}
+
+func (d *Door) open(ctx context.Context, link string, e entrance) (*Session, error) {
+	c, w, err := d.identify(ctx, link, e)
 	if err != nil {
 		return nil, err
 	}
+	remote, use := e.remote, e.use
 	if err := d.mayOpen(w, c, remote, use); err != nil {
 		return nil, err
 	}
@@ -60,6 +80,10 @@ func (d *Door) open(ctx context.Context, link, bearer string, remote netip.Addr,
 	s := &Session{
 		ID: randomID("s_"), Participant: c.Participant, Name: c.Name, Webinar: w.ID, Role: w.RoleOf(c.standing(remote)), Use: use,
 		Since: d.cfg.Now(), claims: c, remote: remote, ctx: sctx, cancel: cancel, door: d, changed: make(chan struct{}, 1),
+	}
+	if !d.live.room(crowd{s.Webinar, s.from()}) { // before a seat is taken for it
+		cancel(errCrowd)
+		return nil, errCrowd
 	}
 	if !w.InLobby(c.standing(remote)) {
 		if s.place, err = d.places.enter(ctx, c, c.Guest); err != nil {
@@ -78,10 +102,10 @@ func (d *Door) open(ctx context.Context, link, bearer string, remote netip.Addr,
 // list puts s on the list, from where Run sees it. What was decided between the
 // first question and here is asked for again, so no ban can slip through.
 func (d *Door) list(s *Session) error {
-	if !d.live.add(s) {
-		s.cancel(errTooManyHere)
+	if err := d.live.add(s); err != nil {
+		s.cancel(err)
 		s.leave()
-		return errTooManyHere
+		return err
 	}
 	d.metrics.live.WithLabelValues(s.Use.String()).Inc()
 	for {
@@ -118,29 +142,15 @@ func (d *Door) mayOpen(w *webinar.Webinar, c claims, remote netip.Addr, use Use)
 }
 
 // identify finds out who stands behind a bearer, and in which webinar.
-func (d *Door) identify(ctx context.Context, link, bearer string, remote netip.Addr, use Use) (claims, *webinar.Webinar, error) {
-	if strings.HasPrefix(bearer, tokenPrefix) {
-		c, w, err := d.bearer(bearer, remote)
-		if err == nil {
-			err = d.strict(w)
-		}
-		if err == nil && use != Publish && d.personal(c) && len(d.others(c)) > 0 {
-			err = webinar.ErrAlreadyInside
-		}
-		return c, w, err
+func (d *Door) identify(ctx context.Context, link string, e entrance) (claims, *webinar.Webinar, error) {
+	if strings.HasPrefix(e.bearer, tokenPrefix) {
+		return d.identifyToken(ctx, e)
+	}
+	if !d.joins.pass(e.remote, d.cfg.Now()) {
+		return claims{}, nil, errTooOften
 	}
 	w := d.find(link)
-	k := Knock{Remote: remote}
-	switch {
-	case strings.HasPrefix(bearer, invitePrefix):
-		k.Invite = bearer
-	case strings.HasPrefix(bearer, registrantPrefix):
-		k.Registrant, k.Name = bearer, "Player"
-	case strings.HasPrefix(bearer, passPrefix):
-		k.Pass = bearer
-	default: // a player that knows nothing but the PIN, such as a WHEP client
-		k.PIN, k.Name = bearer, "Player"
-	}
+	k := knockOf(e)
 	v, err := d.visitor(k)
 	if err != nil {
 		return claims{}, nil, err
@@ -152,12 +162,46 @@ func (d *Door) identify(ctx context.Context, link, bearer string, remote netip.A
 	switch {
 	case err != nil:
 		return claims{}, nil, err
-	case k.PIN != "" && w.InLobby(c.standing(remote)) && !c.ByPIN: // nobody can wait by a PIN that was not looked at, and come back
+	case k.PIN != "" && w.InLobby(c.standing(e.remote)) && !c.ByPIN: // nobody can wait by a PIN that was not looked at, and come back
 		return claims{}, nil, webinar.ErrTooManyGuesses
-	case use != Publish && d.personal(c) && len(d.others(c)) > 0:
-		return claims{}, nil, webinar.ErrAlreadyInside
+	case e.use != Publish && d.personal(c):
+		if err = d.mayOpen(w, c, e.remote, e.use); err != nil { // before anything is ended for it
+			return claims{}, nil, err
+		}
+		c, err = d.alone(ctx, c, e.takeover)
 	}
-	return c, w, nil
+	return c, w, err
+}
+
+// identifyToken is identify for who was at the door before, here or elsewhere.
+func (d *Door) identifyToken(ctx context.Context, e entrance) (claims, *webinar.Webinar, error) {
+	c, w, err := d.bearer(e.bearer, e.remote)
+	if err == nil {
+		err = d.strict(w)
+	}
+	if err != nil || e.use == Publish || !d.personal(c) {
+		return c, w, err
+	}
+	if len(d.others(c)) > 0 {
+		return c, w, webinar.ErrAlreadyInside
+	}
+	return c, w, d.vouched(ctx, c, e.remote)
+}
+
+// knockOf is what a bearer that is no token says.
+func knockOf(e entrance) Knock {
+	k := Knock{Remote: e.remote, Takeover: e.takeover}
+	switch {
+	case strings.HasPrefix(e.bearer, invitePrefix):
+		k.Invite = e.bearer
+	case strings.HasPrefix(e.bearer, registrantPrefix):
+		k.Registrant, k.Name = e.bearer, "Player"
+	case strings.HasPrefix(e.bearer, passPrefix):
+		k.Pass = e.bearer
+	default: // a player that knows nothing but the PIN, such as a WHEP client
+		k.PIN, k.Name = e.bearer, "Player"
+	}
+	return k
 }
 
 // bearer checks a session token and asks the rules whether its participant may

@@ -13,6 +13,10 @@ import (
 // people would wait for seats in which nobody sits.
 const grace = 30 * time.Second
 
+// joined is how long somebody has a place by a join alone. A page connects at once; who
+// does not, and only knocks again and again, must not fill the webinar.
+const joined = 5 * time.Second
+
 // Stay is the time that a participant was inside at this edge. A break shorter than
 // thirty seconds does not end it. What begins is told with Left zero, and told again
 // when it has ended.
@@ -129,7 +133,8 @@ func (p *places) began(pl *place, s *Session) {
 	p.attend(stay)
 }
 
-// leave counts a user that has gone. The last one leaves the place for a grace.
+// leave counts a user that has gone. The last one leaves the place for a grace,
+// shorter where no session was ever there.
 func (p *places) leave(pl *place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,9 +148,12 @@ func (p *places) leave(pl *place) {
 	}
 	pl.left = p.now()
 	pl.turn++
-	turn := pl.turn
+	turn, held := pl.turn, grace
+	if pl.stay.ID == "" {
+		held = joined
+	}
 	if !p.closed {
-		pl.timer = time.AfterFunc(grace, func() { p.clear(pl, turn) })
+		pl.timer = time.AfterFunc(held, func() { p.clear(pl, turn) })
 	}
 }
 

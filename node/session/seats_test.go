@@ -81,7 +81,10 @@ func TestS60AGuestWhoNeverConnectsGivesTheSeatBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(grace)
+		if _, err := e.Join(ctx, link, Knock{Name: "Bob"}); code(err) != "full" {
+			t.Errorf("before a page can connect: %v", err)
+		}
+		time.Sleep(joined)
 		synctest.Wait()
 		e.enter(t, Knock{Name: "Bob"}, Watch)
 		if _, err := e.Open(ctx, link, g.Token, home, Watch); code(err) != "full" {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"stentor/cluster/pki"
 	"stentor/control/controlpb"
 )
 
@@ -133,19 +134,43 @@ func TestS59GuestsAreNobodyInParticular(t *testing.T) {
 	}
 }
 
+// beside is another edge of e's mesh, with its own certificate.
+func beside(t *testing.T, e *edge, node string) *edge {
+	t.Helper()
+	b := newEdge(t, "")
+	b.replica, b.ca = e.replica, e.ca
+	b.cfg.State, b.cfg.Changed = e.replica.now, e.replica.Changed
+	cred := credentials(t, e.ca, node)
+	b.cfg.Credentials = func() *pki.Credentials { return cred }
+	return b
+}
+
+// meet lets edges ask and tell each other.
+func meet(t *testing.T, edges ...*edge) {
+	for _, e := range edges {
+		e.cfg.Elsewhere = func(_ context.Context, q Asked) (f Found) {
+			for _, o := range edges {
+				if o != e {
+					f = f.Or(o.Inside(q))
+				}
+			}
+			return f
+		}
+		e.cfg.Supersede = func(_ context.Context, token string) {
+			for _, o := range edges {
+				if o != e && o.Supersede(token) != nil {
+					t.Error("a takeover is not believed")
+				}
+			}
+		}
+	}
+}
+
 func TestS59ATakeoverReachesOtherEdges(t *testing.T) {
 	there := registered(t)
-	here := newEdge(t, "")
-	here.replica, here.ca = there.replica, there.ca
-	cred := credentials(t, there.ca, "n2")
-	here.cfg.State, here.cfg.Changed = there.replica.now, there.replica.Changed
-	here.cfg.Credentials = there.cfg.Credentials
-	_ = cred
-	here.cfg.Elsewhere = func(_ context.Context, w, participant, device string) (string, bool) {
-		return "n1", there.Inside(w, participant, device)
-	}
-	here.cfg.Supersede = func(_ context.Context, w, participant, device string) { there.Supersede(w, participant, device) }
-
+	here := beside(t, there, "n2")
+	third := beside(t, there, "n3")
+	meet(t, there, here, third)
 	old, first := there.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}, Watch)
 	if _, err := here.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}); err != nil {
 		t.Errorf("the same device at another edge: %v", err)
@@ -153,21 +178,147 @@ func TestS59ATakeoverReachesOtherEdges(t *testing.T) {
 	if _, err := here.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "laptop"}); code(err) != "already_inside" {
 		t.Errorf("another device at another edge: %v", err)
 	}
+	took, second := here.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "laptop", Takeover: true}, Watch)
+	if ended(first) != "superseded" || ended(second) != "admitted" {
+		t.Errorf("there %s, here %s", ended(first), ended(second))
+	}
+	for name, e := range map[string]*edge{"there": there, "here": here, "at a third edge": third} {
+		if _, err := e.Open(ctx, link, old.Token, home, Watch); code(err) != "superseded" {
+			t.Errorf("%s with the old token: %v", name, err)
+		}
+		s, err := e.Open(ctx, link, took.Token, home, Events)
+		if err != nil {
+			t.Errorf("%s with the new token: %v", name, err)
+			continue
+		}
+		s.End()
+	}
+}
+
+func TestS59APlayerAtAnotherEdgeIsOnePersonToo(t *testing.T) {
+	there := registered(t)
+	here := beside(t, there, "n2")
+	meet(t, there, here)
+	_, page := there.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}, Watch)
+	if _, err := here.Open(ctx, link, ticket, home, Watch); code(err) != "already_inside" {
+		t.Errorf("a player with the same link: %v", err)
+	}
+	if ended(page) != "admitted" {
+		t.Error("the question alone ends the page")
+	}
+	player, err := here.TakeOver(ctx, link, ticket, home, Watch)
+	if err != nil || ended(page) != "superseded" || ended(player) != "admitted" {
+		t.Errorf("with a yes: %v, the page %s", err, ended(page))
+	}
+	if _, err := there.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}); code(err) != "already_inside" {
+		t.Errorf("the page again: %v", err)
+	}
+}
+
+func TestS59ANodeThatMissedATakeoverAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		there := registered(t)
+		here, third := beside(t, there, "n2"), beside(t, there, "n3")
+		meet(t, there, here, third)
+		here.cfg.Supersede = func(context.Context, string) {} // nobody hears it
+		old, err := there.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "phone"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := here.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "laptop", Takeover: true}); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		ask := third.cfg.Elsewhere
+		third.cfg.Elsewhere = func(ctx context.Context, q Asked) Found { asked++; return ask(ctx, q) }
+		for range 3 {
+			if _, err := third.Open(ctx, link, old.Token, home, Watch); code(err) != "superseded" {
+				t.Errorf("the old token: %v", err)
+			}
+		}
+		guest, err := third.Join(ctx, link, Knock{Invite: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked = 0
+		if _, err := third.Open(ctx, link, guest.Token, home, Watch); err != nil || asked != 0 {
+			t.Errorf("%v; somebody who sends is asked about %d times", err, asked)
+		}
+		time.Sleep(askAgain + time.Second)
+		if _, err := third.Open(ctx, link, old.Token, home, Watch); code(err) != "superseded" || asked != 1 {
+			t.Errorf("later: %v, asked %d times", err, asked)
+		}
+	})
+}
+
+func TestS59ATakeoverIsProved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		there := registered(t)
+		here := beside(t, there, "n2")
+		g, first := there.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}, Watch)
+		var token string
+		here.cfg.Supersede = func(_ context.Context, t string) { token = t }
+		time.Sleep(time.Second)
+		if _, err := here.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "laptop", Takeover: true}); err != nil {
+			t.Fatal(err)
+		}
+		plain, err := beside(t, there, "n4").Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "laptop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign := registered(t)
+		foreign.cfg.Supersede = func(_ context.Context, t string) { plain.Participant = t }
+		if _, err := foreign.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket, Device: "laptop", Takeover: true}); err != nil {
+			t.Fatal(err)
+		}
+		for name, bad := range map[string]string{
+			"no token": "", "one that took nothing over": plain.Token, "another cluster's": plain.Participant,
+		} {
+			if there.Supersede(bad) == nil || ended(first) != "admitted" {
+				t.Errorf("%s ends a session", name)
+			}
+		}
+		there.issuers.removed = func(node string) bool { return node == "n2" }
+		if there.Supersede(token) == nil || ended(first) != "admitted" {
+			t.Error("a removed node ends a session")
+		}
+		there.issuers.removed = nil
+		if err := there.Supersede(token); err != nil || ended(first) != "superseded" {
+			t.Errorf("the proof: %v, %s", err, ended(first))
+		}
+		if _, err := there.Open(ctx, link, g.Token, home, Watch); code(err) != "superseded" {
+			t.Errorf("the old token: %v", err)
+		}
+		// Back to the phone; what was proof before ends nothing any more.
+		_, back := there.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "phone", Takeover: true}, Watch)
+		if there.Supersede(token); ended(back) != "admitted" {
+			t.Errorf("an old proof ends a newer session: %s", ended(back))
+		}
+	})
+}
+
+func TestS59ATakeoverEndsWhatAFastClockAdmitted(t *testing.T) {
+	there := registered(t)
+	here := beside(t, there, "n2")
+	meet(t, there, here)
+	there.cfg.Now = func() time.Time { return time.Now().Add(clockSkew / 2) }
+	old, first := there.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "phone"}, Watch)
 	_, second := here.enter(t, Knock{Name: "Ada", Registrant: ticket, Device: "laptop", Takeover: true}, Watch)
 	if ended(first) != "superseded" || ended(second) != "admitted" {
 		t.Errorf("there %s, here %s", ended(first), ended(second))
 	}
-	if _, err := there.Open(ctx, link, old.Token, home, Watch); code(err) != "superseded" {
-		t.Errorf("back with the old token: %v", err)
+	if _, err := here.Open(ctx, link, old.Token, home, Watch); code(err) != "superseded" {
+		t.Errorf("the old token: %v", err)
 	}
 }
 
 func TestANodeThatDoesNotAnswerLocksNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := registered(t)
-		e.cfg.Elsewhere = func(ctx context.Context, _, _, _ string) (string, bool) {
+		e.cfg.Elsewhere = func(ctx context.Context, _ Asked) Found {
 			<-ctx.Done()
-			return "", false
+			return Found{}
 		}
 		before := time.Now()
 		if _, err := e.Join(ctx, link, Knock{Name: "Ada", Registrant: ticket}); err != nil {
@@ -183,20 +334,23 @@ func TestSupersededAdmissionsAreForgottenInTime(t *testing.T) {
 	var d dead
 	start := time.Unix(1_700_000_000, 0)
 	of := func(i int) claims {
-		return claims{Webinar: "w", Participant: "p", Admission: fmt.Sprint(i)}
+		return claims{Webinar: "w", Participant: fmt.Sprint(i), Admission: "new", Admitted: 2}
+	}
+	old := func(i int) claims {
+		return claims{Webinar: "w", Participant: fmt.Sprint(i), Admission: "old", Admitted: 1}
 	}
 	for i := range maxDead + 10 {
 		d.add(of(i), start.Add(time.Duration(i)*time.Millisecond))
 	}
-	if len(d.at) > maxDead {
-		t.Errorf("%d are remembered, more than %d", len(d.at), maxDead)
+	if len(d.by) > maxDead {
+		t.Errorf("%d are remembered, more than %d", len(d.by), maxDead)
 	}
 	last := maxDead + 9
 	now := start.Add(time.Duration(last) * time.Millisecond)
-	if !d.has(of(last), now) || d.has(of(0), now) {
+	if !d.has(old(last), now) || d.has(of(last), now) || d.has(old(0), now) {
 		t.Error("the newest is forgotten, or the oldest is not")
 	}
-	if d.has(of(last), now.Add(admittedFor+time.Second)) {
+	if d.has(old(last), now.Add(admittedFor+time.Second)) {
 		t.Error("remembered for longer than a token can be refreshed")
 	}
 }

@@ -40,6 +40,7 @@ type claims struct {
 	Since        uint64       `json:"s"`           // [webinar.Admission.Since]
 	Admission    string       `json:"j,omitempty"` // names this admission among those of the participant
 	TookOver     bool         `json:"o,omitempty"` // from another device of the same person
+	Alone        bool         `json:"f,omitempty"` // asked for the end of what is on other devices
 	Admitted     int64        `json:"a"`           // unix milliseconds; a refreshed token keeps it
 	Expires      int64        `json:"e"`           // unix milliseconds
 }

@@ -47,6 +47,17 @@ func TestS33AClosedDoorTellsAGuesserNothing(t *testing.T) {
 	}
 }
 
+func TestS33AClosedDoorHasNoDescription(t *testing.T) {
+	for door, e := range closedDoors(t) {
+		if p, err := e.Webinar(link); err != errNotFound || p != (Public{}) {
+			t.Errorf("%s: %+v, %v", door, p, err)
+		}
+		if p, err := e.Entrance(link); (err == nil) != (door == "locked") || p.Title != "" && err != nil {
+			t.Errorf("the page, %s: %+v, %v; the invited need it while the webinar is locked", door, p, err)
+		}
+	}
+}
+
 func TestS33WhoBelongsThereHearsWhy(t *testing.T) {
 	doors := closedDoors(t)
 	for door, want := range map[string]string{"unknown": "not_found", "closed": "ended", "locked": "admitted"} {

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -33,6 +35,7 @@ type events struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	heard  chan struct{} // a message came from the page
+	spoke  func()        // it has said who it is
 }
 
 // serveEvents opens the WebSocket.
@@ -43,13 +46,18 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) error {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return problem{Status: http.StatusUpgradeRequired, Code: "websocket_only", Detail: "This is a WebSocket."}
 	}
+	spoke, ok := s.hush(remote(r))
+	if !ok {
+		return problem{Code: "too_many_requests", Detail: "Too many connections from your network say nothing. Please try again in a few seconds."}
+	}
+	defer spoke()
 	// The origin was checked above, with the other edges of the mesh in mind.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return nil // it has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1)}
+	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1), spoke: spoke}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	if !s.listen(e) {
 		e.close(session.ErrStopping)
@@ -78,6 +86,28 @@ func (s *Server) unlisten(e *events) {
 	s.work.Done()
 }
 
+// hush counts a connection that has said nothing yet, until spoke is called, which may
+// be more than once. It reports false where its network has too many.
+func (s *Server) hush(a netip.Addr) (spoke func(), ok bool) {
+	from := webinar.Prefix(a)
+	if s.cfg.Silent < 0 || !from.IsValid() || a.IsLoopback() {
+		return func() {}, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent[from] >= s.cfg.Silent {
+		return nil, false
+	}
+	s.silent[from]++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.silent[from]--; s.silent[from] <= 0 {
+			delete(s.silent, from)
+		}
+	}), true
+}
+
 // originAllowed reports whether the page that connects was served by this node or
 // by another that is named in the configuration. Programs send no origin.
 func (s *Server) originAllowed(r *http.Request) bool {
@@ -94,6 +124,7 @@ func (s *Server) originAllowed(r *http.Request) bool {
 // run serves the connection and returns why it ended.
 func (e *events) run(r *http.Request) error {
 	token, err := e.token()
+	e.spoke()
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ var statuses = map[string]int{
 	"full":                    http.StatusConflict,
 	"pass_invalid":            http.StatusUnauthorized,
 	"too_many_guesses":        http.StatusTooManyRequests,
+	"too_many_requests":       http.StatusTooManyRequests,
 	"too_many_sessions":       http.StatusTooManyRequests,
 	"not_ready":               http.StatusServiceUnavailable,
 	"unavailable":             http.StatusServiceUnavailable,
@@ -64,7 +65,7 @@ var statuses = map[string]int{
 
 // retries are how many seconds to wait before coming again, where that helps.
 var retries = map[string]string{
-	"not_live": "2", "in_lobby": "5", "full": "10", "stream_taken": "5", "too_many_guesses": "120", "too_many_sessions": "30",
+	"not_live": "2", "in_lobby": "5", "full": "10", "stream_taken": "5", "too_many_guesses": "120", "too_many_requests": "5", "too_many_sessions": "30",
 	"not_ready": "1", "unavailable": "2", "node_stopping": "1",
 }
 

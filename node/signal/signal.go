@@ -33,6 +33,7 @@ type Door interface {
 	Join(ctx context.Context, link string, k session.Knock) (session.Grant, error)
 	Refresh(ctx context.Context, token string, remote netip.Addr) (session.Grant, error)
 	Open(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use) (*session.Session, error)
+	TakeOver(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use) (*session.Session, error)
 }
 
 // A Stage knows who publishes what in a webinar.
@@ -71,6 +72,11 @@ type Config struct {
 	// one that served them ("https://edge2.example.org"); nil: no others.
 	Origins func(origin string) bool
 
+	// Silent bounds the events connections of one network (IPv4 /32, IPv6 /64) that have
+	// not said yet who they are; 0: 200, negative: no limit. Those over the loopback
+	// interface do not count.
+	Silent int
+
 	Logger *slog.Logger
 }
 
@@ -82,6 +88,7 @@ type Server struct {
 	mu        sync.Mutex // guards the following
 	resources map[string]*resource
 	events    map[*events]struct{}
+	silent    map[netip.Prefix]int // events connections that have said nothing, by network
 	closed    bool
 	work      sync.WaitGroup
 }
@@ -91,9 +98,12 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Silent == 0 {
+		cfg.Silent = 200
+	}
 	return &Server{
 		cfg: cfg, log: cfg.Logger,
-		resources: make(map[string]*resource), events: make(map[*events]struct{}),
+		resources: make(map[string]*resource), events: make(map[*events]struct{}), silent: make(map[netip.Prefix]int),
 	}
 }
 

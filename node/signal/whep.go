@@ -15,8 +15,16 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Accept-Post", typeSDP)
 		return err
 	}
+	takeover, err := flag(r.URL.Query(), "takeover")
+	if err != nil {
+		return err
+	}
+	open := s.cfg.Door.Open
+	if takeover {
+		open = s.cfg.Door.TakeOver
+	}
 	link := r.PathValue("link")
-	sess, err := s.cfg.Door.Open(r.Context(), link, bearer(r), remote(r), session.Watch)
+	sess, err := open(r.Context(), link, bearer(r), remote(r), session.Watch)
 	if err != nil {
 		return err
 	}
