@@ -29,6 +29,7 @@ func BenchmarkAdmission(b *testing.B) {
 		e := newEdge(b, c.pin)
 		c.setup(e)
 		e.seats.guesses = 1 << 40
+		e.joins = newThrottle(Limits{Burst: -1}, 1)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
