@@ -116,6 +116,9 @@ func (d *draft) vacateAll(node string) error { return d.vacate(node, math.MaxUin
 // vacate frees the streams and seats of a node's incarnations before an epoch.
 func (d *draft) vacate(node string, before uint64) error {
 	for w := range d.next.Webinars() {
+		if w.StreamCount()+w.LeaseCount() == 0 { // most of them, however many there are
+			continue
+		}
 		for _, s := range slices.Collect(w.Streams()) {
 			if s.Origin != node || s.NodeEpoch >= before {
 				continue

@@ -20,6 +20,10 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 	if err := d.spareOwner(w, c); err != nil {
 		return "", err
 	}
+	if w.Expired { // what it knew of people is gone, and stays so
+		c = &controlpb.Disconnect{Webinar: c.GetWebinar(), Participant: c.GetParticipant()}
+		keys = nil
+	}
 	subject := ""
 	if c.GetBan() != nil { // before the removal: a name that was banned once is known by it
 		if subject, err = d.ban(w, c, keys); err != nil {

@@ -19,6 +19,9 @@ func (d *draft) register(c *controlpb.Register) (string, error) {
 	if c.GetAccount() != "" && w.Banned("", webinar.Keys{{Kind: webinar.KindAccount, Value: c.GetAccount()}}, d.at) {
 		return "", webinar.ErrBanned
 	}
+	if w.EmailBanned(c.GetEmailHash(), d.at) {
+		return "", webinar.ErrBanned
+	}
 	if old, ok := registered(w, c); ok {
 		return old.ID, webinar.ErrAlreadyRegistered
 	}

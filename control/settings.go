@@ -45,9 +45,16 @@ func setField(r *controlpb.WebinarRecord, s *controlpb.Settings, name string) bo
 	return true
 }
 
+// maxSettings bounds one webinar's own record, in bytes: a form of fifty fields, well
+// described. What is larger could not be read back from a snapshot.
+const maxSettings = 512 << 10
+
 // checkSettings refuses what does not fit into a webinar, and what contradicts itself,
 // by name.
 func checkSettings(r *controlpb.WebinarRecord) error {
+	if proto.Size(r) > maxSettings {
+		return &webinar.Denial{Code: "invalid_settings", Detail: "The description and the form of this webinar are too long together."}
+	}
 	mode := webinar.Mode(r.GetMode())
 	switch {
 	case !mode.Known():

@@ -64,7 +64,7 @@ func (n *Node) openPublic(Parts) error {
 // participant returns who holds a session token, which this node's door knows.
 func (n *Node) participant(_ context.Context, token string, remote netip.Addr) (api.Bearer, error) {
 	b, err := n.door.Bearer(token, remote)
-	return api.Bearer{Webinar: b.Webinar, Standing: b.Standing, Name: b.Name}, err
+	return api.Bearer{Webinar: b.Webinar, Standing: b.Standing, Name: b.Name, Trusted: b.Trusted}, err
 }
 
 // shownVersion is the version that visitors may see (S9).

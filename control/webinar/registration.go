@@ -107,6 +107,7 @@ type registry struct {
 	secrets  table.Table[string] // hash of the personal link's secret -> ID
 	emails   table.Table[string] // keyed hash of the e-mail address -> ID
 	accounts table.Table[string] // account -> ID
+	former   table.Table[string] // keyed hash of the e-mail address -> ID, of the declined and cancelled
 	queue    table.Table[string] // place in the waitlist -> ID
 	approved int
 	pending  int
@@ -126,6 +127,8 @@ func (w *Webinar) WithRegistrant(r Registrant) *Webinar {
 		if r.Account != "" {
 			g.accounts = g.accounts.With(r.Account, r.ID)
 		}
+	} else if len(r.EmailHash) > 0 {
+		g.former = g.former.With(string(r.EmailHash), r.ID)
 	}
 	if r.Status == Waitlisted {
 		g.queue = g.queue.With(place(r), r.ID)
@@ -149,6 +152,9 @@ func (w *Webinar) WithoutRegistrant(id string) *Webinar {
 	}
 	if at, _ := g.accounts.At(r.Account); at == id {
 		g.accounts = g.accounts.Without(r.Account)
+	}
+	if at, _ := g.former.At(string(r.EmailHash)); at == id {
+		g.former = g.former.Without(string(r.EmailHash))
 	}
 	if r.Status == Waitlisted {
 		g.queue = g.queue.Without(place(r))
@@ -206,6 +212,13 @@ func (w *Webinar) RegistrantByAccount(account string) (Registrant, bool) {
 		return Registrant{}, false
 	}
 	return w.registry.byID.At(id)
+}
+
+// EmailBanned reports whether somebody who gave this e-mail address, and cancelled or was
+// declined since, is banned: signing up again makes nobody another person.
+func (w *Webinar) EmailBanned(hash []byte, now time.Time) bool {
+	id, ok := w.registry.former.At(string(hash))
+	return ok && len(hash) > 0 && w.bannedBy(Key{KindRegistration, id}, now)
 }
 
 // Registrants yields the registrants in the order of their IDs.

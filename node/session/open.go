@@ -28,6 +28,9 @@ type Bearer struct {
 	Webinar  string // ID
 	Name     string
 	Standing webinar.Standing
+	// Trusted says that a voter admitted them. What an edge says of somebody is enough
+	// for its own door, and not for ruling a webinar.
+	Trusted bool
 }
 
 // Bearer returns who stands behind a session token, seen from remote, or why its
@@ -37,7 +40,7 @@ func (d *Door) Bearer(token string, remote netip.Addr) (Bearer, error) {
 	if err != nil {
 		return Bearer{}, err
 	}
-	return Bearer{Webinar: c.Webinar, Name: c.Name, Standing: c.standing(remote)}, nil
+	return Bearer{Webinar: c.Webinar, Name: c.Name, Standing: c.standing(remote), Trusted: !c.ByEdge}, nil
 }
 
 // Open begins a session: the only way to a live connection, whichever protocol

@@ -31,7 +31,8 @@ type claims struct {
 	Name         string       `json:"n"`
 	Role         webinar.Role `json:"r"` // when admitted; the rules say what it is now
 	Guest        bool         `json:"g,omitempty"`
-	Waiting      bool         `json:"l,omitempty"` // admitted to the lobby
+	Waiting      bool         `json:"l,omitempty"`  // admitted to the lobby
+	ByEdge       bool         `json:"be,omitempty"` // an edge admitted them, or refreshed the token: nobody else has checked it
 	ByPIN        bool         `json:"b,omitempty"`
 	InviteID     string       `json:"i,omitempty"`
 	Registration string       `json:"x,omitempty"`
@@ -98,9 +99,11 @@ func mint(c claims, cred *pki.Credentials) (string, error) { return sign(tokenPr
 // and that has not expired at now. The error is for the log.
 func (i *issuers) verify(token string, ca *x509.Certificate, now time.Time) (claims, error) {
 	var c claims
-	if _, err := i.unsign(tokenPrefix, token, ca, now, &c); err != nil {
+	by, err := i.unsign(tokenPrefix, token, ca, now, &c)
+	if err != nil {
 		return claims{}, err
 	}
+	c.ByEdge = c.ByEdge || by.Role != pki.Voter
 	keys, ok := webinar.ParseKeys(c.Keys)
 	if !ok {
 		return claims{}, errors.New("unknown identity key")
