@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,9 +53,11 @@ func TestM11StaysReachTheVoters(t *testing.T) {
 	})
 	t.Run("while no voter answers they wait, and arrive after that", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			down, arrived := true, 0
+			var down atomic.Bool
+			down.Store(true)
+			arrived := 0
 			a := run(t, func(s stays) error {
-				if down {
+				if down.Load() {
 					return errors.New("nobody")
 				}
 				arrived += len(s.Stays)
@@ -64,7 +67,7 @@ func TestM11StaysReachTheVoters(t *testing.T) {
 					a.note(stay("w_1", i))
 					time.Sleep(attendEvery)
 				}
-				down = false
+				down.Store(false)
 				time.Sleep(2 * attendEvery)
 			})
 			if arrived != 10 || testutil.ToFloat64(a.lost) != 0 {

@@ -34,6 +34,8 @@ type world struct {
 	wg    sync.WaitGroup
 	ctx   context.Context
 
+	removed atomic.Pointer[string]
+
 	mu    sync.Mutex
 	addrs map[string]string
 }
@@ -121,7 +123,7 @@ func (w *world) nodeWith(addr string, cred *pki.Credentials, conn *simnet.SimCon
 	if os.Getenv("TEST_LOG") != "" {
 		log = slog.Default()
 	}
-	p, err := New(Config{Conn: conn, Credentials: n.cred.Load, Resolve: w.resolve, Registerer: n.reg, Logger: log})
+	p, err := New(Config{Conn: conn, Credentials: n.cred.Load, Resolve: w.resolve, Removed: w.isRemoved, Registerer: n.reg, Logger: log})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -147,6 +149,12 @@ func (w *world) nodeWith(addr string, cred *pki.Credentials, conn *simnet.SimCon
 func (n *node) crash() {
 	n.conn.Close()
 	n.stop()
+}
+
+// isRemoved reports whether a test has put a node out of the cluster.
+func (w *world) isRemoved(node string) bool {
+	name := w.removed.Load()
+	return name != nil && *name == node
 }
 
 func (w *world) resolve(node string) (string, bool) {

@@ -200,7 +200,8 @@ func TestARemovedNodeIsCutOff(t *testing.T) {
 		if stays.Context().Err() != nil {
 			t.Error("another node was cut off too")
 		}
-		a.config.Removed = func(node string) bool { return node == "n2" }
+		out := "n2"
+		w.removed.Store(&out)
 		if back, err := b.Dial(w.ctx, "n1", ALPNRelay); err == nil { // TLS 1.3: the dialler is done before it is judged
 			<-back.Context().Done()
 			if err := context.Cause(back.Context()); !isRefusal(err) {
