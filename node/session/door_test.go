@@ -277,8 +277,8 @@ func TestATokenRunsOut(t *testing.T) {
 // run starts the door inside a bubble and stops it when the test ends.
 func (e *edge) run(t *testing.T) {
 	rctx, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- e.Door.Run(rctx) }()
+	done, door := make(chan error, 1), e.Door // a test may put another in its place
+	go func() { done <- door.Run(rctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
