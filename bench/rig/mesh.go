@@ -91,14 +91,8 @@ func (m *Mesh) bootstrap(ctx context.Context) error {
 		if err := m.start(p, first.IP+":7443"); err != nil {
 			return err
 		}
-		if p.Role == "voter" { // one after the other: each changes the quorum
-			if err := m.Ready(ctx, i+1); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range m.Nodes {
-		if err := m.Ready(ctx, i); err != nil {
+		// One after the other: a voter changes the quorum, and a voter lets in one at a time.
+		if err := m.Ready(ctx, i+1); err != nil {
 			return err
 		}
 	}
