@@ -18,7 +18,7 @@ import (
 // again.
 func TestChaosAgainstRealProcesses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes minutes; make e2e runs it")
+		t.Skip("it takes minutes, and seed 0 fails: go test -run Chaos .")
 	}
 	stentor := binary(t)
 	os.Setenv("STENTOR_BINARY", stentor) // for the one inside
