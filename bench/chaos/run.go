@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -167,6 +168,8 @@ var errNotSent = errors.New("chaos: not sent")
 
 func (r *run) ask(ctx context.Context, c *client.Client, w *client.Webinar, in Input) (Answer, error) {
 	var err error
+	var sent atomic.Int64 // how often: the transport repeats by itself what has an Idempotency-Key
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Add(1) }})
 	switch in.Op {
 	case Register:
 		_, err = c.Register(ctx, w.Link, client.Register{FirstName: "P", LastName: "Q", Email: in.Key})
@@ -175,18 +178,21 @@ func (r *run) ask(ctx context.Context, c *client.Client, w *client.Webinar, in I
 	case Lift:
 		_, err = c.Reinvite(ctx, in.Webinar, in.Key)
 	}
-	return answerOf(err)
+	return answerOf(err, sent.Load())
 }
 
 // answerOf reads an answer. What a gateway or a node without a leader says leaves it open
 // whether the call counts; what was refused before it was looked at did not.
-func answerOf(err error) (Answer, error) {
+//
+// A call that was sent before, to a node that died, may count whatever its repetition
+// was answered.
+func answerOf(err error, sent int64) (Answer, error) {
 	problem := (*client.Problem)(nil)
 	dial := (*net.OpError)(nil)
 	switch {
 	case err == nil:
 		return Done, nil
-	case errors.As(err, &dial) && dial.Op == "dial":
+	case errors.As(err, &dial) && dial.Op == "dial" && sent == 0:
 		return Unknown, errNotSent
 	case !errors.As(err, &problem):
 		return Unknown, nil
@@ -199,6 +205,9 @@ func answerOf(err error) (Answer, error) {
 	case "not_removed", "participant_not_found":
 		return None, nil
 	case "too_many_requests", "webinar_not_found", "registration_unavailable", "no_voter": // the node does not have it yet
+		if sent > 1 {
+			return Unknown, nil
+		}
 		return Unknown, errNotSent
 	}
 	if problem.Status >= 500 {
