@@ -207,7 +207,7 @@ func (r *Relay) dial(ctx context.Context, node string) (*link, error) {
 
 // run serves the link until it ends.
 func (l *link) run() {
-	for _, part := range []func() error{l.readControl, l.writeControl, l.acceptFrames, l.readDatagrams, l.beat} {
+	for _, part := range []func() error{l.readControl, l.writeControl, l.acceptFrames, l.readDatagrams, l.beat, l.regulate} {
 		l.wg.Go(func() {
 			if err := part(); err != nil {
 				l.end(err)

@@ -1,0 +1,2 @@
+// Package parity protects the packets of the mesh by Reed-Solomon, under QUIC.
+package parity
