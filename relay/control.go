@@ -46,9 +46,10 @@ func (l *link) readControl() error {
 		return l.blame("hello", errors.New("does not begin with Hello"))
 	case hello.Node != l.peer:
 		return l.blame("hello", fmt.Errorf("says that it is %q", hello.Node))
-	case hello.Least > wire.Version || hello.Version < wire.Version:
-		return l.blame("version", fmt.Errorf("speaks versions %d to %d, this node %d", hello.Least, hello.Version, wire.Version))
+	case hello.Least > wire.Version || hello.Version < wire.Least:
+		return l.blame("version", fmt.Errorf("speaks versions %d to %d, this node %d to %d", hello.Least, hello.Version, wire.Least, wire.Version))
 	}
+	l.version.Store(min(hello.Version, wire.Version))
 	for {
 		m, err := l.readMessage(r)
 		if err != nil {
@@ -89,6 +90,14 @@ func (l *link) obey(m wire.Message) error {
 		return l.pass(m.Alias, m)
 	case wire.Gone:
 		return l.pass(m.Alias, m)
+	case wire.Shed:
+		l.isShed(m)
+		return nil
+	case wire.Report:
+		l.inbound.Store(&m)
+		return nil
+	case wire.Leaving:
+		return nil
 	}
 	return l.blame("control", fmt.Errorf("%T is out of place", m))
 }
@@ -118,6 +127,19 @@ func (l *link) pass(alias uint64, m wire.Message) error {
 		return nil
 	default:
 		return l.blame("flood", errors.New("answers come faster than they are read"))
+	}
+}
+
+// isShed notes what the parent no longer sends, or sends again. What it says of a subscription that is over does not matter.
+func (l *link) isShed(m wire.Shed) {
+	up := l.upstream(m.Alias)
+	if up == nil {
+		return
+	}
+	if bit := uint32(1) << m.Layer; m.Off {
+		up.shed.Or(bit)
+	} else {
+		up.shed.And(^bit)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"stentor/relay/window"
 	"stentor/relay/wire"
 )
 
@@ -67,7 +68,10 @@ type link struct {
 	dialled bool // by this side
 	control *quic.Stream
 	out     chan wire.Message
-	heard   atomic.Int64 // when the neighbour last gave a sign of life, Unix nanoseconds
+	window  *window.Window              // of congestion, nil when it is QUIC's own
+	version atomic.Uint64               // that both sides speak, see speaks
+	heard   atomic.Int64                // when the neighbour last gave a sign of life, Unix nanoseconds
+	inbound atomic.Pointer[wire.Report] // what the neighbour says of its packets to here, nil before it has
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -90,6 +94,7 @@ type upstream struct {
 	ready    chan struct{} // closed when track is set
 	over     chan struct{} // closed when the subscription is over
 	track    atomic.Pointer[Track]
+	shed     atomic.Uint32 // layers that the parent does not send because the link is too small, one bit each
 }
 
 func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dialled bool) *link {
@@ -98,10 +103,13 @@ func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dial
 		out: make(chan wire.Message, maxQueue), done: make(chan struct{}), busy: time.Now(),
 		upstreams: map[uint64]*upstream{}, feeds: map[uint64]*feed{},
 	}
+	if r.cfg.Windows != nil {
+		l.window = r.cfg.Windows.Own(conn)
+	}
 	l.ctx, l.cancel = context.WithCancelCause(r.ctx)
 	l.heard.Store(time.Now().UnixNano())
 	control.SetPriority(0, false)
-	l.out <- wire.Hello{Version: wire.Version, Least: wire.Version, Node: r.cfg.Node} // before anything else
+	l.out <- wire.Hello{Version: wire.Version, Least: wire.Least, Node: r.cfg.Node} // before anything else
 	return l
 }
 
@@ -270,6 +278,9 @@ func (l *link) send(m wire.Message) error {
 		return l.blame("slow", errors.New("control messages are not read"))
 	}
 }
+
+// speaks returns the highest version that both sides speak, 0 before the neighbour has said Hello.
+func (l *link) speaks() uint64 { return l.version.Load() }
 
 // alive notes a sign of life.
 func (l *link) alive(now time.Time) { l.heard.Store(now.UnixNano()) }

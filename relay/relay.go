@@ -18,17 +18,37 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/quic-go/quic-go"
 
+	"stentor/relay/window"
 	"stentor/relay/wire"
 )
 
 // linger is how long demand outlives its last reader: a viewer who reloads the page must not cost a new pull.
 const linger = 3 * time.Second
+
+// defaultChildren is how many children a track feeds: at 20 Mbps of 4K a machine's 2 Gbps are full by far less than double.
+const defaultChildren = 64
+
+// Parity repairs packets that a link lost, by sending more than was there.
+type Parity interface {
+	// Protect sends that many packets of parity with each 20 of data to the peer; 0 ends that.
+	Protect(peer netip.AddrPort, parity int)
+	// Stats returns what was counted of the peer.
+	Stats(peer netip.AddrPort) ParityStats
+}
+
+// ParityStats counts packets to and from one peer.
+type ParityStats struct {
+	Data, Parity  uint64 // sent
+	Recovered     uint64 // that were lost on their way here, and came back by parity
+	Unrecoverable uint64 // that were lost with more others than parity covers
+}
 
 // A Config says who a relay is and gives it what it needs from the rest of the node.
 type Config struct {
@@ -41,6 +61,19 @@ type Config struct {
 
 	// Parent chooses the node to pull a track from, and never one for which exclude says true. It must not block.
 	Parent func(id wire.TrackID, exclude func(node string) bool) (node string, ok bool)
+
+	// Standby chooses a node that can take parent's place for a track at once: another host, whose path to the origin
+	// has as little in common with path (of this node's track, origin first, this node last) as possible, and none for
+	// which exclude says true. Nil keeps no standby. It must not block.
+	Standby func(id wire.TrackID, parent string, path []string, exclude func(node string) bool) (node string, ok bool)
+
+	// Better is asked every few seconds whether a better parent is to be had than the current one; that the change
+	// is worth it is its business. Nil stays. It must not block.
+	Better func(id wire.TrackID, current string, exclude func(node string) bool) (node string, ok bool)
+
+	MaxChildren int             // children that one track feeds, others are refused; 0 is 64
+	Windows     *window.Windows // owns the congestion windows of links; nil leaves them to QUIC
+	Parity      Parity          // repairs what links lose, without asking; nil does not
 
 	// Carried hears, in order, when this node begins to have a track for others, gets it another way, and ends to
 	// have it. Delay is the time from the origin to here. Nil when nobody wants to know.
@@ -93,6 +126,9 @@ func New(cfg Config) (*Relay, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.MaxChildren == 0 {
+		cfg.MaxChildren = defaultChildren
 	}
 	r := &Relay{
 		cfg: cfg, log: cfg.Logger, metrics: newMetrics(),

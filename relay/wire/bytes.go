@@ -37,6 +37,13 @@ func appendText(b []byte, s string) []byte {
 	return append(appendNumber(b, uint64(len(s))), s...)
 }
 
+func appendFlag(b []byte, on bool) []byte {
+	if on {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
 // A scanner reads values off the front of b. The first error sticks, and what is read after it is zero.
 type scanner struct {
 	b   []byte
@@ -58,6 +65,15 @@ func (s *scanner) u8() uint8 {
 	v := s.b[0]
 	s.b = s.b[1:]
 	return v
+}
+
+// flag reads a byte that is 1 or 0.
+func (s *scanner) flag() bool {
+	v := s.u8()
+	if v > 1 {
+		s.fail(ErrBound)
+	}
+	return v == 1
 }
 
 // number reads a variable-length integer that is at most most.

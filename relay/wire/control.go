@@ -6,8 +6,12 @@ import (
 	"io"
 )
 
-// Version is the newest version of this format that the package speaks, and so far the only one.
-const Version = 1
+// Version is the newest version of this format that the package speaks, Least the oldest. Version 2 added 81 to 83, which
+// a node of version 1 skips, and tracks of [Data], which it must not be told of.
+const (
+	Version = 2
+	Least   = 1
+)
 
 // MaxBody is the length of the longest body of a control message.
 const MaxBody = 16 << 10
@@ -22,6 +26,9 @@ const (
 	typeReject      = 0x06
 	typeGone        = 0x07
 	ignorable       = 0x80
+	typeLeaving     = 0x81
+	typeShed        = 0x82
+	typeReport      = 0x83
 )
 
 // A Code says why a subscription did not come about or ended.
@@ -104,6 +111,24 @@ type Gone struct {
 	Code  Code
 }
 
+// Leaving says that the sender is about to stop: its children look for other parents now, while it still feeds them.
+type Leaving struct{}
+
+// Shed says that the parent stopped to send a layer of a track, because the link is too small for it, or sends it again.
+type Shed struct {
+	Alias uint64
+	Layer uint8
+	Off   bool
+}
+
+// Report says how the sender's packets fared on the link, so that the other side can show how it is reached.
+type Report struct {
+	Sent   uint64 // packets since the link began
+	Lost   uint64 // of them
+	Rate   uint64 // bits per second that are delivered
+	Window uint64 // of congestion, bytes
+}
+
 func (Hello) kind() uint8       { return typeHello }
 func (Subscribe) kind() uint8   { return typeSubscribe }
 func (Unsubscribe) kind() uint8 { return typeUnsubscribe }
@@ -111,6 +136,9 @@ func (KeyFrame) kind() uint8    { return typeKeyFrame }
 func (Accept) kind() uint8      { return typeAccept }
 func (Reject) kind() uint8      { return typeReject }
 func (Gone) kind() uint8        { return typeGone }
+func (Leaving) kind() uint8     { return typeLeaving }
+func (Shed) kind() uint8        { return typeShed }
+func (Report) kind() uint8      { return typeReport }
 
 // Append writes m with its type and length.
 func Append(b []byte, m Message) []byte {
@@ -173,6 +201,12 @@ func parseBody(kind uint8, body []byte) (Message, error) {
 		m = Reject{s.number(maxNumber), Code(s.u8())}
 	case typeGone:
 		m = Gone{s.number(maxNumber), Code(s.u8())}
+	case typeLeaving:
+		m = Leaving{}
+	case typeShed:
+		m = Shed{s.number(maxNumber), s.layer(), s.flag()}
+	case typeReport:
+		m = Report{s.number(maxNumber), s.number(maxNumber), s.number(maxNumber), s.number(maxNumber)}
 	default:
 		if kind >= ignorable {
 			return nil, nil
@@ -197,14 +231,23 @@ func (m Reject) append(b []byte) []byte { return append(appendNumber(b, m.Alias)
 
 func (m Gone) append(b []byte) []byte { return append(appendNumber(b, m.Alias), uint8(m.Code)) }
 
+func (Leaving) append(b []byte) []byte { return b }
+
+func (m Shed) append(b []byte) []byte {
+	return appendFlag(append(appendNumber(b, m.Alias), m.Layer), m.Off)
+}
+
+func (m Report) append(b []byte) []byte {
+	for _, v := range [...]uint64{m.Sent, m.Lost, m.Rate, m.Window} {
+		b = appendNumber(b, v)
+	}
+	return b
+}
+
 func (m Subscribe) append(b []byte) []byte {
 	b = appendNumber(b, m.Alias)
 	b = appendText(appendText(appendText(b, m.ID.Webinar), m.ID.Stream), m.ID.Name)
-	flags := uint8(0)
-	if m.Paused {
-		flags = 1
-	}
-	b = appendNumber(append(b, flags), uint64(len(m.Wants)))
+	b = appendNumber(appendFlag(b, m.Paused), uint64(len(m.Wants)))
 	for _, w := range m.Wants {
 		b = appendNumber(append(b, w.Layer), w.From)
 	}
@@ -212,12 +255,7 @@ func (m Subscribe) append(b []byte) []byte {
 }
 
 func (s *scanner) subscribe() Message {
-	m := Subscribe{Alias: s.number(maxNumber), ID: s.trackID()}
-	flags := s.u8()
-	if flags > 1 {
-		s.fail(ErrBound)
-	}
-	m.Paused = flags == 1
+	m := Subscribe{Alias: s.number(maxNumber), ID: s.trackID(), Paused: s.flag()}
 	for range s.number(MaxLayers) {
 		w := Want{s.layer(), s.number(maxNumber)}
 		if n := len(m.Wants); n > 0 && w.Layer <= m.Wants[n-1].Layer {

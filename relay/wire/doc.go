@@ -20,15 +20,19 @@
 //	05 Accept       v alias, v epoch, v instance, v delay (us), v n, n x text node, info
 //	06 Reject       v alias, u8 code
 //	07 Gone         v alias, u8 code
+//	81 Leaving      (nothing)                                                                  since version 2
+//	82 Shed         v alias, u8 layer, u8 off                                                  since version 2
+//	83 Report       v packets sent, v packets lost, v bits per second, v window (bytes)        since version 2
 //
 //	info            u8 kind, text mime, v clock, u8 channels, text fmtp, u8 payload type,
 //	                v n, n x { u8 id, text uri }, v n, n x { text rid, v width, v height, v bits per second }
 //
 // An alias is chosen by the side that subscribes, counted up and never used twice on a link. 02 to 04 go from the
-// subscriber to its parent, 05 to 07 back. Subscribe with a known alias changes what is wanted; Accept with a known
+// subscriber to its parent, 05 to 07 and 82 back, 81 and 83 either way. Subscribe with a known alias changes what is wanted; Accept with a known
 // alias changes path and delay.
 //
-// A frame of video is one unidirectional stream (a packet that comes after its frame was ended gets another):
+// A frame of video, or a message of data, is one unidirectional stream (a packet that comes after its frame was ended gets
+// another):
 //
 //	+------+-------+-------+-------+-------+------+-----------+---------+----------------------------
 //	| 'F'  | v     | u8    | u8    | v     | v    | v         | v       | { u16 length, RTP packet }
@@ -47,5 +51,6 @@
 //
 // A node that cannot parse a control message or the header of a frame ends the link and says which rule was broken. A
 // message type from 0x80 up is skipped when unknown, so a later version can add what an older one may ignore; what it
-// may not ignore needs a higher version in Hello. An unknown datagram is dropped.
+// may not ignore needs a higher version in Hello. An unknown datagram is dropped. Kind 3 (data, since version 2) is what may
+// not be ignored: to a neighbour of version 1 such a track does not exist.
 package wire

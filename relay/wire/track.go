@@ -57,21 +57,24 @@ func nameOK(s string) bool {
 	return true
 }
 
-// A Kind says whether a track is heard or seen.
+// A Kind says whether a track is heard, seen or read.
 type Kind uint8
 
 const (
 	Audio Kind = 1
 	Video Kind = 2
+	Data  Kind = 3 // messages that all arrive, in order, with those from before; since version 2
 )
 
-// String returns "audio" or "video", as SDP calls it.
+// String returns "audio" or "video", as SDP calls it, or "data".
 func (k Kind) String() string {
 	switch k {
 	case Audio:
 		return "audio"
 	case Video:
 		return "video"
+	case Data:
+		return "data"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -144,7 +147,7 @@ func (i TrackInfo) append(b []byte) []byte {
 
 func (s *scanner) info() (i TrackInfo) {
 	i.Kind = Kind(s.u8())
-	if s.err == nil && i.Kind != Audio && i.Kind != Video {
+	if s.err == nil && (i.Kind < Audio || i.Kind > Data) {
 		s.fail(ErrBound)
 	}
 	i.Mime = s.text(1, MaxText)
