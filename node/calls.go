@@ -36,6 +36,8 @@ func (n *Node) calls() http.Handler {
 		answer(w, n.door.Sessions(r.URL.Query().Get("webinar")))
 	}))
 	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
+	mux.Handle("POST /drain", votersOnly(n.serveDrain))
+	mux.Handle("DELETE /drain", votersOnly(n.serveDrain))
 	mux.HandleFunc("POST /renew", n.serveRenew)
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
 	mux.HandleFunc("POST /inside", n.serveInside)

@@ -82,7 +82,14 @@ type Roster interface {
 // Mesh knows the nodes and what they carry.
 type Mesh interface {
 	Status(ctx context.Context) (Status, error)
+	// Drain has a node take no new children and move those that it has, or ends that.
+	// It fails with [ErrNoNode] when the mesh knows no such node; any other error means
+	// that the node did not answer.
+	Drain(ctx context.Context, node string, on bool) error
 }
+
+// ErrNoNode is [Mesh.Drain]'s answer when there is no such node.
+var ErrNoNode = errors.New("api: no such node")
 
 // Config is what an API needs. What may be left out says so.
 type Config struct {

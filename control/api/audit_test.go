@@ -221,6 +221,21 @@ func TestARegistrantOfAnotherClusterIsShownWithoutWhatTheyGave(t *testing.T) {
 	}
 }
 
+func TestANodeDrains(t *testing.T) {
+	w := newWorld(t)
+	w.mesh.status.Nodes = []NodeStatus{{Node: "n7", Role: "edge", Alive: true}}
+	for _, c := range []struct {
+		method   string
+		draining bool
+	}{{"PUT", true}, {"PUT", true}, {"DELETE", false}, {"DELETE", false}} {
+		w.do(ask{method: c.method, path: "/api/v1/nodes/n7/drain", token: w.admin}).must(204)
+		if got := w.mesh.status.Nodes[0].Draining; got != c.draining {
+			t.Errorf("after %s it drains: %v", c.method, got)
+		}
+	}
+	w.do(ask{method: "PUT", path: "/api/v1/nodes/n8/drain", token: w.admin}).refused(codeNodeNotFound)
+}
+
 func TestANodeIsRemoved(t *testing.T) {
 	w := newWorld(t)
 	w.mesh.status.Nodes = []NodeStatus{{Node: "n7", Role: "edge"}}

@@ -67,5 +67,6 @@ const (
 	codeLastAdministrator = "last_administrator"
 	codeTokenNotFound     = "token_not_found"
 	codeNodeNotFound      = "node_not_found"
+	codeNodeSilent        = "node_silent"
 	codeNodeRemoved       = "node_removed"
 )

@@ -88,6 +88,7 @@ func accountKinds() []Kind {
 		{codeLastAdministrator, 409, "Last administrator", "Somebody has to be left who can administer this."},
 		{codeTokenNotFound, 404, "No such token", "There is no such API token; it may have been revoked already."},
 		{codeNodeNotFound, 404, "No such node", "No node of that name was ever part of the mesh."},
+		{codeNodeSilent, 503, "Node silent", "The node did not answer. See whether it runs, and whether the status of the mesh shows it as alive."},
 		{codeNodeRemoved, 409, "Node removed", "This node was put out of the mesh before."},
 	}
 }

@@ -2,11 +2,16 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"stentor/control/controlpb"
 )
 
-func (a *API) nodes() { add(a, "remove-node", a.removeNode) }
+func (a *API) nodes() {
+	add(a, "remove-node", a.removeNode)
+	add(a, "drain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) { return a.drainNode(ctx, in, true) })
+	add(a, "undrain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) { return a.drainNode(ctx, in, false) })
+}
 
 type removeNodeInput struct {
 	Keyed
@@ -45,4 +50,18 @@ func (a *API) member(ctx context.Context, node string) bool {
 		}
 	}
 	return false
+}
+
+// drainNode has a node hand over what it carries, or ends that. Nothing of it is in the
+// replicated state: a node that starts again does not drain.
+func (a *API) drainNode(ctx context.Context, in *removeNodeInput, on bool) (*emptyAnswer, error) {
+	err := a.Mesh.Drain(ctx, in.Node, on)
+	switch {
+	case errors.Is(err, ErrNoNode):
+		return nil, refuse(codeNodeNotFound, "")
+	case err != nil:
+		a.Logger.Warn("a node could not be told to drain", "node", in.Node, "drain", on, "err", err)
+		return nil, refuse(codeNodeSilent, "")
+	}
+	return &emptyAnswer{}, nil
 }

@@ -125,6 +125,10 @@ func more() map[string]func(w *world, id string) reply {
 		},
 		codeTokenNotFound: at("DELETE", "/api/v1/tokens/t_x", ""),
 		codeNodeNotFound:  at("DELETE", "/api/v1/nodes/n9", ""),
+		codeNodeSilent: func(w *world, _ string) reply {
+			w.mesh.status.Nodes = []NodeStatus{{Node: "n9", Role: "edge"}}
+			return in(w, "PUT", "/api/v1/nodes/n9/drain", "")
+		},
 		codeNodeRemoved: func(w *world, _ string) reply {
 			w.mesh.status.Nodes = []NodeStatus{{Node: "n9", Role: "edge"}}
 			in(w, "DELETE", "/api/v1/nodes/n9", "").must(204)

@@ -228,6 +228,10 @@ func meshRoutes() []Route {
 			Summary: "The mesh: its nodes, and how each track travels"},
 		{Name: "remove-node", Method: "DELETE", Path: "/api/v1/nodes/{node}", Right: rightAdministrators(), Status: 204, Tag: mesh,
 			Summary: "Put a node out of the mesh for good", Refuses: []string{codeNodeNotFound, codeNodeRemoved, codeFeatureLevel}},
+		{Name: "drain-node", Method: "PUT", Path: "/api/v1/nodes/{node}/drain", Right: rightAdministrators(), Status: 204, Tag: mesh,
+			Summary: "Have a node hand over what it carries, before it is stopped", Refuses: []string{codeNodeNotFound, codeNodeSilent}},
+		{Name: "undrain-node", Method: "DELETE", Path: "/api/v1/nodes/{node}/drain", Right: rightAdministrators(), Status: 204, Tag: mesh,
+			Summary: "Have a node carry again", Refuses: []string{codeNodeNotFound, codeNodeSilent}},
 
 		{Name: "list-problems", Method: "GET", Path: "/api/v1/problems", Right: rightEverybody(), Status: 200, Tag: about, Summary: "Every code that a refusal can have"},
 		{Name: "get-problem", Method: "GET", Path: "/api/v1/problems/{code}", Right: rightEverybody(), Status: 200, Tag: about,

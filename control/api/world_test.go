@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -105,6 +106,19 @@ type oneMesh struct {
 }
 
 func (m *oneMesh) Status(context.Context) (Status, error) { return m.status, m.fail }
+
+func (m *oneMesh) Drain(_ context.Context, node string, on bool) error {
+	for i := range m.status.Nodes {
+		if n := &m.status.Nodes[i]; n.Node == node {
+			if !n.Alive {
+				return errors.New("it does not answer")
+			}
+			n.Draining = on
+			return nil
+		}
+	}
+	return ErrNoNode
+}
 
 // world is an API with all that surrounds it.
 type world struct {

@@ -35,6 +35,7 @@ type Commands struct {
 	Token        TokenCommands        `cmd:"" help:"Keep the API tokens of hosts and programs."`
 	JoinToken    JoinTokenCommands    `cmd:"" help:"Make tokens that let nodes into the mesh."`
 	Status       StatusCommand        `cmd:"" help:"Show the mesh: its nodes, and how each track travels."`
+	Drain        DrainCommand         `cmd:"" help:"Have a node hand over what it carries, before it is stopped."`
 	Completion   CompletionCommand    `cmd:"" help:"Teach a shell the commands and flags."`
 }
 

@@ -5,6 +5,25 @@ import (
 	"errors"
 )
 
+// DrainCommand has a node hand over what it carries.
+type DrainCommand struct {
+	Remote
+	Node string `arg:"" help:"Name of the node."`
+	Undo bool   `help:"Have the node carry again."`
+}
+
+// Run tells the node.
+func (c *DrainCommand) Run(ctx context.Context, e *Env) error {
+	api, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	if c.Undo {
+		return c.done(e, api.Undrain(ctx, c.Node), "The node %s carries again.", c.Node)
+	}
+	return c.done(e, api.Drain(ctx, c.Node), "The node %s hands over what it carries; `stentor status` shows when nothing is left.", c.Node)
+}
+
 // NodeRemove puts a node out of the mesh. It stands in the grammar beside the
 // command that runs a node.
 type NodeRemove struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ type hopLine struct {
 func printTrack(w io.Writer, t client.Track) error {
 	fmt.Fprintf(w, "\n%s  (epoch %d)\n", plain(t.Webinar+" "+t.Stream+"/"+t.Track), t.Epoch)
 	lines := drawHops(t.Hops)
-	widths := make([]int, 6)
+	widths := make([]int, 9)
 	for _, l := range lines {
 		widths[0] = max(widths[0], utf8.RuneCountInString(l.branch))
 		for i, f := range l.figures {
@@ -95,9 +96,22 @@ func figures(h client.Hop, known map[string]bool) []string {
 	if h.Parent != "" && !known[h.Parent] {
 		role += " from " + plain(h.Parent)
 	}
-	rtt := ""
-	if h.Parent != "" {
-		rtt = "RTT " + millis(h.RTT)
+	f := []string{role, count(h.Readers, "reader", "readers"), size(h.Bytes), rate(h.Bitrate), "holds " + millis(h.Buffer), "", "", ""}
+	if h.Parent == "" {
+		return f
 	}
-	return []string{role, count(h.Readers, "reader", "readers"), size(h.Bytes), rate(h.Bitrate), rtt}
+	f[5] = "RTT " + millis(h.RTT) + ", loss " + percent(h.Loss)
+	f[6] = strconv.FormatUint(h.Recovered, 10) + " recovered, " + strconv.FormatUint(h.Late, 10) + " late"
+	var notes []string
+	if h.Standby != "" {
+		notes = append(notes, "standby "+plain(h.Standby))
+	}
+	if h.Shed > 0 {
+		notes = append(notes, count(h.Shed, "layer", "layers")+" shed")
+	}
+	f[7] = strings.Join(notes, ", ")
+	return f
 }
+
+// percent writes a share in words of the field: 0.0123 is "1.2 %".
+func percent(share float64) string { return strconv.FormatFloat(share*100, 'f', 1, 64) + " %" }

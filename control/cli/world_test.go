@@ -64,8 +64,10 @@ func mesh() client.Status {
 		if parent == "" {
 			role = "origin"
 		}
-		return client.Hop{Node: node, Role: role, Parent: parent, Readers: readers, Bytes: bytes, Packets: bytes / 1200, Bitrate: bps, RTT: rtt}
+		return client.Hop{Node: node, Role: role, Parent: parent, Readers: readers, Bytes: bytes, Packets: bytes / 1200, Bitrate: bps, RTT: rtt, Buffer: 2_100}
 	}
+	far := hop("n3", "n1", 1, 98_000_000, 19_990_000, 98.6)
+	far.Standby, far.Loss, far.Recovered, far.Late, far.Shed = "n2", .0123, 1_204, 3, 1
 	return client.Status{
 		Node: "n1", Version: "0.2.0", Commit: "abc", Cluster: "demo", Leader: "n2", Term: 3, Index: 42,
 		Nodes: []client.NodeStatus{
@@ -78,7 +80,7 @@ func mesh() client.Status {
 			{Webinar: "w-1", Stream: "main", Track: "video", Epoch: 17, Hops: []client.Hop{
 				hop("n1", "", 3, 123_456_789, 20_150_000, 0),
 				hop("n5", "n3", 1, 999, 0, 12),
-				hop("n3", "n1", 1, 98_000_000, 19_990_000, 98.6),
+				far,
 				hop("n2", "n1", 2, 1_000, 950, .3),
 				hop("n6", "n2", 0, 0, 0, 0),
 				hop("n8", "n4", 9, 5, 5, 5),
@@ -163,6 +165,8 @@ func answers() map[string]answer {
 		"DELETE /api/v1/tokens/t-1":                {204, nil},
 		"POST /api/v1/join-tokens":                 {201, client.JoinToken{Token: "stj1.a.b", Role: "edge", ExpiresAt: march}},
 		"DELETE /api/v1/nodes/n4":                  {204, nil},
+		"PUT /api/v1/nodes/n4/drain":               {204, nil},
+		"DELETE /api/v1/nodes/n4/drain":            {204, nil},
 		"GET /api/v1/status":                       {200, mesh()},
 	}
 }

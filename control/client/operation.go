@@ -39,6 +39,17 @@ func (c *Client) RemoveNode(ctx context.Context, node string, options ...CallOpt
 	return c.change(ctx, "DELETE", path("nodes", node), nil, nil, options...)
 }
 
+// Drain has a node hand over what it carries to others, before it is stopped. Needs the
+// scope admin.
+func (c *Client) Drain(ctx context.Context, node string, options ...CallOption) error {
+	return c.change(ctx, "PUT", path("nodes", node, "drain"), nil, nil, options...)
+}
+
+// Undrain has a node carry again. Needs the scope admin.
+func (c *Client) Undrain(ctx context.Context, node string, options ...CallOption) error {
+	return c.change(ctx, "DELETE", path("nodes", node, "drain"), nil, nil, options...)
+}
+
 // CreateWebhook has a server told what happens. The answer holds its secret, this once.
 func (c *Client) CreateWebhook(ctx context.Context, in CreateWebhook, options ...CallOption) (Webhook, error) {
 	var out Webhook

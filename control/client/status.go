@@ -55,6 +55,15 @@ type Hop struct {
 	Packets  uint64   `json:"packets"`
 	Bitrate  uint64   `json:"bitrate_bps"`
 	RTT      float64  `json:"rtt_ms" minimum:"0" doc:"To the parent."`
+
+	Standby   string  `json:"standby,omitempty" doc:"Who goes on when the parent dies."`
+	Delay     float64 `json:"delay_ms" minimum:"0" doc:"From the origin, estimated."`
+	Loss      float64 `json:"loss" minimum:"0" maximum:"1" doc:"Share of the packets from the parent that the network lost lately."`
+	Recovered uint64  `json:"recovered" doc:"Packets from the parent that parity brought back."`
+	Frames    uint64  `json:"frames" doc:"Frames that came whole."`
+	Late      uint64  `json:"late_frames" doc:"Frames that were given up: their deadline passed on the way."`
+	Buffer    float64 `json:"buffer_ms" minimum:"0" doc:"How much of the track the node holds."`
+	Shed      int     `json:"shed" minimum:"0" doc:"Layers that the parent does not send, since the link is too small."`
 }
 
 // Status returns the mesh as the server sees it.
