@@ -89,6 +89,7 @@ func (a *Authority) Sign(pub ed25519.PublicKey, id Identity, now time.Time) (der
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 		URIs:                  []*url.URL{id.uri()},
 	}
+	t.ExtraExtensions = []pkix.Extension{a.proofExtension(pub, id, t.NotAfter)}
 	der, err = x509.CreateCertificate(rand.Reader, t, a.Cert, pub, a.Key)
 	if err != nil {
 		return nil, fmt.Errorf("pki: sign for %s: %w", id.Node, err)
