@@ -35,6 +35,8 @@ type stage struct {
 	log   *slog.Logger
 	freed chan struct{} // a claim was released
 
+	carried func(id wire.TrackID) bool // some node is known to have the track
+
 	mu       sync.Mutex // guards the following
 	claims   map[uint64]*claim
 	claiming map[streamName]int // proposals on their way
@@ -42,9 +44,9 @@ type stage struct {
 
 type streamName struct{ webinar, stream string }
 
-func newStage(node string, epoch uint64, s store, r *relay.Relay, dead func(string, uint64) bool, log *slog.Logger) *stage {
+func newStage(node string, epoch uint64, s store, r *relay.Relay, dead func(string, uint64) bool, carried func(wire.TrackID) bool, log *slog.Logger) *stage {
 	return &stage{
-		node: node, epoch: epoch, store: s, relay: r, dead: dead, log: log, freed: make(chan struct{}, 1),
+		node: node, epoch: epoch, store: s, relay: r, dead: dead, carried: carried, log: log, freed: make(chan struct{}, 1),
 		claims: make(map[uint64]*claim), claiming: make(map[streamName]int),
 	}
 }

@@ -231,7 +231,7 @@ func (n *Node) openMedia(p Parts) (err error) {
 	if err != nil {
 		return err
 	}
-	n.stage = newStage(n.cfg.Name, n.epoch, n.store, n.relay, n.dead, n.log)
+	n.stage = newStage(n.cfg.Name, n.epoch, n.store, n.relay, n.dead, n.routing.carried, n.log)
 	if p.Sockets.RTC == nil {
 		return nil
 	}

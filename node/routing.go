@@ -38,6 +38,12 @@ func (r *routing) current(id wire.TrackID) (epoch uint64, ok bool) {
 	return s.Epoch, ok
 }
 
+// carried reports whether gossip says of any node that it has the track.
+func (r *routing) carried(id wire.TrackID) bool {
+	epoch, ok := r.current(id)
+	return ok && slices.ContainsFunc(r.gossip.Carriers(id.String()), func(a cluster.Announcement) bool { return a.Epoch == epoch })
+}
+
 // candidates returns the nodes that carry the track, the origin among them.
 func (r *routing) candidates(id wire.TrackID) []route.Candidate {
 	w := r.store.State().Webinar(id.Webinar)

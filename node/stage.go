@@ -16,7 +16,9 @@ import (
 const findWithin = 2 * time.Second
 
 // alsoWithin is how long the other flow of a stream is waited for once one is
-// known: a publisher may send only sound or only a picture.
+// there, if nobody in the mesh is known to have it: a publisher may send only sound
+// or only a picture. One that somebody has is waited for as long as the first, since a
+// viewer who is answered without it never gets it.
 const alsoWithin = 300 * time.Millisecond
 
 // Sources returns the flows that are on the stage of a webinar, those of the
@@ -50,9 +52,19 @@ func (g *stage) find(ctx context.Context, id, stream string) []sfu.Source {
 	defer cancel()
 	flows := []string{"video", "audio"}
 	found := make(chan *relay.Subscription, len(flows))
+	waited, enough := context.WithCancel(ctx) // alsoWithin is over
+	defer enough()
 	for _, flow := range flows {
 		go func() {
-			sub, err := g.relay.Subscribe(ctx, wire.TrackID{Webinar: id, Stream: stream, Name: flow})
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			id := wire.TrackID{Webinar: id, Stream: stream, Name: flow}
+			defer context.AfterFunc(waited, func() {
+				if !g.carried(id) {
+					cancel()
+				}
+			})()
+			sub, err := g.relay.Subscribe(ctx, id)
 			if err != nil {
 				sub = nil
 			}
@@ -74,7 +86,7 @@ func (g *stage) find(ctx context.Context, id, stream string) []sfu.Source {
 				return g.relay.Subscribe(ctx, track.ID())
 			},
 		})
-		time.AfterFunc(alsoWithin, cancel)
+		defer time.AfterFunc(alsoWithin, enough).Stop()
 	}
 	return sources
 }

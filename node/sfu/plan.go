@@ -183,13 +183,18 @@ func rejected(s section) *sdp.MediaDescription {
 	if len(formats) > 1 {
 		formats = formats[:1]
 	}
+	attributes := []sdp.Attribute{{Key: "mid", Value: s.mid}, {Key: "inactive"}}
+	if len(s.formats) > 0 { // with its name: pion's clients cannot read an answer without
+		formats = []string{strconv.Itoa(int(s.formats[0].payload))}
+		attributes = append(attributes, sdp.Attribute{Key: "rtpmap", Value: formats[0] + " " + rtpmap(s.formats[0])})
+	}
 	return &sdp.MediaDescription{
 		MediaName: sdp.MediaName{Media: s.kind, Protos: s.media.MediaName.Protos, Formats: formats},
 		// Firefox cannot parse a section without one.
 		ConnectionInformation: &sdp.ConnectionInformation{
 			NetworkType: "IN", AddressType: "IP4", Address: &sdp.Address{Address: "0.0.0.0"},
 		},
-		Attributes: []sdp.Attribute{{Key: "mid", Value: s.mid}, {Key: "inactive"}},
+		Attributes: attributes,
 	}
 }
 

@@ -1,8 +1,11 @@
 package sfu
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pion/sdp/v3"
 
 	"stentor/relay/wire"
 )
@@ -138,6 +141,51 @@ func TestPlanView(t *testing.T) {
 			}
 			if err == nil && len(p.used) != c.used {
 				t.Errorf("%d sections in use, want %d", len(p.used), c.used)
+			}
+		})
+	}
+}
+
+// TestARefusedSectionCanBeRead: a client that looks up what the formats of an answer mean
+// (pion does) finds all of them, of refused sections too.
+func TestARefusedSectionCanBeRead(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		source Source
+	}{{"sound refused", h264Source}, {"picture refused", opusSource}} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := planView(mustRead(t, base("recvonly")), []Source{c.source})
+			if err != nil {
+				t.Fatal(err)
+			}
+			reduced, err := p.reduced()
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := p.complete(reduced.SDP) // as pion would give it
+			if err != nil {
+				t.Fatal(err)
+			}
+			var d sdp.SessionDescription
+			if err := d.UnmarshalString(answer); err != nil {
+				t.Fatal(err)
+			}
+			refused := 0
+			for _, m := range d.MediaDescriptions {
+				if m.MediaName.Port.Value == 0 {
+					refused++
+				}
+				for _, f := range m.MediaName.Formats {
+					alone := sdp.SessionDescription{MediaDescriptions: []*sdp.MediaDescription{m}}
+					if pt, err := strconv.ParseUint(f, 10, 8); err != nil {
+						t.Error(err)
+					} else if codec, err := alone.GetCodecForPayloadType(uint8(pt)); err != nil || codec.Name == "" {
+						t.Errorf("format %s of %s: %v", f, m.MediaName.Media, err)
+					}
+				}
+			}
+			if refused != 1 {
+				t.Errorf("%d sections are refused\n%s", refused, answer)
 			}
 		})
 	}
