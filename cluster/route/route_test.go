@@ -116,7 +116,7 @@ func TestWhateverIsAnnounced(t *testing.T) {
 
 		chosen := func(c Candidate) bool { return c.Node == got }
 		sound := func(c Candidate) bool {
-			return c.Node != "n0" && !slices.Contains(c.Path, "n0") && len(c.Path) <= MaxHops && possible("n0", &c)
+			return c.Node != "n0" && !slices.Contains(c.Path, "n0") && len(c.Path) <= MaxHops && Self{Node: "n0"}.possible(&c)
 		}
 		if ok != slices.ContainsFunc(list, sound) {
 			t.Fatalf("ok = %v", ok)
