@@ -20,9 +20,10 @@ type feed struct {
 	cancel context.CancelFunc
 	poked  chan struct{}
 
-	mu    sync.Mutex // guards the following
-	wants []wire.Want
-	track *Track // nil until the child is accepted
+	mu     sync.Mutex // guards the following
+	wants  []wire.Want
+	paused bool   // the child keeps this node as standby; what it wants all the same it gets
+	track  *Track // nil until the child is accepted
 }
 
 // newFeed returns the feed that m asks for. link.mu is held.
@@ -36,10 +37,7 @@ func newFeed(l *link, m wire.Subscribe) *feed {
 // want changes what the child gets.
 func (f *feed) want(m wire.Subscribe) {
 	f.mu.Lock()
-	f.wants = m.Wants
-	if m.Paused {
-		f.wants = nil
-	}
+	f.wants, f.paused = m.Wants, m.Paused
 	f.mu.Unlock()
 	select {
 	case f.poked <- struct{}{}:
@@ -61,12 +59,12 @@ func (f *feed) run() {
 	defer f.forget()
 	defer f.cancel()
 	r, peer := f.link.relay, f.link.peer
-	if r.asks(f.id, peer) {
-		f.link.refuse(f.alias, wire.CodeLoop)
+	if code, ok := r.admits(f); !ok {
+		f.link.refuse(f.alias, code)
 		return
 	}
 	wait, cancel := context.WithTimeout(f.ctx, trackWait)
-	sub, err := r.subscribe(wait, f.id, peer)
+	sub, err := r.subscribe(wait, f.id, peer, f.standby())
 	cancel()
 	if err != nil {
 		if f.ctx.Err() == nil {
@@ -79,15 +77,7 @@ func (f *feed) run() {
 	f.mu.Lock()
 	f.track = t
 	f.mu.Unlock()
-	f.serve(t)
-}
-
-// asks reports whether this node is pulling the track from the neighbour, or asking it to.
-func (r *Relay) asks(id wire.TrackID, peer string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.entries[id]
-	return e != nil && e.pull != nil && e.pull.asking == peer
+	f.serve(t, sub)
 }
 
 func (f *feed) forget() {
@@ -99,7 +89,7 @@ func (f *feed) forget() {
 }
 
 // serve feeds the child until either side has enough.
-func (f *feed) serve(t *Track) {
+func (f *feed) serve(t *Track, sub *Subscription) {
 	var senders sync.WaitGroup
 	running := map[uint8]context.CancelFunc{}
 	defer senders.Wait()
@@ -117,6 +107,7 @@ func (f *feed) serve(t *Track) {
 			}
 			told = w
 		}
+		sub.stands(f.standby())
 		if err := f.arrange(t, running, &senders); err != nil {
 			return
 		}

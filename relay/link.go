@@ -87,16 +87,6 @@ type link struct {
 	busy      time.Time // when something was last pulled over the link
 }
 
-// An upstream is this side of one subscription at the neighbour.
-type upstream struct {
-	alias    uint64
-	messages chan wire.Message
-	ready    chan struct{} // closed when track is set
-	over     chan struct{} // closed when the subscription is over
-	track    atomic.Pointer[Track]
-	shed     atomic.Uint32 // layers that the parent does not send because the link is too small, one bit each
-}
-
 func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dialled bool) *link {
 	l := &link{
 		relay: r, peer: peer, conn: conn, dialled: dialled, control: control,

@@ -64,7 +64,9 @@ func (l *link) readFrame(stream *quic.ReceiveStream) error {
 		stream.CancelRead(codeUnknown)
 	case gone(err):
 		l.relay.metrics.resets.WithLabelValues("sender").Inc()
-		f.layer.kill(h.Frame)
+		if up.kills(err) {
+			f.layer.kill(h.Frame)
+		}
 	default:
 		return l.blame("frame", err)
 	}
@@ -146,6 +148,7 @@ func (f *incoming) read(r *bufio.Reader) error {
 		p.Arrived = now.UnixNano()
 		received.Add(float64(n))
 		f.layer.insert(p)
+		f.up.arrived(f.layer.index, now)
 		select {
 		case <-f.up.over:
 			return errUnwanted
@@ -226,6 +229,7 @@ func (l *link) readAudio(a wire.AudioPacket, now time.Time) error {
 	}
 	p.Seq, p.Frame, p.Arrived = a.Seq, a.Seq, now.UnixNano()
 	t.metrics.received.WithLabelValues("audio").Add(float64(len(p.Raw)))
+	up.arrived(0, now)
 	if t.layers[0].insert(&p) && p.Capture != 0 {
 		l.relay.delay(p.Capture)
 	}

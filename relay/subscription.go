@@ -18,6 +18,7 @@ type entry struct {
 	refs     int    // subscriptions, of readers here and of children
 	leftAt   time.Time
 	children map[string]int // node -> subscriptions
+	standbys map[string]int // node -> subscriptions of those that keep this node as their standby
 	changed  chan struct{}  // closed when track changes
 }
 
@@ -25,7 +26,7 @@ type entry struct {
 func (r *Relay) entry(id wire.TrackID) *entry {
 	e := r.entries[id]
 	if e == nil {
-		e = &entry{id: id, children: map[string]int{}, changed: make(chan struct{})}
+		e = &entry{id: id, children: map[string]int{}, standbys: map[string]int{}, changed: make(chan struct{})}
 		r.entries[id] = e
 	}
 	return e
@@ -59,6 +60,8 @@ type Subscription struct {
 	track *Track
 	child string // the node that it is for, "" for this one
 	once  sync.Once
+
+	standby bool // the child is in entry.standbys, not in entry.children; guarded by Relay.mu
 }
 
 // Subscribe asks for a track and waits until this node has it, which ctx bounds. All subscriptions of a node share one
@@ -68,17 +71,16 @@ func (r *Relay) Subscribe(ctx context.Context, id wire.TrackID) (*Subscription, 
 	if err := id.Check(); err != nil {
 		return nil, fmt.Errorf("relay: subscribe: %w", err)
 	}
-	return r.subscribe(ctx, id, "")
+	return r.subscribe(ctx, id, "", false)
 }
 
-func (r *Relay) subscribe(ctx context.Context, id wire.TrackID, child string) (*Subscription, error) {
+// subscribe is Subscribe for a child, or for this node when that is "". A standby is a child that may come.
+func (r *Relay) subscribe(ctx context.Context, id wire.TrackID, child string, standby bool) (*Subscription, error) {
 	r.mu.Lock()
 	e := r.entry(id)
 	e.refs++
-	if child != "" {
-		e.children[child]++
-	}
-	s := &Subscription{relay: r, entry: e, child: child}
+	s := &Subscription{relay: r, entry: e, child: child, standby: standby}
+	s.count(1)
 	for e.track == nil || e.track.ended() {
 		if e.track == nil {
 			r.settle(e)
@@ -112,15 +114,36 @@ func (s *Subscription) Close() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		e.refs--
-		if s.child != "" {
-			if e.children[s.child]--; e.children[s.child] == 0 {
-				delete(e.children, s.child)
-			}
-		}
+		s.count(-1)
 		e.leftAt = time.Now()
 		if e.pull != nil {
 			e.pull.poke()
 		}
 		r.settle(e)
 	})
+}
+
+// count adds n to the subscriptions of the child. Relay.mu is held.
+func (s *Subscription) count(n int) {
+	if s.child == "" {
+		return
+	}
+	of := s.entry.children
+	if s.standby {
+		of = s.entry.standbys
+	}
+	if of[s.child] += n; of[s.child] == 0 {
+		delete(of, s.child)
+	}
+}
+
+// stands says whether the child keeps this node as its standby, or is fed.
+func (s *Subscription) stands(standby bool) {
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	if s.standby != standby {
+		s.count(-1)
+		s.standby = standby
+		s.count(1)
+	}
 }
