@@ -1,2 +1,101 @@
-// Package parity protects the packets of the mesh by Reed-Solomon, under QUIC.
+// Package parity repairs what a link loses before QUIC has noticed: Reed-Solomon parity under quic-go, in the socket.
+//
+// It stands between quic-go and the UDP socket of the mesh. What quic-go sends goes out untouched, in place and at
+// once; to a peer that asked for it, some more packets follow, from which the peer makes again what was lost on the
+// way and hands it to its own quic-go as if it had arrived. A retransmission costs a round trip and a half; this costs
+// a share of the bytes, and a few milliseconds.
+//
+// Data packets stay plain QUIC, so a peer without parity sees nothing. Two kinds of packets are added, whose first byte
+// neither QUIC (RFC 9000 section 17: 0x40 or 0x80 is set) nor memberlist (0, 1, 244) can have:
+//
+//	+------+-------+--------+------------+------------------+---------------------------------+
+//	| 3e   | u8    | u32    | u8         | count x 3 bytes  | to the end                      |
+//	| row  | count | block  | place      | tags             | piece                           |
+//	+------+-------+--------+------------+------------------+---------------------------------+
+//
+//	+------+--------+-------------+-------------+-------------+
+//	| 3f   | u32    | u32         | u32         | u32         |
+//	| told | block  | covered     | missed      | recovered   |  all that was since the first
+//	+------+--------+-------------+-------------+-------------+
+//
+// A block is 1 to 20 data packets. Each is a shard: its length in two bytes, its bytes, zeros up to the longest of the
+// group. Row r of the code is byte by byte the sum of the shards times a Cauchy matrix over GF(2^8) (systematic
+// Reed-Solomon, as in RFC 5510; the field is that of klauspost/reedsolomon, 0x11d). A row would be longer than what it protects, and
+// no longer pass where a full data packet just does; so shards of more than 1,200 bytes are cut into two
+// stripes, each of which is coded by itself. place is (two stripes) 0x80, (the second) 0x40, row 0x0f. A tag is the
+// last three bytes of a data packet, which are of its AEAD tag and so as good as random: by them the peer finds what
+// it has, and sees that what it made is right. Blocks are counted from a random number; told echoes the newest that
+// was seen, so that who sees no packets cannot forge it.
+//
+// What cannot be parsed, what speaks of blocks that no memory is left for, and what comes from an address that
+// [Conn.Protect] was not called for is dropped and counted. Nothing is kept for strangers. Forged parity of a known
+// peer can at worst undo the recovery of what is in flight and costs less than forged QUIC does: QUIC
+// authenticates what comes out.
+//
+// The package does not decide how much parity a link gets ([Need] and [Dose] only compute it), knows no keys and reads
+// no QUIC beyond its first byte. Parity is not under QUIC's congestion control; it is a bounded share of what is.
 package parity
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a Conn is made of; the zero value is good.
+type Config struct {
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	// Now is the clock by which loss is averaged and blocks expire; nil is time.Now.
+	Now func() time.Time
+}
+
+// A Conn is the parity of one UDP socket. Its methods may be called from any goroutine.
+type Conn struct {
+	socket net.PacketConn
+	peers  *peers
+}
+
+// Wrap puts parity on c, of which it becomes the only reader and writer. Give [Conn.Socket] to quic.Transport, in place
+// of c. The error says why the kernel refused.
+//
+// A *net.UDPConn keeps segmented sends, ECN and packet info for quic-go and is read with UDP_GRO where the
+// kernel has it: from then on c itself gives packets glued together. Any other PacketConn is read and written packet by
+// packet.
+func Wrap(c net.PacketConn, cfg Config) (*Conn, error) {
+	if c == nil {
+		return nil, errors.New("parity: there is no socket")
+	}
+	return &Conn{socket: c, peers: &peers{}}, nil
+}
+
+// Socket is what quic.Transport reads and writes: a quic.OOBCapablePacketConn when a *net.UDPConn was wrapped.
+// Closing it closes what was wrapped.
+func (c *Conn) Socket() net.PacketConn { return c.socket }
+
+// Protect sends so many packets' worth of parity to peer for each 20 data packets, up to [Most]; 0 ends that. Parity
+// from an address is accepted once Protect was called for it, be it with 0, so it must be called for every neighbour
+// that understands parity. Who was neither sent to nor named for a minute is forgotten.
+func (c *Conn) Protect(peer netip.AddrPort, parity int) {}
+
+// Stats counts the packets of one peer since it is known; they all only grow, but Loss.
+type Stats struct {
+	Data          uint64  // data packets to the peer that were protected
+	Parity        uint64  // packets of parity to it
+	Bytes         uint64  // of these, without UDP and IP headers
+	Received      uint64  // packets of parity from it
+	Recovered     uint64  // data packets that were lost on their way here, and came back
+	Unrecoverable uint64  // data packets that were lost with more others than parity covered
+	PeerMissed    uint64  // of Data, what did not reach the peer by itself, as it tells once or twice a second
+	PeerRecovered uint64  // of PeerMissed, what it recovered
+	Loss          float64 // share of Data of the last seconds that did not reach the peer by itself; QUIC sees only what parity left
+}
+
+// Stats returns what is known of peer; zeros when it is not known.
+func (c *Conn) Stats(peer netip.AddrPort) Stats { return Stats{} }
+
+type peers struct{}
