@@ -52,6 +52,9 @@ type Config struct {
 	// HideVersion takes the version off the guest page (S9).
 	HideVersion bool `yaml:"hide_version"`
 
+	// Relay is how much this node may carry for others.
+	Relay Relay `yaml:"relay"`
+
 	// Mail, OIDC and Webhooks are what the control plane works with outside the mesh.
 	Mail     Mail     `yaml:"mail"`
 	OIDC     OIDC     `yaml:"oidc"`
@@ -61,6 +64,25 @@ type Config struct {
 	// holds the join token; both only matter until the node has its certificate.
 	Join      string `yaml:"join"`
 	TokenFile string `yaml:"token_file"`
+}
+
+// Relay bounds what a node carries for others.
+type Relay struct {
+	// Uplink is what the machine can send, in Mbit/s. Above 0.7 of it no node chooses
+	// this one as parent any more, while there is another.
+	Uplink int `yaml:"uplink_mbps"`
+	// Children is how many nodes may pull one track from here.
+	Children int `yaml:"max_children"`
+}
+
+func (r Relay) check() error {
+	switch {
+	case r.Uplink < 1 || r.Uplink > 1_000_000:
+		return usage(fmt.Errorf("relay: an uplink of %d Mbit/s", r.Uplink), "set relay.uplink_mbps to what the machine can send, such as 1000")
+	case r.Children < 1 || r.Children > 4096:
+		return usage(fmt.Errorf("relay: %d children", r.Children), "set relay.max_children to 1 up to 4096, such as 64")
+	}
+	return nil
 }
 
 // TLS names the PEM files of the operator's certificate for HTTP.
@@ -78,6 +100,7 @@ func Defaults() Config {
 		HTTP:  "127.0.0.1:8080",
 		RTC:   "0.0.0.0:8443",
 		Mail:  Mail{TLS: mailStartTLS},
+		Relay: Relay{Uplink: 1000, Children: 64},
 	}
 }
 
@@ -155,7 +178,7 @@ func (c *Config) Check() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return usage(errors.New("tls: a certificate needs its key, and a key its certificate"), "set both tls.cert and tls.key")
 	}
-	if err := errors.Join(c.Mail.check(), c.OIDC.check()); err != nil {
+	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check()); err != nil {
 		return err
 	}
 	return c.checkPlainHTTP()

@@ -67,6 +67,8 @@ func TestCheckRefusesWhatCannotRun(t *testing.T) {
 		{"a mail user without a password", func(c *Config) {
 			c.Mail = Mail{Server: "127.0.0.1:25", From: "a@example.org", TLS: "none", User: "u"}
 		}, "password_file"},
+		{"no uplink", func(c *Config) { c.Relay.Uplink = 0 }, "uplink_mbps"},
+		{"no children", func(c *Config) { c.Relay.Children = -1 }, "max_children"},
 		{"a provider that is no URL", func(c *Config) { c.OIDC.Issuer = "id.example.org" }, "https://id.example.org"},
 		{"a provider without a client", func(c *Config) { c.OIDC.Issuer = "https://id.example.org" }, "client_id"},
 		{"no name", func(c *Config) { c.Name = "" }, "--name"},
