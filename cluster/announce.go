@@ -6,9 +6,11 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// maxQueued is how many broadcasts wait at most; older ones are dropped, and made
-// good by the next push/pull.
-const maxQueued = 8192
+// maxQueued is how many words wait to be sent in packets at most; ten packets take
+// a hundred. When more come at once (a mesh that heals, a voter that restarts with
+// thousands of tracks), what was sent most often is dropped, and exchanges carry
+// the rest: see exchange.go.
+const maxQueued = 512
 
 // Announce says that this node carries a track; a later one about the same track
 // replaces it. Node is this one, whatever a says. Small changes of the delay alone
@@ -51,9 +53,22 @@ func (g *Gossip) Carriers(track string) []Announcement {
 }
 
 // broadcast queues a record; a later one about the same track takes its place.
-// g.mu is held, and stands above the queue's lock.
+// Members of v0.2 hear this node's own words in their way, too: they pass on nothing
+// else. g.mu is held, and stands above the queue's lock.
 func (g *Gossip) broadcast(w record) {
-	g.queue.QueueBroadcast(&broadcast{name: w.Node + "\x00" + w.Track, msg: w.append(nil)})
+	name := w.Node + "\x00" + w.Track
+	g.queue.QueueBroadcast(&broadcast{name: name, msg: w.append(nil)})
+	if g.older > 0 && w.Node == g.config.Meta.Node && w.signature != nil {
+		g.queue.QueueBroadcast(&broadcast{name: name + "\x00", msg: w.unsigned().append(nil)})
+	}
+	if g.queue.NumQueued() <= maxQueued {
+		return
+	}
+	g.queue.Prune(maxQueued)
+	select {
+	case g.overflow <- struct{}{}:
+	default:
+	}
 }
 
 type broadcast struct {

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -48,13 +50,37 @@ func (a Announcement) check() error {
 // record is the latest word of a node about one track: carried or gone. Of two
 // words the one with the higher (incarnation, seq) holds.
 //
-//	kind (1 carries, 2 gone) | node | incarnation | seq | track | if carried: epoch | delay, us | count | path...
+//	kind | node | incarnation | seq | track | if carried: epoch | delay, us | count | path... | if signed: signature 64
+//	kind: 1 carries, 2 gone; 3 and 4 the same, signed (v0.2 knows 1 and 2 only)
 //
-// Numbers are uvarints, strings have their length before them.
+// Numbers are uvarints, strings have their length before them. The signature is by
+// the node that speaks, over wordSignedAs and all bytes before it.
 type record struct {
 	Announcement
 	incarnation, seq uint64
 	gone             bool
+	signature        []byte // 64 bytes, or none
+	// proven: the signature has been checked, or the node's own signed state had it.
+	proven bool
+}
+
+const wordSignedAs = "stentor gossip word 1\x00"
+
+// sign puts the node's signature on its own word.
+func (r *record) sign(key ed25519.PrivateKey) {
+	r.signature = make([]byte, ed25519.SignatureSize) // for the kind
+	r.signature, r.proven = ed25519.Sign(key, r.body([]byte(wordSignedAs))), true
+}
+
+// by reports whether the signature is by that key.
+func (r record) by(key ed25519.PublicKey) bool {
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, r.body([]byte(wordSignedAs)), r.signature)
+}
+
+// unsigned is the word as v0.2 reads it.
+func (r record) unsigned() record {
+	r.signature = nil
+	return r
 }
 
 func (r record) newer(than record) bool {
@@ -64,12 +90,16 @@ func (r record) newer(than record) bool {
 	return r.seq > than.seq
 }
 
-func (r record) append(b []byte) []byte {
-	if r.gone {
-		b = append(b, 2)
-	} else {
-		b = append(b, 1)
-	}
+// supersedes is newer, or the same word with a signature, which can be passed on.
+func (r record) supersedes(than record) bool {
+	return r.newer(than) || r.incarnation == than.incarnation && r.seq == than.seq && r.signature != nil && than.signature == nil
+}
+
+func (r record) append(b []byte) []byte { return append(r.body(b), r.signature...) }
+
+// body is all but the signature.
+func (r record) body(b []byte) []byte {
+	b = append(b, r.kind())
 	b = appendString(b, r.Node)
 	b = binary.AppendUvarint(b, r.incarnation)
 	b = binary.AppendUvarint(b, r.seq)
@@ -79,42 +109,84 @@ func (r record) append(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(b, r.Epoch)
 	b = binary.AppendUvarint(b, uint64(r.Delay/time.Microsecond))
-	b = binary.AppendUvarint(b, uint64(len(r.Path)))
-	for _, n := range r.Path {
+	return appendPath(b, r.Path)
+}
+
+func (r record) kind() byte {
+	kind := byte(1)
+	if r.gone {
+		kind = 2
+	}
+	if r.signature != nil {
+		kind += 2
+	}
+	return kind
+}
+
+func appendPath(b []byte, path []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(path)))
+	for _, n := range path {
 		b = appendString(b, n)
 	}
 	return b
 }
 
+// record reads one; what it gives has its signature in memory of its own.
 func (r *reader) record() record {
 	var w record
-	kind := r.byte()
-	w.gone = kind == 2
+	kind := r.kind(&w)
 	w.Node = r.string()
 	w.incarnation = r.uvarint()
 	w.seq = r.uvarint()
 	w.Track = r.string()
 	if w.gone {
-		if w.Node == "" || len(w.Node) > maxName || w.Track == "" || len(w.Track) > maxTrack {
-			r.fail()
-		}
-		return w
+		r.checkGone(w)
+	} else {
+		r.carried(&w.Announcement)
 	}
-	w.Epoch = r.uvarint()
+	r.signed(&w, kind)
+	return w
+}
+
+func (r *reader) kind(w *record) byte {
+	kind := r.byte()
+	if kind < 1 || kind > 4 {
+		r.fail()
+	}
+	w.gone = kind == 2 || kind == 4
+	return kind
+}
+
+func (r *reader) signed(w *record, kind byte) {
+	if kind > 2 {
+		w.signature = bytes.Clone(r.bytes(ed25519.SignatureSize))
+	}
+}
+
+func (r *reader) checkGone(w record) {
+	if w.Node == "" || len(w.Node) > maxName || w.Track == "" || len(w.Track) > maxTrack {
+		r.fail()
+	}
+}
+
+// carried reads what only a carried track has; last is the end of its path where
+// that is not written.
+func (r *reader) carried(a *Announcement, last ...string) {
+	a.Epoch = r.uvarint()
 	delay := r.uvarint()
 	n := r.uvarint()
-	if kind != 1 || delay > uint64(time.Minute/time.Microsecond) || n > maxPath {
+	if delay > uint64(time.Minute/time.Microsecond) || n > maxPath {
 		r.fail()
-		return w
+		return
 	}
-	w.Delay = time.Duration(delay) * time.Microsecond
+	a.Delay = time.Duration(delay) * time.Microsecond
 	for range n {
-		w.Path = append(w.Path, r.string())
+		a.Path = append(a.Path, r.string())
 	}
-	if r.bad || w.check() != nil {
+	a.Path = append(a.Path, last...)
+	if r.bad || a.check() != nil {
 		r.fail()
 	}
-	return w
 }
 
 func parseRecord(b []byte) (record, bool) {

@@ -45,12 +45,21 @@ type Config struct {
 	// Meta is what the others hear about this node. Mesh is where they reach
 	// its port; Epoch must grow with every start.
 	Meta Meta
-	// Key encrypts every packet and stream: 32 bytes, the same on all nodes.
+	// Key seals every packet and stream: 32 bytes, the same on all nodes.
+	// [Gossip.Rotate] changes it, also before Run.
 	Key  []byte
 	Port Port
 	// Join are mesh addresses ("host:port") of some members. They are tried
 	// until one answers, and again whenever one of them is not a member.
 	Join []string
+	// Signed reports whether all nodes of the cluster are of a version that signs
+	// (v0.3 on), as the replicated state knows: what is not signed is refused from
+	// then on. Until then, and when it is nil, a node that has never signed is
+	// believed without.
+	Signed func() bool
+	// Removed says whether a node was put out of the cluster; nil: none was. It
+	// still holds the gossip key, until that is rotated.
+	Removed func(node string) bool
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -63,6 +72,14 @@ type Member struct {
 	Alive bool
 	Left  bool      // it said goodbye (and is not Alive)
 	Since time.Time // of its being alive, or not
+
+	// Signed: what it says of itself and its tracks was signed by it. False for
+	// v0.2, and until a voter of v0.3 has renewed its certificate.
+	Signed bool
+	// Keys are the ids of its gossip keys, the one that seals first; none of v0.2.
+	Keys []KeyID
+
+	sealed bool // of v0.3 or later
 }
 
 // Gossip is this node's part of the gossip. Make it with [New], run it with Run;
@@ -72,24 +89,34 @@ type Gossip struct {
 	log     *slog.Logger
 	metrics *metrics
 	vivaldi *coordinate.Client
+	keys    *keyring
 	wake    chan struct{} // Meta has changed
 	queue   *memberlist.TransmitLimitedQueue
 	count   atomic.Int64 // members alive
 
-	mu      sync.Mutex // guards the following
-	meta    Meta
-	members map[string]*Member
-	addrs   map[string]netip.AddrPort // of members, as memberlist resolved them
-	coords  map[string]*coordinate.Coordinate
-	tracks  *tracks
-	changed chan struct{} // closed at the next change
+	overflow chan struct{} // the queue was full
+	brought  atomic.Int64  // words that exchanges brought
+
+	mu       sync.Mutex // guards the following
+	meta     Meta
+	seq      uint64         // of what was said last about this node; from Epoch on
+	at       netip.AddrPort // where the others reach it, as memberlist tells them
+	heard    map[string]*heard
+	older    int              // members of v0.2 that are alive
+	signedBy *pki.Credentials // what was said last
+	members  map[string]*Member
+	addrs    map[string]netip.AddrPort // of members, as memberlist resolved them
+	coords   map[string]*coordinate.Coordinate
+	tracks   *tracks
+	changed  chan struct{} // closed at the next change
 }
 
 // New makes the gossip of a node, and refuses a configuration that would leave it
 // open or unreachable.
 func New(c Config) (*Gossip, error) {
-	if len(c.Key) != 32 {
-		return nil, errors.New("cluster: the gossip key must have 32 bytes: a node gets it when it joins; without it anyone could speak for the mesh")
+	keys := &keyring{}
+	if err := keys.set([][]byte{c.Key}); err != nil {
+		return nil, err
 	}
 	if c.Port == nil {
 		return nil, errors.New("cluster: gossip needs the mesh port")
@@ -108,18 +135,24 @@ func New(c Config) (*Gossip, error) {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	g := &Gossip{
-		config:  c,
-		log:     c.Logger,
-		vivaldi: vivaldi,
-		wake:    make(chan struct{}, 1),
-		meta:    c.Meta,
-		members: map[string]*Member{},
-		addrs:   map[string]netip.AddrPort{},
-		coords:  map[string]*coordinate.Coordinate{},
-		tracks:  newTracks(c.Meta.Node, c.Meta.Epoch),
-		changed: make(chan struct{}),
+		config:   c,
+		log:      c.Logger,
+		vivaldi:  vivaldi,
+		keys:     keys,
+		wake:     make(chan struct{}, 1),
+		overflow: make(chan struct{}, 1),
+		heard:    map[string]*heard{},
+		seq:      c.Meta.Epoch,
+		signedBy: c.Port.Credentials(),
+		meta:     c.Meta,
+		members:  map[string]*Member{},
+		addrs:    map[string]netip.AddrPort{},
+		coords:   map[string]*coordinate.Coordinate{},
+		tracks:   newTracks(c.Meta.Node, c.Meta.Epoch),
+		changed:  make(chan struct{}),
 	}
-	g.queue = &memberlist.TransmitLimitedQueue{NumNodes: func() int { return int(g.count.Load()) }, RetransmitMult: announceMult}
+	g.tracks.sign = g.signWord
+	g.queue = &memberlist.TransmitLimitedQueue{NumNodes: func() int { return min(int(g.count.Load()), announceScale) }, RetransmitMult: announceMult}
 	g.metrics = newMetrics(c.Registerer, g)
 	return g, nil
 }
@@ -157,6 +190,7 @@ func (g *Gossip) Resolve(node string) (addr string, ok bool) {
 // view fills in what changes by itself; g.mu is held.
 func (g *Gossip) view(m *Member) Member {
 	v := *m
+	v.Keys = slices.Clone(m.Keys)
 	if c := g.coords[m.Node]; c != nil && m.Node != g.meta.Node {
 		v.RTT = g.vivaldi.DistanceTo(c)
 	}
@@ -183,10 +217,7 @@ func (g *Gossip) UpdateMeta(change func(*Meta)) {
 		own.Meta = m
 		g.notify()
 	}
-	select {
-	case g.wake <- struct{}{}:
-	default:
-	}
+	g.tell()
 }
 
 // Changed is closed at the next change of members, metadata or carried tracks.

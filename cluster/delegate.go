@@ -1,8 +1,8 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -24,23 +24,29 @@ var (
 
 // NodeMeta is what is said about this node.
 func (d delegate) NodeMeta(limit int) []byte {
-	d.g.mu.Lock()
-	defer d.g.mu.Unlock()
-	b, err := d.g.meta.append(nil)
+	g := d.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seq++
+	b, err := said{Meta: g.meta, seq: g.seq, keys: g.keys.ids()}.seal(g.config.Port.Credentials(), g.at)
 	if err != nil || len(b) > limit {
-		d.g.log.Error("metadata too large", "bytes", len(b), "limit", limit, "err", err)
+		g.log.Error("metadata too large", "bytes", len(b), "limit", limit, "err", err)
 		return nil
 	}
 	return b
 }
 
-// NotifyAlive refuses members whose metadata cannot be read.
+// NotifyAlive refuses what the node that it is about did not say.
 func (d delegate) NotifyAlive(n *memberlist.Node) error {
-	if _, err := parseMeta(n.Name, n.Meta); err != nil {
-		d.g.metrics.refused.WithLabelValues("metadata").Inc()
-		return fmt.Errorf("member %q: %w", n.Name, err)
+	reason, err := d.g.judge(n, time.Now())
+	if err == nil {
+		return nil
 	}
-	return nil
+	if reason != "" {
+		d.g.metrics.refused.WithLabelValues(reason).Inc()
+		d.g.log.Debug("metadata refused", "node", n.Name, "err", err)
+	}
+	return fmt.Errorf("member %q: %w", n.Name, err)
 }
 
 // NotifyConflict hears of two nodes that use one name at once.
@@ -56,11 +62,11 @@ func (d delegate) NotifyJoin(n *memberlist.Node) { d.alive(n) }
 func (d delegate) NotifyUpdate(n *memberlist.Node) { d.alive(n) }
 
 func (d delegate) alive(n *memberlist.Node) {
-	meta, err := parseMeta(n.Name, n.Meta)
+	s, err := parseSaid(n.Name, bytes.Clone(n.Meta))
 	if err != nil { // refused by NotifyAlive
 		return
 	}
-	g := d.g
+	g, meta := d.g, s.Meta
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	m := g.members[n.Name]
@@ -73,12 +79,33 @@ func (d delegate) alive(n *memberlist.Node) {
 		g.count.Add(1)
 		g.log.Info("member is here", "node", n.Name, "role", meta.Role, "mesh", meta.Mesh, "version", meta.Version)
 	}
-	m.Meta = meta
-	if a, ok := netip.AddrFromSlice(n.Addr); ok {
-		g.addrs[n.Name] = netip.AddrPortFrom(a.Unmap(), n.Port)
+	m.Meta, m.Keys, m.Signed, m.sealed = meta, s.keys, s.signed, s.sealed
+	g.addrs[n.Name] = nodeAddr(n)
+	g.countOlder()
+	for _, w := range g.tracks.started(n.Name, meta.Epoch, func(w record) bool {
+		return s.signed && w.by(s.proof.Public) || !s.signed && w.signature == nil
+	}) {
+		g.pass(w)
 	}
-	g.tracks.started(n.Name, meta.Epoch)
 	g.notify()
+}
+
+// countOlder counts the living members of v0.2. The first one is told in its own
+// way what this node carries; g.mu is held.
+func (g *Gossip) countOlder() {
+	before := g.older
+	g.older = 0
+	for name, m := range g.members {
+		if m.Alive && !m.sealed && name != g.meta.Node {
+			g.older++
+		}
+	}
+	if before > 0 || g.older == 0 {
+		return
+	}
+	for _, w := range g.tracks.all(func(node string) bool { return node == g.meta.Node }) {
+		g.broadcast(w)
+	}
 }
 
 // NotifyLeave hears of a member that died or said goodbye.
@@ -94,6 +121,7 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 	g.count.Add(-1)
 	delete(g.coords, n.Name)
 	g.vivaldi.ForgetNode(n.Name)
+	g.countOlder()
 	if m.Left {
 		g.tracks.forget(n.Name)
 	}
@@ -108,9 +136,7 @@ func (d delegate) NotifyMsg(b []byte) {
 		d.g.metrics.refused.WithLabelValues("announcement").Inc()
 		return
 	}
-	d.g.mu.Lock()
-	defer d.g.mu.Unlock()
-	d.g.hear([]record{w})
+	d.g.hear([]record{w}, "")
 }
 
 // GetBroadcasts gives what is to be passed on.
@@ -123,25 +149,38 @@ func (d delegate) LocalState(bool) []byte {
 	g := d.g
 	g.mu.Lock()
 	s := state{
-		sender: g.meta.Node, incarnation: g.tracks.incarnation, seq: g.tracks.seq,
+		version: 2, sender: g.meta.Node, incarnation: g.tracks.incarnation, seq: g.tracks.seq,
 		list: g.tracks.all(g.current),
 	}
+	if g.older > 0 {
+		s.version = 1
+	}
 	g.mu.Unlock()
-	return s.append(nil, g.config.Port.Credentials())
+	s.shuffle()
+	b, left := s.append(nil, g.config.Port.Credentials())
+	if left > 0 {
+		g.log.Warn("not all announcements fit one exchange", "left", left, "limit", maxState)
+	}
+	g.metrics.exchanged.WithLabelValues("out").Add(float64(len(b)))
+	return b
 }
 
 // MergeRemoteState is the other's.
 func (d delegate) MergeRemoteState(b []byte, _ bool) {
 	g := d.g
+	g.metrics.exchanged.WithLabelValues("in").Add(float64(len(b)))
 	s, err := parseState(b, g.config.Port.Credentials(), time.Now())
+	if err == nil && g.config.Removed != nil && g.config.Removed(s.sender) {
+		err = fmt.Errorf("cluster: state of %s: %w", s.sender, errRemoved)
+	}
 	if err != nil {
 		g.metrics.refused.WithLabelValues("state").Inc()
 		g.log.Warn("state refused", "err", err)
 		return
 	}
+	g.brought.Add(int64(g.hear(s.list, s.sender)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.hear(s.list)
 	if g.tracks.whole(s.sender, s.incarnation, s.seq, s.list) {
 		g.notify()
 	}
@@ -163,24 +202,6 @@ func (d delegate) NotifyPingComplete(n *memberlist.Node, rtt time.Duration, payl
 	d.g.mu.Lock()
 	defer d.g.mu.Unlock()
 	d.g.coords[n.Name] = c
-}
-
-// hear takes words and passes on what was news; g.mu is held.
-func (g *Gossip) hear(list []record) {
-	now, news := time.Now(), false
-	for _, w := range list {
-		changed, answers := g.tracks.hear(w, g.epoch, now)
-		if changed {
-			news = true
-			g.broadcast(w)
-		}
-		for _, a := range answers {
-			g.broadcast(a)
-		}
-	}
-	if news {
-		g.notify()
-	}
 }
 
 // epoch is the latest start of a node, if it is a member; g.mu is held.

@@ -23,20 +23,25 @@ type Meta struct {
 	HTTP     string  // public base URL
 	Epoch    uint64  // grows with every start
 	Load     float32 // share of the uplink in use
+	Children uint16  // other nodes that pull from it; 65,535 is that many or more
 	Draining bool
+	Full     bool // it takes no more children; those it has stay
 
 	leaving bool // it is saying goodbye
 }
 
 // Metadata on the wire:
 //
-//	1 | role (1 voter, 2 edge) | flags (1 draining, 2 leaving) | epoch 8 | load 4 |
-//	length, region | length, version | length, mesh | length, watch | length, http
+//	1 | role (1 voter, 2 edge) | flags (1 draining, 2 leaving, 4 full) | epoch 8 | load 4 |
+//	length, region | length, version | length, mesh | length, watch | length, http | seal
 //
-// Numbers are big-endian, lengths uvarints. The name is memberlist's. What
-// follows is for later versions and ignored; another first byte is refused, so
-// that the next format has to wait until all nodes read it.
+// Numbers are big-endian, lengths uvarints. The name is memberlist's. The seal (see
+// [said]) is there since v0.3; v0.2 ignores what it does not know of, flags too. Another
+// first byte is refused, so that the next format has to wait until all nodes read it.
 const metaVersion = 1
+
+// maxMeta is what is left of memberlist's 512 bytes when the seal has its own.
+const maxMeta = memberlist.MetaMaxSize - maxSeal
 
 var errMeta = errors.New("cluster: malformed metadata")
 
@@ -63,6 +68,9 @@ func (m Meta) append(b []byte) ([]byte, error) {
 	if m.leaving {
 		flags |= 2
 	}
+	if m.Full {
+		flags |= 4
+	}
 	start := len(b)
 	b = append(b, metaVersion, role, flags)
 	b = binary.BigEndian.AppendUint64(b, m.Epoch)
@@ -70,33 +78,35 @@ func (m Meta) append(b []byte) ([]byte, error) {
 	for _, s := range []string{m.Region, m.Version, m.Mesh, m.Watch, m.HTTP} {
 		b = appendString(b, s)
 	}
-	if n := len(b) - start; n > memberlist.MetaMaxSize {
-		return nil, fmt.Errorf("cluster: the metadata of this node has %d bytes, %d are possible: shorten region, version or addresses", n, memberlist.MetaMaxSize)
+	if n := len(b) - start; n > maxMeta {
+		return nil, fmt.Errorf("cluster: the metadata of this node has %d bytes, %d are possible: shorten region, version or addresses", n, maxMeta)
 	}
 	return b, nil
 }
 
-func parseMeta(node string, b []byte) (Meta, error) {
-	if len(b) < 15 || len(b) > memberlist.MetaMaxSize || b[0] != metaVersion {
-		return Meta{}, errMeta
+// read takes metadata off a message, without the seal.
+func (m *Meta) read(r *reader) {
+	b := r.bytes(15)
+	if len(b) < 15 || b[0] != metaVersion {
+		r.fail()
+		return
 	}
-	m := Meta{Node: node, Draining: b[2]&1 != 0, leaving: b[2]&2 != 0, Epoch: binary.BigEndian.Uint64(b[3:]), Load: math.Float32frombits(binary.BigEndian.Uint32(b[11:]))}
+	m.Draining, m.leaving, m.Full = b[2]&1 != 0, b[2]&2 != 0, b[2]&4 != 0
+	m.Epoch, m.Load = binary.BigEndian.Uint64(b[3:]), math.Float32frombits(binary.BigEndian.Uint32(b[11:]))
 	switch b[1] {
 	case 1:
 		m.Role = pki.Voter
 	case 2:
 		m.Role = pki.Edge
 	default:
-		return Meta{}, errMeta
+		r.fail()
 	}
-	r := reader{b: b[15:]}
 	for _, s := range []*string{&m.Region, &m.Version, &m.Mesh, &m.Watch, &m.HTTP} {
 		*s = r.string()
 	}
-	if r.bad || m.Mesh == "" || pki.CheckNode(node) != nil || !(m.Load >= 0 && m.Load <= 1e6) {
-		return Meta{}, errMeta
+	if m.Mesh == "" || !(m.Load >= 0 && m.Load <= 1e6) {
+		r.fail()
 	}
-	return m, nil
 }
 
 func appendString(b []byte, s string) []byte {

@@ -3,7 +3,7 @@ package cluster
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	packets, bytes, refused *prometheus.CounterVec
+	packets, bytes, refused, opened, exchanged *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, g *Gossip) *metrics {
@@ -21,8 +21,16 @@ func newMetrics(reg prometheus.Registerer, g *Gossip) *metrics {
 			Help: "What other nodes said that was not believed.",
 		}, []string{"what"}),
 	}
+	m.opened = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stentor_cluster_gossip_opened_total",
+		Help: "Sealed gossip messages that this node opened, by the key it seals with or by another that it holds.",
+	}, []string{"key"})
+	m.exchanged = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stentor_cluster_state_bytes_total",
+		Help: "Bytes of announcements exchanged whole with other nodes.",
+	}, []string{"direction"})
 	if reg != nil {
-		reg.MustRegister(m.packets, m.bytes, m.refused, gauges{g})
+		reg.MustRegister(m.packets, m.bytes, m.refused, m.opened, m.exchanged, gauges{g})
 	}
 	return m
 }
@@ -30,6 +38,14 @@ func newMetrics(reg prometheus.Registerer, g *Gossip) *metrics {
 func (m *metrics) packet(direction string, n int) {
 	m.packets.WithLabelValues(direction).Inc()
 	m.bytes.WithLabelValues(direction).Add(float64(n))
+}
+
+func (m *metrics) open(first bool) {
+	key := "other"
+	if first {
+		key = "first"
+	}
+	m.opened.WithLabelValues(key).Inc()
 }
 
 // gauges are read off the tables when somebody asks.

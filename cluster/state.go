@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"stentor/cluster/pki"
@@ -12,39 +14,135 @@ import (
 
 // What two nodes tell each other on push/pull, besides memberlist's own list:
 //
-//	1 | length, certificate | signature 64 | sender | incarnation | seq | count | record...
+//	version | length, certificate | signature 64 | sender | incarnation | seq | list
+//	list of version 1: count | record...
+//	list of version 2: groups | group...
+//	group: node | incarnation | count | word...
+//	word:  kind | seq | track | if carried: epoch | delay, us | hops before the node | path... | if signed: signature 64
 //
 // The signature is by the certificate's key over everything after it, with
-// signedAs before it. So the name that a node claims is checked against its
-// certificate end to end, and what it says about itself is the whole truth;
-// what it says about others is hearsay that their own later words replace.
+// signedAs (and the version) before it. So the name that a node claims is checked
+// against its certificate end to end, and what it says about itself is the whole truth.
+// What it says about others counts as far as they signed it.
+//
+// Version 1 is v0.2's, whose words have no signatures. It is told as long as a
+// member of that version is there, since a node does not know whom it tells; a group says
+// once what its records repeat, a fifth of their bytes.
 const (
-	stateVersion = 1
-	signedAs     = "stentor gossip state 1\x00"
-	maxState     = 4 << 20
+	signedAs = "stentor gossip state "
+	maxState = 4 << 20
 )
 
 var errState = errors.New("cluster: malformed state")
 
 type state struct {
+	version          byte
 	sender           string
 	incarnation, seq uint64
-	list             []record
+	list             []record // sorted by node, the sender's first
 }
 
-func (s state) append(b []byte, c *pki.Credentials) []byte {
-	var body []byte
-	body = appendString(body, s.sender)
+// shuffle turns the list so that it begins, after the sender's own words, with
+// another node each time: where it does not fit, every node gets its turn.
+func (s *state) shuffle() {
+	own := slices.IndexFunc(s.list, func(w record) bool { return w.Node != s.sender })
+	if own < 0 {
+		return
+	}
+	others := s.list[own:]
+	at := rand.IntN(len(others))
+	for at > 0 && others[at-1].Node == others[at].Node {
+		at--
+	}
+	s.list = slices.Concat(s.list[:own], others[at:], others[:at])
+}
+
+func stateSigned(version byte, body []byte) []byte {
+	return append(append([]byte(signedAs), '0'+version, 0), body...)
+}
+
+// append writes as much of the list as fits, and says how many words do not.
+func (s state) append(b []byte, c *pki.Credentials) (_ []byte, left int) {
+	body := appendString(nil, s.sender)
 	body = binary.AppendUvarint(body, s.incarnation)
 	body = binary.AppendUvarint(body, s.seq)
-	body = binary.AppendUvarint(body, uint64(len(s.list)))
-	for _, w := range s.list {
-		body = w.append(body)
+	room := maxState - 16 - len(body) - len(c.Cert.Raw) - ed25519.SignatureSize
+	var list []byte
+	n := 0
+	if s.version == 1 {
+		list, n, left = s.records(room)
+	} else {
+		list, n, left = s.groups(room)
 	}
-	b = append(b, stateVersion)
+	body = binary.AppendUvarint(body, uint64(n))
+	body = append(body, list...)
+	b = append(b, s.version)
 	b = appendString(b, string(c.Cert.Raw))
-	b = append(b, ed25519.Sign(c.Key, append([]byte(signedAs), body...))...)
-	return append(b, body...)
+	b = append(b, ed25519.Sign(c.Key, stateSigned(s.version, body))...)
+	return append(b, body...), left
+}
+
+func (s state) records(room int) (b []byte, n, left int) {
+	for _, w := range s.list {
+		one := w.unsigned().append(nil)
+		if len(b)+len(one) > room {
+			return b, n, len(s.list) - n
+		}
+		b, n = append(b, one...), n+1
+	}
+	return b, n, 0
+}
+
+func (s state) groups(room int) (b []byte, n, left int) {
+	for list := s.list; len(list) > 0; {
+		node, incarnation := list[0].Node, list[0].incarnation
+		head := binary.AppendUvarint(appendString(nil, node), incarnation)
+		var group []byte
+		count := 0
+		for _, w := range list {
+			if w.Node != node || w.incarnation != incarnation {
+				break
+			}
+			one := w.appendWord(nil)
+			if len(b)+len(head)+binary.MaxVarintLen64+len(group)+len(one) > room {
+				break
+			}
+			group, count = append(group, one...), count+1
+		}
+		if count == 0 {
+			return b, n, len(list)
+		}
+		b = binary.AppendUvarint(append(b, head...), uint64(count))
+		b, n, list = append(b, group...), n+1, list[count:]
+	}
+	return b, n, 0
+}
+
+// appendWord is append without what the group says.
+func (r record) appendWord(b []byte) []byte {
+	b = append(b, r.kind())
+	b = binary.AppendUvarint(b, r.seq)
+	b = appendString(b, r.Track)
+	if !r.gone {
+		b = binary.AppendUvarint(b, r.Epoch)
+		b = binary.AppendUvarint(b, uint64(r.Delay/time.Microsecond))
+		b = appendPath(b, r.Path[:len(r.Path)-1])
+	}
+	return append(b, r.signature...)
+}
+
+func (r *reader) word(node string, incarnation uint64) record {
+	w := record{Announcement: Announcement{Node: node}, incarnation: incarnation}
+	kind := r.kind(&w)
+	w.seq = r.uvarint()
+	w.Track = r.string()
+	if w.gone {
+		r.checkGone(w)
+	} else {
+		r.carried(&w.Announcement, node)
+	}
+	r.signed(&w, kind)
+	return w
 }
 
 // parseState reads a state and checks who it is from, against ca at now.
@@ -54,7 +152,7 @@ func parseState(b []byte, c *pki.Credentials, now time.Time) (state, error) {
 		return s, errState
 	}
 	r := reader{b: b}
-	if r.byte() != stateVersion {
+	if s.version = r.byte(); s.version != 1 && s.version != 2 {
 		return s, errState
 	}
 	der := r.bytes(r.uvarint())
@@ -66,25 +164,39 @@ func parseState(b []byte, c *pki.Credentials, now time.Time) (state, error) {
 	if err != nil {
 		return s, fmt.Errorf("cluster: state: %w", err)
 	}
-	if !ed25519.Verify(cert.PublicKey.(ed25519.PublicKey), append([]byte(signedAs), r.b...), signature) {
+	if !ed25519.Verify(cert.PublicKey.(ed25519.PublicKey), stateSigned(s.version, r.b), signature) {
 		return s, fmt.Errorf("cluster: state of %s: wrong signature", id.Node)
 	}
 	s.sender = r.string()
 	s.incarnation = r.uvarint()
 	s.seq = r.uvarint()
-	n := r.uvarint()
 	if s.sender != id.Node {
 		return s, fmt.Errorf("cluster: %s says that it is %q", id.Node, s.sender)
 	}
-	for range n {
-		w := r.record()
-		if r.bad {
-			return s, errState
-		}
-		s.list = append(s.list, w)
+	if s.version == 1 {
+		s.list = r.records()
+	} else {
+		s.list = r.groups()
 	}
 	if r.bad || len(r.b) > 0 {
 		return s, errState
 	}
 	return s, nil
+}
+
+func (r *reader) records() (list []record) {
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		list = append(list, r.record())
+	}
+	return list
+}
+
+func (r *reader) groups() (list []record) {
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		node, incarnation := r.string(), r.uvarint()
+		for count := r.uvarint(); count > 0 && !r.bad; count-- {
+			list = append(list, r.word(node, incarnation))
+		}
+	}
+	return list
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,12 @@ const (
 	strangers = 64
 	// strangerTime is how long a node may announce without being a member.
 	strangerTime = time.Minute
+	// strangerTracks is how much of one stranger is kept: nobody has checked who
+	// speaks. The rest comes with the next exchange.
+	strangerTracks = 256
+	// maxOwn is how many words a node has about itself, with those about tracks that
+	// it never carried and only denies.
+	maxOwn = 2 * maxTracks
 )
 
 // tracks is the latest word of every node about every track. It reads no clock
@@ -27,6 +34,7 @@ type tracks struct {
 	incarnation uint64 // under which self speaks
 	seq         uint64
 	nodes       map[string]*words
+	sign        func(*record) // own words, when they are said; nil leaves them as they are
 }
 
 // words are those of one node in its latest incarnation.
@@ -65,6 +73,9 @@ func (t *tracks) say(a Announcement, gone bool, now time.Time) (w record, ok boo
 func (t *tracks) put(a Announcement, gone bool, now time.Time) record {
 	t.seq++
 	w := record{Announcement: a, incarnation: t.incarnation, seq: t.seq, gone: gone}
+	if t.sign != nil {
+		t.sign(&w)
+	}
 	t.own().tracks[a.Track] = word{w, now}
 	return w
 }
@@ -91,27 +102,44 @@ func same(old, a Announcement) bool {
 // epochs is what membership knows: the epoch of a node's latest start.
 type epochs func(node string) (epoch uint64, known bool)
 
+// news reports whether a word is worth looking at: not heard before, of a node that
+// may speak, within the bounds.
+func (t *tracks) news(w record, member epochs) bool {
+	if w.Node == t.self {
+		old, said := t.own().tracks[w.Track]
+		return w.incarnation >= t.incarnation && !(said && !w.newer(old.record))
+	}
+	epoch, known := member(w.Node)
+	n := t.nodes[w.Node]
+	if w.incarnation < epoch || n == nil && !known && t.unknown(member) >= strangers {
+		return false
+	}
+	if n == nil || w.incarnation > n.incarnation {
+		return true
+	}
+	if w.incarnation < n.incarnation {
+		return false
+	}
+	old, ok := n.tracks[w.Track]
+	if ok {
+		return w.supersedes(old.record)
+	}
+	return len(n.tracks) < maxTracks && (known || len(n.tracks) < strangerTracks)
+}
+
 // hear takes a word from the network. changed: it was news (worth passing on).
 // answers are this node's corrections of a word about itself that it never said.
 func (t *tracks) hear(w record, member epochs, now time.Time) (changed bool, answers []record) {
 	if w.Node == t.self {
 		return false, t.correct(w, now)
 	}
-	epoch, known := member(w.Node)
-	n := t.nodes[w.Node]
-	if w.incarnation < epoch || n == nil && !known && t.unknown(member) >= strangers {
+	if !t.news(w, member) {
 		return false, nil
 	}
+	n := t.nodes[w.Node]
 	if n == nil || w.incarnation > n.incarnation {
 		n = &words{incarnation: w.incarnation, tracks: map[string]word{}}
 		t.nodes[w.Node] = n
-	}
-	if w.incarnation < n.incarnation {
-		return false, nil
-	}
-	old, ok := n.tracks[w.Track]
-	if ok && !w.newer(old.record) || !ok && len(n.tracks) >= maxTracks {
-		return false, nil
 	}
 	n.heard = now
 	n.tracks[w.Track] = word{w, now}
@@ -139,10 +167,22 @@ func (t *tracks) correct(w record, now time.Time) []record {
 		return t.restart(w.incarnation+1, now)
 	}
 	t.seq = max(t.seq, w.seq)
+	if !said && len(t.own().tracks) >= maxOwn {
+		return nil
+	}
 	if !said || old.gone {
 		return []record{t.put(Announcement{Node: t.self, Track: w.Track}, true, now)}
 	}
 	return []record{t.put(old.Announcement, false, now)}
+}
+
+// again says everything again, signed by a new key.
+func (t *tracks) again(now time.Time) (list []record) {
+	for _, track := range slices.Sorted(maps.Keys(t.own().tracks)) {
+		w := t.own().tracks[track]
+		list = append(list, t.put(w.Announcement, w.gone, now))
+	}
+	return list
 }
 
 // restart says everything again under a new incarnation.
@@ -159,11 +199,30 @@ func (t *tracks) restart(incarnation uint64, now time.Time) []record {
 	return list
 }
 
-// started drops what a node said before its latest start.
-func (t *tracks) started(node string, epoch uint64) {
-	if n := t.nodes[node]; n != nil && node != t.self && n.incarnation < epoch {
-		delete(t.nodes, node)
+// started drops what a node said before its latest start, and of the rest what
+// was heard before anyone could check it and does not hold. What does is returned, to
+// be passed on.
+func (t *tracks) started(node string, epoch uint64, holds func(record) bool) (news []record) {
+	n := t.nodes[node]
+	if n == nil || node == t.self {
+		return nil
 	}
+	if n.incarnation < epoch {
+		delete(t.nodes, node)
+		return nil
+	}
+	for track, w := range n.tracks {
+		if w.proven {
+			continue
+		}
+		if w.proven = holds(w.record); !w.proven {
+			delete(n.tracks, track)
+			continue
+		}
+		n.tracks[track] = w
+		news = append(news, w.record)
+	}
+	return news
 }
 
 // whole takes a node's own complete list, which it signed: tracks that are not in
@@ -227,14 +286,14 @@ func (t *tracks) all(which func(node string) bool) []record {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b record) int {
-		if own := a.Node == t.self; own != (b.Node == t.self) {
-			if own {
-				return -1
-			}
-			return 1
+	rank := func(node string) string { // no node has an empty name
+		if node == t.self {
+			return ""
 		}
-		return strings.Compare(a.Node+"\x00"+a.Track, b.Node+"\x00"+b.Track)
+		return node
+	}
+	slices.SortFunc(list, func(a, b record) int {
+		return cmp.Or(strings.Compare(rank(a.Node), rank(b.Node)), strings.Compare(a.Track, b.Track))
 	})
 	return list
 }

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,7 +16,7 @@ import (
 )
 
 const (
-	// maxPacket is what memberlist may put in one packet: with the UDP and IPv6
+	// maxPacket is a packet's size at most, sealed: with the UDP and IPv6
 	// headers it fits the smallest link that IPv6 allows (1,280). The mesh
 	// socket forbids fragments, so that a larger one would be lost in a tunnel.
 	maxPacket = 1200
@@ -26,14 +24,14 @@ const (
 	streamLife = 30 * time.Second
 )
 
-// transport is memberlist's way over the mesh port: packets beside QUIC, each
-// stream on a connection of its own (push/pull with a random node every half
+// transport is memberlist's way over the mesh port: packets beside QUIC, sealed and
+// opened here (memberlist sees plain ones), each stream on a connection of its own (push/pull with a random node every half
 // minute is not worth keeping one to everyone), both ends certified.
 type transport struct {
 	port    Port
 	log     *slog.Logger
 	metrics *metrics
-	seal    cipher.AEAD
+	keys    *keyring
 	ip      net.IP // what to advertise
 	udp     int
 	// nodeAt is the member that is believed to live at an address, if any.
@@ -48,23 +46,15 @@ type transport struct {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-func newTransport(g *Gossip, at netip.AddrPort) (*transport, error) {
-	block, err := aes.NewCipher(g.config.Key)
-	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
-	}
-	seal, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
-	}
+func newTransport(g *Gossip, at netip.AddrPort) *transport {
 	t := &transport{
-		port: g.config.Port, log: g.log, metrics: g.metrics, seal: seal,
+		port: g.config.Port, log: g.log, metrics: g.metrics, keys: g.keys,
 		ip: at.Addr().AsSlice(), udp: int(at.Port()), nodeAt: g.nodeAt,
 		packets: make(chan *memberlist.Packet),
 		streams: make(chan net.Conn),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	return t, nil
+	return t
 }
 
 // start begins to read; Shutdown ends it.
@@ -87,29 +77,20 @@ func (t *transport) readPackets() {
 		if err != nil {
 			return
 		}
-		if !t.authentic(buf[:n]) {
+		plain, first, err := t.keys.open(buf[:n], nil)
+		if err != nil || len(plain) == 0 {
 			t.port.Garbage("not_gossip")
 			continue
 		}
 		t.metrics.packet("in", n)
-		p := &memberlist.Packet{Buf: append([]byte(nil), buf[:n]...), From: from, Timestamp: time.Now()}
+		t.metrics.open(first)
+		p := &memberlist.Packet{Buf: plain, From: from, Timestamp: time.Now()}
 		select {
 		case t.packets <- p:
 		case <-t.ctx.Done():
 			return
 		}
 	}
-}
-
-// authentic opens a packet as memberlist will (1 | nonce 12 | sealed), so that
-// garbage is counted and goes no further. It costs a microsecond.
-func (t *transport) authentic(b []byte) bool {
-	const head = 1 + 12
-	if len(b) < head+t.seal.Overhead() || b[0] != 1 {
-		return false
-	}
-	_, err := t.seal.Open(nil, b[1:head], b[head:], nil)
-	return err == nil
 }
 
 func (t *transport) acceptStreams() {
@@ -151,7 +132,7 @@ func (t *transport) serve(conn *quic.Conn) {
 		return
 	}
 	select {
-	case t.streams <- c:
+	case t.streams <- t.sealed(c):
 	case <-ctx.Done():
 		return
 	}
@@ -173,6 +154,7 @@ func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("cluster: %w", err)
 	}
 	now := time.Now()
+	b = t.keys.seal(make([]byte, 0, sealHead+len(b)+sealTail), b, nil)
 	if _, err := t.port.WritePacket(b, net.UDPAddrFromAddrPort(ap)); err != nil {
 		return time.Time{}, fmt.Errorf("cluster: %w", err)
 	}
@@ -205,7 +187,15 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	}
 	stop := context.AfterFunc(t.ctx, func() { conn.CloseWithError(0, "shutting down") })
 	context.AfterFunc(conn.Context(), func() { stop() })
-	return mesh.StreamConn(conn, s, true)
+	c, err := mesh.StreamConn(conn, s, true)
+	if err != nil {
+		return nil, err
+	}
+	return t.sealed(c), nil
+}
+
+func (t *transport) sealed(c net.Conn) net.Conn {
+	return &sealedConn{Conn: c, keys: t.keys, opened: t.metrics.open}
 }
 
 // PacketCh is where memberlist reads packets.

@@ -21,7 +21,7 @@ func (s Self) Better(candidates []Candidate, current string) (node string, ok bo
 	if i < 0 || !s.sits(&candidates[i]) {
 		return "", false
 	}
-	now := s.score(&candidates[i], current)
+	now := s.score(&candidates[i], current, leaving(candidates))
 	if len(candidates[i].Path) > MaxHops {
 		now.rank = rankLong
 	}

@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"hash/fnv"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,7 @@ const (
 const (
 	rankGood = iota
 	rankFull
+	rankBelow // a node that drains: it will have to move itself
 	rankDraining
 	rankLong // only a parent that became so; nobody chooses it
 )
@@ -50,7 +52,17 @@ type scored struct {
 	guessed bool // the round trip is
 }
 
-func (s Self) score(c *Candidate, current string) scored {
+// leaving are the candidates that drain.
+func leaving(candidates []Candidate) (nodes []string) {
+	for i := range candidates {
+		if candidates[i].Draining {
+			nodes = append(nodes, candidates[i].Node)
+		}
+	}
+	return nodes
+}
+
+func (s Self) score(c *Candidate, current string, gone []string) scored {
 	hops := len(c.Path)
 	if hops == 0 {
 		hops = 2 // it would pull from the origin at best
@@ -66,6 +78,8 @@ func (s Self) score(c *Candidate, current string) scored {
 	switch {
 	case c.Draining:
 		x.rank = rankDraining
+	case slices.ContainsFunc(gone, func(n string) bool { return slices.Contains(c.Path, n) }):
+		x.rank = rankBelow
 	case c.Node != current && takesNobody(c):
 		x.rank = rankFull
 	}

@@ -97,12 +97,13 @@ func (s Self) Choose(candidates []Candidate, current string) (parent string, ok 
 // best returns the best candidate that passes the filter, and the current one if it is
 // among them.
 func (s Self) best(candidates []Candidate, current string, filter func(*Candidate) bool) (best, now *scored) {
+	gone := leaving(candidates)
 	for i := range candidates {
 		c := &candidates[i]
 		if !filter(c) {
 			continue
 		}
-		x := s.score(c, current)
+		x := s.score(c, current, gone)
 		if best == nil || compare(x, *best) < 0 {
 			best = &x
 		}

@@ -17,13 +17,14 @@ func (s Self) Shortlist(candidates []Candidate, n int, distance func(node string
 	if n < 1 {
 		return nil
 	}
+	gone := leaving(candidates)
 	list := make([]ranked, 0, len(candidates))
 	for _, c := range candidates {
 		if distance != nil {
 			c.RTT, c.Measured = distance(c.Node)
 		}
 		if s.possible(&c) {
-			list = append(list, ranked{c, s.score(&c, "")})
+			list = append(list, ranked{c, s.score(&c, "", gone)})
 		}
 	}
 	slices.SortFunc(list, func(a, b ranked) int { return compare(a.scored, b.scored) })

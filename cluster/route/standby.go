@@ -21,6 +21,7 @@ func (s Self) Standby(candidates []Candidate, parent string, path []string) (nod
 		}
 	}
 	var best *spare
+	gone := leaving(candidates)
 	for i := range candidates {
 		c := &candidates[i]
 		if c.Node == parent || !s.possible(c) {
@@ -30,7 +31,7 @@ func (s Self) Standby(candidates []Candidate, parent string, path []string) (nod
 			through: slices.Contains(c.Path, parent) && !origin(path, parent),
 			beside:  host != "" && c.Host == host,
 			shared:  shared(c.Path, path),
-			scored:  s.score(c, ""),
+			scored:  s.score(c, "", gone),
 		}
 		if best == nil || x.compare(*best) < 0 {
 			best = &x

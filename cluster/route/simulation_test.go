@@ -1,0 +1,142 @@
+package route
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	changes = flag.Int("route.changes", 4000, "how many changes of the topology the simulation makes, for each of the two protocols")
+	seed    = flag.Uint64("route.seed", 1, "the first world of the simulation")
+)
+
+// A bug is a mistake that the simulation has to find.
+type bug int
+
+const (
+	bugNone bug = iota
+	bugNoPath
+	bugNoRecheck
+	bugForgetsTold
+	bugTie
+	bugBlindStandby
+	bugNeverLetsGo
+	bugShunsForEver
+	bugAnyEpoch
+	bugSilentDrain
+	bugOldWords
+)
+
+// simulate lives through one world: bursts of changes, and after each a time in which
+// everybody has to be fed.
+func simulate(seed uint64, order bool, b bug, changes int) *world {
+	w := newWorld(seed, order, b)
+	w.run(5 * time.Second)
+	for w.changes < changes && len(w.found) == 0 {
+		w.burst()
+		w.run(fedWithin)
+		w.fed()
+		w.drained()
+		w.stop()
+		w.run(fedWithin)
+		w.fed()
+		w.rest()
+	}
+	return w
+}
+
+// burst is things going wrong, up to thirty in a few seconds.
+func (w *world) burst() {
+	for range 1 + w.rng.IntN(30) {
+		w.change()
+		w.run(w.between(0, 400*ms))
+	}
+	w.quiet()
+}
+
+// rest is sometimes long enough to look at what takes longer.
+func (w *world) rest() {
+	if len(w.found) > 0 || w.rng.IntN(8) > 0 {
+		return
+	}
+	w.run(10 * time.Second)
+	w.backed()
+	w.run(20 * time.Second)
+	before := 0
+	for _, n := range w.nodes {
+		before += n.moves
+	}
+	w.run(10 * time.Second)
+	for _, n := range w.nodes {
+		before -= n.moves
+	}
+	if before != 0 {
+		w.blame(neverSettles, "%d moves in ten seconds", -before)
+	}
+	w.fed()
+}
+
+// TestSimulatedMesh holds the guarantees of the head of simworld_test.go in random
+// worlds, under two protocols. With paths alone, which is what the relay checks, two
+// nodes that move at once can close a loop; it ends when the news has gone around.
+// With the order of Self.Told as well, no accepted subscription ever closes one.
+func TestSimulatedMesh(t *testing.T) {
+	for _, order := range []bool{false, true} {
+		name := map[bool]string{false: "paths alone", true: "paths and order"}[order]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var done, adoptions, closed, worlds int
+			var longest time.Duration
+			for s := *seed; done < *changes; s++ {
+				w := simulate(s, order, bugNone, min(500, *changes-done))
+				if len(w.found) > 0 {
+					t.Fatalf("world %d: %s", s, w.found[0])
+				}
+				worlds++
+				done += w.changes
+				adoptions += w.adoptions
+				closed += w.closed
+				longest = max(longest, w.longest)
+			}
+			t.Logf("%s: %d changes in %d worlds, %d subscriptions adopted: %d closed a loop (the longest lived %v)", name, done, worlds, adoptions, closed, longest)
+		})
+	}
+}
+
+func TestPlantedBugsAreFound(t *testing.T) {
+	tests := []struct {
+		name  string
+		bug   bug
+		order bool
+		want  string
+	}{
+		{"nobody looks at the path", bugNoPath, false, loopLives},
+		{"the path is looked at only once", bugNoRecheck, false, loopLives},
+		{"a hub forgets what it has told", bugForgetsTold, true, loopClosed},
+		{"a hop costs nothing, and equals are let through", bugTie, true, loopClosed},
+		{"a standby is taken without a look", bugBlindStandby, true, loopClosed},
+		{"a hub without a parent never lets its children go", bugNeverLetsGo, true, notFed},
+		{"who has failed once is never asked again", bugShunsForEver, false, notFed},
+		{"the epoch is not looked at", bugAnyEpoch, false, oldEpoch},
+		{"a node that drains tells nobody", bugSilentDrain, false, drainedNot},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for s := *seed; s < *seed+300; s++ {
+				w := simulate(s, test.order, test.bug, 500)
+				if len(w.found) == 0 {
+					continue
+				}
+				if !strings.HasPrefix(w.found[0], test.want) {
+					t.Fatalf("world %d: found something else than %q: %s", s, test.want, w.found[0])
+				}
+				t.Logf("world %d, after %d changes: %s", s, w.changes, w.found[0])
+				return
+			}
+			t.Fatal("not found")
+		})
+	}
+}
