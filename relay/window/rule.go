@@ -1,0 +1,206 @@
+package window
+
+import "time"
+
+const (
+	// rateMemory is for how long a rate that was reached is believed. Encoders send a key frame every two seconds, and
+	// it alone fills the path: what it showed must last until the next. Measured in DESIGN.md.
+	rateMemory = 2500 * time.Millisecond
+	// tripMemory is for how long the shortest round trip is believed, as in BBR: paths change.
+	tripMemory = 10 * time.Second
+	// probeAfter is when a round trip as short as the shortest has not been seen for so long that a queue of our own
+	// may hide it; some time before it is forgotten.
+	probeAfter = 8 * time.Second
+	// lossy is the share of losses above which the path is not taken for a bad one any more, but for a full one.
+	// Real paths with 15 % random loss carry no live video with any window.
+	lossy = 0.15
+	// congestedFor is for how long a queue that was seen makes the rule careful: as long as a rate lasts.
+	congestedFor = rateMemory
+	// slack is what the far side may hold acknowledgements back (quic-go: 25 ms when it has one packet, less when it
+	// has more), and what a busy machine adds. Without it a link with a round trip of one millisecond would wait for
+	// acknowledgements most of the time.
+	slack = 20 * time.Millisecond
+	// firstPackets is the window without any knowledge and the least on a healthy path: what quic-go begins with.
+	firstPackets = 32
+	// leastPackets is the least on a path that loses much (RFC 9002, section 7.2, begins with as many).
+	leastPackets = 10
+	// mostBytes is the most: 1 Gbps over 100 ms round trip, and below the 20,000 packets that quic-go keeps track of.
+	mostBytes = 14 << 20
+	// mostPrimed bounds what a standby's window is opened by: two 4K key frames.
+	mostPrimed = 2 << 20
+	// firstRate is the pacing of a healthy path of which nothing is known: the first window is out after 18 ms. Nodes
+	// have at least that much, and RFC 9002, section 7.7, allows it without any pacing.
+	firstRate = 20_000_000
+	// leastRate is the pacing on a path that loses much.
+	leastRate = 2_000_000
+	// shortest is the shortest stretch in which a rate is measured: eight packets at 30 Mbps.
+	shortest = 3 * time.Millisecond
+	// steady is the shortest stretch in which a rate counts as one that lasts.
+	steady = 40 * time.Millisecond
+)
+
+// A reading is what quic-go's sender knows after a packet was sent or acknowledged. Counts are of the whole connection.
+type reading struct {
+	now                       time.Duration // since any fixed time
+	largestSent, largestAcked int64         // packet numbers
+	bytesSent, bytesLost      uint64
+	packetsLost               uint64 // also counts ECN marks, as losses of no bytes
+	inFlight                  int    // bytes
+	latest, smoothed, varies  time.Duration
+	packet                    int // bytes of a full one
+}
+
+// A rule decides how much may be in flight, and how fast it leaves.
+//
+// The window is the rate at which the path was seen to deliver (the maximum of 2.5 s) times the shortest round trip (the
+// minimum of 10 s) times two, and times one when more than 15 % is lost. A single loss means nothing to it: that is the
+// point. While there is no queue, the rate is that of short trains of packets, since live video fills the path for a few
+// milliseconds at a time only; when the round trip grows or much is lost, it is the rate of whole round trips, which
+// others on the same path share. Packets leave at twice the rate of trains, so that an unknown path is found as in BBR's
+// start-up (doubling until the rate stops growing), and at 1.25 times the steady rate when there is a queue.
+//
+// It holds no clock and is for one goroutine.
+type rule struct {
+	last      reading
+	delivered uint64
+	trains    trains
+	loss      meter
+	burst     filter // rates of trains, bits per second
+	steady    filter // rates of whole round trips, bits per second
+	trip      filter // round trips, nanoseconds
+	shortAt   time.Duration
+	congested time.Duration // until when
+	probing   time.Duration // until when
+
+	primed int // bytes, from outside
+
+	window int    // bytes
+	pacing uint64 // bits per second
+}
+
+func newRule() *rule {
+	return &rule{
+		burst: newFilter(rateMemory, greater), steady: newFilter(rateMemory, greater), trip: newFilter(tripMemory, less),
+		last: reading{largestSent: -1, largestAcked: -1},
+	}
+}
+
+// begin takes a first reading, of a connection that may have sent a lot already.
+func (r *rule) begin(x reading) {
+	r.last = x
+	r.shortAt = x.now
+	r.decide(x)
+}
+
+// observe takes the next reading.
+func (r *rule) observe(x reading) {
+	prev := r.last
+	r.last = x
+	lost := x.bytesLost - prev.bytesLost
+	if x.largestSent != prev.largestSent {
+		r.loss.add(x.now, 0, lost)
+		r.trains.sent(x.now, x.largestSent, x.bytesSent, max(time.Millisecond, r.shortestTrip()/marksPerTrip))
+		return // what may be sent has not changed
+	}
+	// What has left the flight was lost or delivered.
+	gone := uint64(max(prev.inFlight-x.inFlight, 0))
+	acked := gone - min(gone, lost)
+	r.delivered += acked
+	r.loss.add(x.now, acked, lost)
+	if x.largestAcked != prev.largestAcked {
+		r.measure(x)
+	}
+	if marked := x.packetsLost > prev.packetsLost && lost == 0; marked {
+		r.congested = x.now + congestedFor
+	}
+	r.decide(x)
+}
+
+// measure takes the rates and the round trip that an acknowledgement shows.
+func (r *rule) measure(x reading) {
+	if x.latest > 0 {
+		r.trip.add(x.now, uint64(x.latest))
+	}
+	trip := r.shortestTrip()
+	if x.latest <= trip+trip/16+time.Millisecond {
+		r.shortAt = x.now
+		r.probing = 0
+	}
+	if !r.trains.acked(x.now, x.largestAcked, r.delivered) {
+		return
+	}
+	long := max(trip, steady)
+	r.steady.add(x.now, r.trains.rate(long))
+	r.burst.add(x.now, r.trains.rate(min(max(shortest, trip/8, 2*x.varies), long)))
+}
+
+// decide sets the window and the pacing.
+func (r *rule) decide(x reading) {
+	trip := r.shortestTrip()
+	full := r.loss.share(x.now) > lossy
+	if full || x.smoothed > trip+trip/4+10*time.Millisecond {
+		r.congested = x.now + congestedFor
+	}
+	careful, rate := r.careful(x.now), r.rate()
+	pacing := 2 * rate
+	if careful {
+		pacing = rate + rate/4
+	}
+	gain, least, slowest := 2*trip+slack, firstPackets, uint64(firstRate)
+	if full {
+		gain, least, slowest = trip, leastPackets, leastRate
+	}
+	window := max(bytesIn(rate, gain), least*x.packet)
+	if r.primed > 0 && !careful {
+		window = max(window, r.primed)
+		pacing = max(pacing, perSecond(r.primed, max(trip/2, slack)))
+	}
+	if r.probe(x.now, trip) {
+		window = min(window, max(bytesIn(r.steady.value(x.now), trip/2), leastPackets*x.packet))
+	}
+	r.window, r.pacing = min(window, mostBytes), max(pacing, slowest)
+}
+
+// careful reports whether there was a queue of late, or heavy loss.
+func (r *rule) careful(now time.Duration) bool { return now < r.congested }
+
+// rate is what the path is believed to deliver, in bits per second.
+func (r *rule) rate() uint64 {
+	if r.careful(r.last.now) {
+		return r.steady.value(r.last.now)
+	}
+	return r.burst.value(r.last.now)
+}
+
+// probe reports whether the window is to be so small for a moment that a queue of our own drains and shows the round
+// trip without it. Live video, which seldom fills its path, is hardly ever probed.
+func (r *rule) probe(now, trip time.Duration) bool {
+	if r.probing == 0 && now-r.shortAt > probeAfter {
+		r.probing = now + max(3*trip, 200*time.Millisecond)
+	}
+	if r.probing != 0 && now >= r.probing {
+		r.probing, r.shortAt = 0, now
+	}
+	return r.probing != 0
+}
+
+// shortestTrip is the shortest round trip of late.
+func (r *rule) shortestTrip() time.Duration {
+	if v := r.trip.value(r.last.now); v != 0 {
+		return time.Duration(v)
+	}
+	return r.last.smoothed
+}
+
+// prime opens the window by at least that many bytes while the path is healthy.
+func (r *rule) prime(bytes int) { r.primed = min(max(bytes, 0), mostPrimed) }
+
+// bytesIn is how many bytes a rate of bits per second delivers in d.
+func bytesIn(rate uint64, d time.Duration) int {
+	return int(min(rate/8*uint64(d/time.Microsecond)/uint64(time.Second/time.Microsecond), mostBytes))
+}
+
+// perSecond is the rate, in bits per second, at which so many bytes take d.
+func perSecond(bytes int, d time.Duration) uint64 {
+	return uint64(bytes) * 8 * uint64(time.Second/time.Microsecond) / uint64(max(d/time.Microsecond, 1))
+}
