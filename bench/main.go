@@ -21,7 +21,9 @@ type grammar struct {
 	Bans          banScenario          `cmd:"" help:"A ban on many edges: from the call to the last packet, and rejoins."`
 	Chaos         chaosScenario        `cmd:"" help:"Registrations and bans while nodes are killed, paused and cut off, held against one copy of the state."`
 	Failover      failoverScenario     `cmd:"" help:"The leader killed again and again: writes back, joins and picture meanwhile."`
+	Hop           hopScenario          `cmd:"" help:"What a hop costs on a clean network: CPU, time, bytes, beside plain QUIC."`
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
+	Seat          seatCommand          `cmd:"" hidden:"" help:"One node of a cascade that a scenario runs."`
 }
 
 func main() {

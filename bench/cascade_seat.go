@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/sync/errgroup"
+
+	"stentor/cluster/mesh"
+	"stentor/cluster/pki"
+)
+
+// seatCommand is one node's media part in a process of its own: mesh port, relay, window and parity, composed as node
+// composes them, without a control plane. The scenario that started it speaks JSON-RPC over its standard input and
+// output; it ends with its input.
+type seatCommand struct{}
+
+// Run serves the scenario.
+func (*seatCommand) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &seat{ctx: ctx, peers: map[string]string{}}
+	server := rpc.NewServer()
+	if err := server.RegisterName("Seat", s); err != nil {
+		return fmt.Errorf("seat: %w", err)
+	}
+	server.ServeCodec(jsonrpc.NewServerCodec(stdio{}))
+	cancel()
+	s.run.Wait()
+	return nil
+}
+
+// stdio is standard input and output as one connection.
+type stdio struct{}
+
+func (stdio) Read(b []byte) (int, error)  { return os.Stdin.Read(b) }
+func (stdio) Write(b []byte) (int, error) { return os.Stdout.Write(b) }
+func (stdio) Close() error                { return os.Stdin.Close() }
+
+// A way is how media crosses a link.
+type way string
+
+const (
+	wayRelay     way = "relay"
+	wayNoParity  way = "relay without parity"
+	wayStock     way = "relay, stock window"
+	wayStreams   way = "plain streams"
+	wayDatagrams way = "plain datagrams"
+)
+
+// A SeatConfig says who a seat is.
+type SeatConfig struct {
+	Name          string
+	Way           way
+	Cert, Key, CA []byte // PEM
+	Parents       []string
+	Debug         bool // log all to standard error
+}
+
+// A carrier brings films from their origin to whoever plays them, in one of the ways.
+type carrier interface {
+	run(ctx context.Context) error
+	accept(ctx context.Context, conn *quic.Conn, peer string)
+	publish(f film) (sink, error)                     // this seat is the origin
+	play(ctx context.Context, f film, m *meter) error // returns when ctx is done
+	follow(parents []string)                          // from now on, the best first
+	drain(ctx context.Context) error                  // sends the children elsewhere
+	tell() Tellings
+}
+
+// Tellings are what a carrier knows of itself.
+type Tellings struct {
+	Recovered, Parity uint64   // packets
+	Parent, Standby   string   // of the picture
+	Path              []string // of the picture
+	Children          int
+}
+
+// A seat is what the scenario calls.
+type seat struct {
+	ctx context.Context
+	run sync.WaitGroup
+
+	mu      sync.Mutex // guards the following
+	peers   map[string]string
+	cfg     SeatConfig
+	port    *mesh.Port
+	carrier carrier
+	meters  map[string]*meter
+	stop    context.CancelFunc // of the readers
+	sources map[string]*source
+}
+
+// Nothing is the argument or the answer of a call that has none.
+type Nothing struct{}
+
+var errOpen = errors.New("seat: not open")
+
+// Open composes the seat and answers its address.
+func (s *seat) Open(c SeatConfig, addr *string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cred, err := pki.LoadCredentials(c.Cert, c.Key, c.CA)
+	if err != nil {
+		return err
+	}
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	_ = socket.SetReadBuffer(4 << 20) // as node/listen.go does
+	_ = socket.SetWriteBuffer(4 << 20)
+	level := slog.LevelWarn
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("seat", c.Name, "way", string(c.Way))
+	s.cfg = c
+	if err := s.compose(socket, cred, log); err != nil {
+		return err
+	}
+	*addr = socket.LocalAddr().String()
+	return nil
+}
+
+// compose puts the parts together. s.mu is held.
+func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Logger) error {
+	conn, config, extras, err := under(s.cfg.Way, socket, log)
+	if err != nil {
+		return err
+	}
+	s.port, err = mesh.New(mesh.Config{
+		Conn: conn, Credentials: func() *pki.Credentials { return cred }, Resolve: s.resolve, Logger: log, QUIC: config,
+	})
+	if err != nil {
+		return err
+	}
+	dial := func(ctx context.Context, node string) (*quic.Conn, error) {
+		return s.port.Dial(ctx, node, mesh.ALPNRelay)
+	}
+	switch s.cfg.Way {
+	case wayStreams, wayDatagrams:
+		s.carrier = newPlain(s.cfg, dial)
+	default:
+		if s.carrier, err = newRelayed(s.cfg, dial, extras); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(s.ctx)
+	g.Go(func() error { return s.port.Run(ctx) })
+	g.Go(func() error { return s.carrier.run(ctx) })
+	g.Go(func() error { return s.acceptLinks(ctx) })
+	s.run.Go(func() {
+		if err := g.Wait(); err != nil && s.ctx.Err() == nil {
+			log.Error("the seat ended", "err", err)
+			os.Exit(1)
+		}
+		conn.Close()
+	})
+	return nil
+}
+
+func (s *seat) acceptLinks(ctx context.Context) error {
+	l := s.port.Listen(mesh.ALPNRelay)
+	for {
+		conn, err := l.Accept(ctx)
+		if err != nil {
+			return nil
+		}
+		peer, err := mesh.Peer(conn)
+		if err != nil {
+			conn.CloseWithError(0, "no identity")
+			continue
+		}
+		s.run.Go(func() { s.carrier.accept(ctx, conn, peer.Node) })
+	}
+}
+
+func (s *seat) resolve(node string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	addr, ok := s.peers[node]
+	return addr, ok
+}
+
+// Peers says where other seats are.
+func (s *seat) Peers(addrs map[string]string, _ *Nothing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, addr := range addrs {
+		s.peers[name] = addr
+	}
+	return nil
+}
+
+// Follow says which parents this seat has from now on, the best first.
+func (s *seat) Follow(parents []string, _ *Nothing) error {
+	s.carrier.follow(parents)
+	return nil
+}
+
+// Play begins to read films, with new meters.
+func (s *seat) Play(names []string, _ *Nothing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.carrier == nil {
+		return errOpen
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.stop, s.meters = cancel, map[string]*meter{}
+	for _, name := range names {
+		m := newMeter()
+		s.meters[name] = m
+		s.run.Go(func() { fail(ctx, s.carrier.play(ctx, filmOf(name), m)) })
+	}
+	return nil
+}
+
+// fail ends the process when a reader ended by itself: the scenario would measure nothing.
+func fail(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "seat: a reader ended:", err)
+		os.Exit(1)
+	}
+}
+
+// Stop ends what Play began; the meters keep what they have.
+func (s *seat) Stop(Nothing, *Nothing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+	return nil
+}
+
+// A Showing says which films a seat publishes, and how fast a frame is written.
+type Showing struct {
+	Films []string
+	Pace  int64 // see source
+}
+
+// Show makes this seat the origin of films, which begin now.
+func (s *seat) Show(w Showing, _ *Nothing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.carrier == nil {
+		return errOpen
+	}
+	s.sources = map[string]*source{}
+	for _, name := range w.Films {
+		to, err := s.carrier.publish(filmOf(name))
+		if err != nil {
+			return err
+		}
+		from := &source{film: filmOf(name), pace: w.Pace}
+		s.sources[name] = from
+		s.run.Go(func() { from.run(s.ctx, 0, to) })
+	}
+	return nil
+}
+
+func (s *seat) meter(name string) (*meter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.meters[name]; m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("seat: %s does not play %s", s.cfg.Name, name)
+}
+
+// First waits until a picture was whole.
+func (s *seat) First(within time.Duration, _ *Nothing) error {
+	m, err := s.meter("video")
+	if err != nil {
+		return err
+	}
+	select {
+	case <-m.whole:
+		return nil
+	case <-time.After(within):
+		return fmt.Errorf("seat: no whole frame at %s within %v", s.cfg.Name, within)
+	}
+}
+
+// Takes answers what became of the frames of a film.
+func (s *seat) Takes(name string, out *[]Take) error {
+	m, err := s.meter(name)
+	if err != nil {
+		return err
+	}
+	*out = m.all()
+	return nil
+}
+
+// A Usage is what a seat has used and moved until now.
+type Usage struct {
+	CPU      time.Duration // user and system, of the process
+	Sent     uint64        // bytes of RTP that the source of the picture has written
+	Received uint64        // bytes of RTP that the reader of the picture has read
+	Last     uint32        // the newest picture that the source has written
+	Tellings Tellings
+}
+
+// Use answers what has been used.
+func (s *seat) Use(_ Nothing, out *Usage) error {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*out = Usage{CPU: time.Duration(u.Utime.Nano() + u.Stime.Nano())}
+	if from := s.sources["video"]; from != nil {
+		out.Sent, out.Last = from.bytes.Load(), from.last.Load()
+	}
+	if m := s.meters["video"]; m != nil {
+		m.mu.Lock()
+		out.Received = m.bytes
+		m.mu.Unlock()
+	}
+	if s.carrier != nil {
+		out.Tellings = s.carrier.tell()
+	}
+	return nil
+}
+
+// Drain sends the children elsewhere and returns when none is left.
+func (s *seat) Drain(within time.Duration, _ *Nothing) error {
+	ctx, cancel := context.WithTimeout(s.ctx, within)
+	defer cancel()
+	return s.carrier.drain(ctx)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"stentor/bench/impair"
+)
+
+// hopScenario measures what a hop costs on a clean network: CPU, time, bytes.
+type hopScenario struct {
+	Seconds int `help:"How long each measurement lasts." default:"20"`
+	Rounds  int `help:"How often all of it is done; medians count." default:"3"`
+}
+
+// What a packet needs around it on the wire: UDP and IPv4 headers, and the tag of SRTP with AES-GCM that the publisher's
+// had (RFC 7714) and a hop's has not.
+const (
+	udpHeaders = 8 + 20
+	srtpTag    = 16
+)
+
+// Run runs the scenario.
+func (s *hopScenario) Run(ctx context.Context) error {
+	b := &board{columns: []way{wayRelay, wayStreams, wayDatagrams}}
+	fmt.Printf("One 4K stream (20 Mbps, 30 frames a second, a key frame of 750 kB each 2 s, frames written at once) over real sockets on loopback,\neach node a process: %d rounds of %d s.\n\n", s.Rounds, s.Seconds)
+	for range s.Rounds {
+		for _, w := range b.columns {
+			if err := s.round(ctx, b, w); err != nil {
+				return fmt.Errorf("%s: %w", w, err)
+			}
+		}
+	}
+	b.print()
+	return nil
+}
+
+func (s *hopScenario) round(ctx context.Context, b *board, w way) error {
+	if err := s.chain(ctx, b, w); err != nil {
+		return err
+	}
+	if err := s.pair(ctx, b, w); err != nil {
+		return err
+	}
+	return s.tapped(ctx, b, w)
+}
+
+// chain measures the seat in the middle of three: that is a hop, with nothing else in the process.
+func (s *hopScenario) chain(ctx context.Context, b *board, w way) error {
+	l, err := openLine(ctx, w, []string{"video"}, []string{"origin", "middle", "leaf"}, nil)
+	if err != nil {
+		return err
+	}
+	defer l.stop()
+	if err := l.measure(ctx, time.Duration(s.Seconds)*time.Second, nil); err != nil {
+		return err
+	}
+	b.note("CPU s per GB of RTP: a node in the middle (receive, ring, send)", "%.2f", "below plain streams", w, l.cost(1))
+	b.note("... the origin (ring, send)", "%.2f", "3.5 (design)", w, l.cost(0))
+	b.note("... the last node (receive, ring, read)", "%.2f", "3.4 (design)", w, l.cost(2))
+	a, err := l.ages(ctx, 0)
+	b.note("frames complete after two hops", "%.2f %%", "100 %", w, a.within(time.Hour))
+	b.note("two hops, from a frame's last packet written to complete, p50", "%.2f ms", "", w, a.at(0.5))
+	b.note("... p99", "%.2f ms", "", w, a.at(0.99))
+	return err
+}
+
+// pair measures the time that one hop adds.
+func (s *hopScenario) pair(ctx context.Context, b *board, w way) error {
+	l, err := openLine(ctx, w, []string{"video"}, []string{"origin", "leaf"}, nil)
+	if err != nil {
+		return err
+	}
+	defer l.stop()
+	if err := l.measure(ctx, time.Duration(s.Seconds)*time.Second, nil); err != nil {
+		return err
+	}
+	a, err := l.ages(ctx, 0)
+	b.note("one hop, from a frame's last packet written to complete, p50", "%.2f ms", "<= 2 ms", w, a.at(0.5))
+	b.note("one hop, p99 (key frames)", "%.2f ms", "<= 15 ms", w, a.at(0.99))
+	b.note("one hop, worst", "%.2f ms", "", w, a.at(1))
+	return err
+}
+
+// tapped counts what crosses one link with a proxy that does nothing else, and so sees packets as they are on the wire.
+func (s *hopScenario) tapped(ctx context.Context, b *board, w way) error {
+	t := &tap{}
+	defer t.close()
+	l, err := openLine(ctx, w, []string{"video"}, []string{"origin", "leaf"}, t.open(ctx, impair.Profile{}, 1))
+	if err != nil {
+		return err
+	}
+	defer l.stop()
+	if err := l.measure(ctx, time.Duration(s.Seconds)*time.Second, t.mark); err != nil {
+		return err
+	}
+	packets := float64(l.after[0].Sent-l.before[0].Sent) / videoPacket
+	source := packets * (videoPacket + srtpTag + udpHeaders)
+	down, up := t.moved()
+	b.note("bytes down the link / the source's, on the wire with all headers", "%.4f", "<= 1.02", w, down/source)
+	b.note("... what goes up counted too", "%.4f", "", w, (down+up)/source)
+	return nil
+}
