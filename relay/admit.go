@@ -1,6 +1,10 @@
 package relay
 
-import "stentor/relay/wire"
+import (
+	"slices"
+
+	"stentor/relay/wire"
+)
 
 // admits reports whether the child may have what it asks for, and what it is told when not.
 func (r *Relay) admits(f *feed) (code wire.Code, ok bool) {
@@ -9,9 +13,11 @@ func (r *Relay) admits(f *feed) (code wire.Code, ok bool) {
 	defer r.mu.Unlock()
 	e := r.entries[f.id]
 	switch {
+	case r.draining:
+		return wire.CodeDraining, false
 	case e == nil:
 		return 0, true
-	case e.pull != nil && e.pull.asking == f.link.peer && !standby:
+	case e.pull != nil && slices.Contains(e.pull.asking, f.link.peer) && !standby:
 		return wire.CodeLoop, false // each would wait for the other
 	case len(e.children) >= r.cfg.MaxChildren && e.children[f.link.peer] == 0,
 		len(e.children)+len(e.standbys) >= 2*r.cfg.MaxChildren:

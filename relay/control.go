@@ -97,6 +97,7 @@ func (l *link) obey(m wire.Message) error {
 		l.inbound.Store(&m)
 		return nil
 	case wire.Leaving:
+		l.leaves()
 		return nil
 	}
 	return l.blame("control", fmt.Errorf("%T is out of place", m))
@@ -124,6 +125,7 @@ func (l *link) pass(alias uint64, m wire.Message) error {
 	}
 	select {
 	case up.messages <- m:
+		up.poke()
 		return nil
 	default:
 		return l.blame("flood", errors.New("answers come faster than they are read"))

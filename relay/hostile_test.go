@@ -339,7 +339,7 @@ func TestReaderHearsTheEnd(t *testing.T) {
 }
 
 func TestAnswersThatComeFasterThanTheyAreReadEndTheLink(t *testing.T) {
-	l := &link{upstreams: map[uint64]*upstream{1: {messages: make(chan wire.Message, 16)}}, alias: 1}
+	l := &link{upstreams: map[uint64]*upstream{1: {poke: func() {}, messages: make(chan wire.Message, 16)}}, alias: 1}
 	l.ctx, l.cancel = context.WithCancelCause(t.Context())
 	for range 16 {
 		if err := l.pass(1, wire.Accept{}); err != nil {

@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	// heartbeatEvery is how often a link proves that it is alive, in both directions: twenty datagrams of about
+	// heartbeatEvery is how often a link proves that it is alive, in both directions: forty datagrams of about
 	// fifty bytes a second are nothing beside media.
-	heartbeatEvery = 50 * time.Millisecond
-	// silence is how long a neighbour may send nothing at all before the link ends: ten heartbeats. A link that is
-	// ended wrongly costs a dial and no packet, one that is dead and kept costs frozen pictures. Nodes that share
-	// a loaded machine stall for 100 to 300 ms at times, so less would end good links; with a warm standby, to which
-	// changing is free, it can be two heartbeats.
+	heartbeatEvery = 25 * time.Millisecond
+	// silence is how long a neighbour may send nothing at all before the link ends. Nodes that share a loaded machine
+	// stall for 100 to 300 ms at times, so less would end good links; a standby, to which changing is free, takes
+	// over much earlier (suspectAfter).
 	silence = 500 * time.Millisecond
+	// primeEvery is how often the window is opened for what the neighbour may ask for.
+	primeEvery = time.Second
 	// helloWait is how long the dialling side may take to open the control stream.
 	helloWait = 5 * time.Second
 	// idleAfter is when the side that dialled ends a link over which neither side pulls anything.
@@ -68,9 +69,12 @@ type link struct {
 	dialled bool // by this side
 	control *quic.Stream
 	out     chan wire.Message
-	window  *window.Window              // of congestion, nil when it is QUIC's own
-	version atomic.Uint64               // that both sides speak, see speaks
-	heard   atomic.Int64                // when the neighbour last gave a sign of life, Unix nanoseconds
+	window  *window.Window // of congestion, nil when it is QUIC's own
+	version atomic.Uint64  // that both sides speak, see speaks
+	born    time.Time
+	heard   atomic.Int64                // when the neighbour last gave a sign of life, nanoseconds since born: clocks are set
+	silent  atomic.Bool                 // nothing is heard at the moment
+	leaving atomic.Bool                 // the neighbour is about to stop
 	inbound atomic.Pointer[wire.Report] // what the neighbour says of its packets to here, nil before it has
 
 	ctx    context.Context
@@ -90,14 +94,13 @@ type link struct {
 func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dialled bool) *link {
 	l := &link{
 		relay: r, peer: peer, conn: conn, dialled: dialled, control: control,
-		out: make(chan wire.Message, maxQueue), done: make(chan struct{}), busy: time.Now(),
+		out: make(chan wire.Message, maxQueue), done: make(chan struct{}), born: time.Now(), busy: time.Now(),
 		upstreams: map[uint64]*upstream{}, feeds: map[uint64]*feed{},
 	}
 	if r.cfg.Windows != nil {
 		l.window = r.cfg.Windows.Own(conn)
 	}
 	l.ctx, l.cancel = context.WithCancelCause(r.ctx)
-	l.heard.Store(time.Now().UnixNano())
 	control.SetPriority(0, false)
 	l.out <- wire.Hello{Version: wire.Version, Least: wire.Least, Node: r.cfg.Node} // before anything else
 	return l
@@ -147,6 +150,9 @@ func (r *Relay) admit(l *link) bool {
 		old.end(&endError{codeDuplicate, "duplicate", errDuplicate})
 	}
 	r.links[l.peer] = l
+	if r.draining {
+		_ = l.send(wire.Leaving{})
+	}
 	return true
 }
 
@@ -223,6 +229,7 @@ func (l *link) run() {
 	r.mu.Unlock()
 	l.err = end
 	close(l.done)
+	l.pokeAll()
 	l.wg.Wait()
 	r.metrics.linksEnded.WithLabelValues(end.reason).Inc()
 	r.log.Info("relay: link ended", "peer", l.peer, "reason", end.reason, "error", end.err)
@@ -273,23 +280,25 @@ func (l *link) send(m wire.Message) error {
 func (l *link) speaks() uint64 { return l.version.Load() }
 
 // alive notes a sign of life.
-func (l *link) alive(now time.Time) { l.heard.Store(now.UnixNano()) }
+func (l *link) alive(now time.Time) { l.heard.Store(int64(now.Sub(l.born))) }
 
-// beat sends heartbeats, and ends the link when none has come for too long or when nobody needs it.
+// beat sends heartbeats, looks whether the neighbour's come, and ends the link when none has for too long or when nobody
+// needs it.
 func (l *link) beat() error {
 	tick := time.NewTicker(heartbeatEvery)
 	defer tick.Stop()
 	var b []byte
+	var w watch
+	primed := time.Time{}
 	for count := uint64(1); ; count++ {
 		select {
 		case <-tick.C:
 		case <-l.ctx.Done():
 			return nil
 		}
-		quiet := time.Duration(time.Now().UnixNano() - l.heard.Load())
-		l.relay.metrics.heartbeatGap.Observe(quiet.Seconds())
-		if quiet >= silence {
-			return &endError{codeSilent, "silent", fmt.Errorf("not heard for %v", quiet.Round(time.Millisecond))}
+		now := time.Now()
+		if err := l.listen(w.quiet(now, l.born.Add(time.Duration(l.heard.Load())))); err != nil {
+			return err
 		}
 		if l.idle() {
 			return &endError{codeBye, "idle", errors.New("nothing is pulled")}
@@ -298,7 +307,27 @@ func (l *link) beat() error {
 		if err := l.conn.SendDatagram(b); err != nil {
 			return err
 		}
+		if now.Sub(primed) >= primeEvery {
+			primed = now
+			l.prime()
+		}
 	}
+}
+
+// listen judges how long nothing was heard.
+func (l *link) listen(quiet time.Duration) error {
+	l.relay.metrics.heartbeatGap.Observe(quiet.Seconds())
+	suspect := suspectAfter
+	if l.speaks() < 2 {
+		suspect = suspectOld
+	}
+	if silent := quiet >= suspect; l.silent.Swap(silent) != silent {
+		l.pokeAll()
+	}
+	if quiet >= silence {
+		return &endError{codeSilent, "silent", fmt.Errorf("not heard for %v", quiet.Round(time.Millisecond))}
+	}
+	return nil
 }
 
 func (l *link) idle() bool {
@@ -318,7 +347,7 @@ func (l *link) subscribe(p *pull) (*upstream, error) {
 		return nil, context.Cause(l.ctx)
 	}
 	l.alias++
-	up := &upstream{alias: l.alias, messages: make(chan wire.Message, 16), ready: make(chan struct{}), over: make(chan struct{})}
+	up := &upstream{alias: l.alias, poke: p.poke, messages: make(chan wire.Message, 16), ready: make(chan struct{}), over: make(chan struct{})}
 	l.upstreams[up.alias] = up
 	return up, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/testutils/simnet"
 
+	"stentor/bench/impair"
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
 )
@@ -48,6 +49,8 @@ type node struct {
 
 	mu      sync.Mutex
 	parents []string // in order of preference
+	spares  []string // standbys, in order of preference
+	better  string   // what Config.Better says, "" nothing
 	carried []string // what Config.Carried heard
 }
 
@@ -65,7 +68,13 @@ func (g *gate) closed(b []byte) bool {
 	return g.shut || g.drop != nil && g.drop(b)
 }
 
-func (g *gate) cut() { g.mu.Lock(); g.shut = true; g.mu.Unlock() }
+func (g *gate) cut() { g.set(true) }
+
+func (g *gate) set(shut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = shut
+}
 
 func (g *gate) WriteTo(b []byte, to net.Addr) (int, error) {
 	if g.closed(b) {
@@ -89,11 +98,27 @@ func (g *gate) SetWriteBuffer(int) error { return nil }
 
 // inMesh runs f in a bubble with the named nodes, ten milliseconds apart.
 func inMesh(t *testing.T, f func(t *testing.T, m *mesh), names ...string) {
+	onPaths(t, nil, f, names...)
+}
+
+// onPaths is inMesh with packets from one node to another treated as path says; nil delays them by ten milliseconds.
+func onPaths(t *testing.T, path func(from, to string) *impair.Link, f func(t *testing.T, m *mesh), names ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mesh{t: t, net: &simnet.Simnet{Router: &simnet.PerfectRouter{}}, nodes: map[string]*node{}, cert: certificate(t)}
 		for i, name := range names {
 			addr := &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(i+1)), Port: 4000}
-			conn := m.net.NewEndpoint(addr, simnet.NodeBiDiLinkSettings{Latency: 10 * time.Millisecond})
+			settings := simnet.NodeBiDiLinkSettings{Latency: 10 * time.Millisecond}
+			if path != nil {
+				settings.Latency = 0
+			}
+			var conn net.PacketConn = m.net.NewEndpoint(addr, settings)
+			if path != nil {
+				links := map[string]*impair.Link{}
+				for _, to := range names {
+					links[to] = path(name, to)
+				}
+				conn = impair.Conn(conn, func(to net.Addr) *impair.Link { return links[m.nameOf(to)] })
+			}
 			m.nodes[name] = &node{mesh: m, name: name, addr: addr, gate: &gate{PacketConn: conn}}
 		}
 		if err := m.net.Start(); err != nil {
@@ -136,7 +161,7 @@ func (m *mesh) tls() *tls.Config {
 func (n *node) start() {
 	n.transport = &quic.Transport{Conn: n.gate}
 	r, err := New(Config{
-		Node: n.name, Logger: slog.New(slog.NewTextHandler(logs{n.mesh.t}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.name), Dial: n.dial, Parent: n.parent, Registerer: prometheus.NewRegistry(),
+		Node: n.name, Logger: slog.New(slog.NewTextHandler(logs{n.mesh.t}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.name), Dial: n.dial, Parent: n.parent, Standby: n.standby, Better: n.best, Registerer: prometheus.NewRegistry(),
 		Carried: func(id wire.TrackID, epoch uint64, path []string, delay time.Duration, on bool) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -194,6 +219,35 @@ func (n *node) parent(_ wire.TrackID, exclude func(string) bool) (string, bool) 
 		}
 	}
 	return "", false
+}
+
+func (n *node) standby(_ wire.TrackID, _ string, _ []string, exclude func(string) bool) (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.spares {
+		if !exclude(p) {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+func (n *node) best(_ wire.TrackID, _ string, exclude func(string) bool) (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.better, n.better != "" && !exclude(n.better)
+}
+
+func (n *node) keeps(spares ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spares = spares
+}
+
+func (n *node) prefers(better string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.better = better
 }
 
 func (n *node) follows(parents ...string) {

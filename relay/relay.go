@@ -96,13 +96,16 @@ type Relay struct {
 
 	buffers sync.Pool // *bufio.Reader, of frames that are being read
 
-	mu      sync.Mutex // guards the following
-	closed  bool
-	entries map[wire.TrackID]*entry
-	links   map[string]*link
-	dials   map[string]chan struct{} // closed when the dial is over
-	news    []carried                // for Config.Carried
-	newsC   chan struct{}
+	parted bell // rung when a child has left
+
+	mu       sync.Mutex // guards the following
+	closed   bool
+	draining bool
+	entries  map[wire.TrackID]*entry
+	links    map[string]*link
+	dials    map[string]chan struct{} // closed when the dial is over
+	news     []carried                // for Config.Carried
+	newsC    chan struct{}
 }
 
 // carried is one call of Config.Carried.

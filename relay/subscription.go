@@ -134,6 +134,7 @@ func (s *Subscription) count(n int) {
 	}
 	if of[s.child] += n; of[s.child] == 0 {
 		delete(of, s.child)
+		s.relay.parted.ring()
 	}
 }
 

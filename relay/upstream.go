@@ -13,6 +13,7 @@ import (
 // An upstream is this side of one subscription at the neighbour.
 type upstream struct {
 	alias    uint64
+	poke     func() // tells the pull that there is something new
 	messages chan wire.Message
 	ready    chan struct{} // closed when track is set
 	over     chan struct{} // closed when the subscription is over

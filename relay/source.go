@@ -1,0 +1,237 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"stentor/relay/wire"
+)
+
+// A source is a pull's subscription at one node, from the dial to its end. It belongs to the pull's goroutine.
+type source struct {
+	node    string
+	began   time.Time     // when it was thought of
+	dialled chan struct{} // closed when link or err is set
+	link    *link
+	err     error
+
+	up     *upstream   // nil before the node is asked
+	asked  time.Time   // when it was
+	paused bool        // it is asked to send nothing, but audio
+	since  time.Time   // when it was last asked to send
+	wants  []wire.Want // what it was last asked for
+	unfit  bool        // as a parent: it leaves, or Config.Parent does not name it any more
+
+	accept wire.Accept // what it said last
+	way    *way        // how the track comes here over it; nil before it has accepted
+}
+
+// ready reports whether the source has accepted and is alive as far as can be seen.
+func (s *source) ready() bool { return s.way != nil && !s.silent() }
+
+// silent reports whether nothing is heard of the node at the moment.
+func (s *source) silent() bool { return s.link != nil && s.link.silent.Load() }
+
+// ask begins a subscription at a node; a paused one is a standby's.
+func (p *pull) ask(node string, paused bool, now time.Time) *source {
+	s := &source{node: node, began: now, dialled: make(chan struct{}), paused: paused}
+	p.sources = append(p.sources, s)
+	p.dials.Go(func() {
+		defer p.poke()
+		defer close(s.dialled)
+		ctx, cancel := context.WithTimeout(p.ctx, dialWait)
+		defer cancel()
+		s.link, s.err = p.relay.link(ctx, node)
+	})
+	return s
+}
+
+// attend does what a source needs now; an error is its end.
+func (p *pull) attend(s *source, now time.Time) error {
+	select {
+	case <-s.dialled:
+	default:
+		return nil // ask's goroutine will poke
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if s.up == nil {
+		return p.begin(s, now)
+	}
+	over := false
+	select {
+	case <-s.link.done:
+		over = true
+	default:
+	}
+	if err := p.hear(s, now); err != nil {
+		return err
+	}
+	switch due := s.asked.Add(answerWait); {
+	case over:
+		return s.link.err
+	case s.way != nil:
+		return p.update(s, now)
+	case !now.Before(due):
+		return errNoAnswer
+	default:
+		p.at(due)
+	}
+	return nil
+}
+
+// begin asks the node for the track.
+func (p *pull) begin(s *source, now time.Time) error {
+	up, err := s.link.subscribe(p)
+	if err != nil {
+		return err
+	}
+	s.up, s.asked, s.since = up, now, now
+	up.doubled.Store(p.current != nil)
+	p.relay.metrics.pulls.Inc()
+	s.wants = p.wants(s, now)
+	p.at(now.Add(answerWait))
+	return s.link.send(wire.Subscribe{Alias: up.alias, ID: p.entry.id, Paused: s.paused, Wants: s.wants})
+}
+
+// update tells the node what has changed of the demand.
+func (p *pull) update(s *source, now time.Time) error {
+	wants := p.wants(s, now)
+	if slices.Equal(wants, s.wants) {
+		return nil
+	}
+	s.wants = wants
+	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Paused: s.paused, Wants: wants})
+}
+
+// resume makes a paused source send, from where this node's rings have their holes.
+func (p *pull) resume(s *source, now time.Time) error {
+	if !s.paused {
+		return nil
+	}
+	fed := len(s.wants) > 0 // audio: it sends already
+	s.paused, s.since = false, now
+	if !fed {
+		s.wants = p.wants(s, now)
+	}
+	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Wants: s.wants})
+}
+
+// pause makes a source send nothing, but audio.
+func (p *pull) pause(s *source, now time.Time) error {
+	if s.paused {
+		return nil
+	}
+	s.paused = true
+	s.up.doubled.Store(true)
+	s.wants = p.wants(s, now)
+	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Paused: true, Wants: s.wants})
+}
+
+// wants returns the layers that the source is to send: those that are in demand, each from where it was asked for, or, when
+// it is new, from where the ring needs it: the parent looks at From only then. Before the track is known that is the base
+// layer: whoever asks for the track will read something. Standbys send audio alone: it is small, and a packet that was sent
+// twice is not missed when one of two parents dies; a neighbour of version 1 pauses that too.
+func (p *pull) wants(s *source, now time.Time) []wire.Want {
+	if p.track == nil {
+		return []wire.Want{{}}
+	}
+	if s.paused && (p.track.info.Kind != wire.Audio || s.link.speaks() < 2) {
+		return nil
+	}
+	var wants []wire.Want
+	for i, l := range p.track.layers {
+		n := slices.IndexFunc(s.wants, func(w wire.Want) bool { return int(w.Layer) == i })
+		switch {
+		case !p.on[i]:
+		case n >= 0:
+			wants = append(wants, s.wants[n])
+		default:
+			wants = append(wants, wire.Want{Layer: uint8(i), From: l.resume(now)})
+		}
+	}
+	return wants
+}
+
+// hear takes what the node has said.
+func (p *pull) hear(s *source, now time.Time) error {
+	for {
+		select {
+		case m := <-s.up.messages:
+			if err := p.heard(s, m, now); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+func (p *pull) heard(s *source, m wire.Message, now time.Time) error {
+	switch m := m.(type) {
+	case wire.Accept:
+		return p.accepted(s, m, now)
+	case wire.Reject:
+		return fmt.Errorf("refused: %v", m.Code)
+	case wire.Gone:
+		switch m.Code {
+		case wire.CodeEnded:
+			return errEnded
+		case wire.CodeSuperseded:
+			return errReplaced
+		}
+		return errParentOut
+	}
+	return nil
+}
+
+// accepted takes what the node says about the track and its way there, for the first time or another.
+func (p *pull) accepted(s *source, m wire.Accept, now time.Time) error {
+	if m.Path[len(m.Path)-1] != s.link.peer {
+		return s.link.blame("path", errors.New("path does not end with the neighbour"))
+	}
+	if slices.Contains(m.Path, p.relay.cfg.Node) || len(m.Path) >= wire.MaxPath {
+		return errLoop
+	}
+	if t := s.up.track.Load(); t != nil && (t.epoch != m.Epoch || t.instance != m.Instance) {
+		return s.link.blame("accept", errors.New("accepted alias became another track"))
+	}
+	rtt := s.link.conn.ConnectionStats().SmoothedRTT
+	w := &way{path: append(slices.Clone(m.Path), p.relay.cfg.Node), rtt: rtt}
+	w.delay = time.Duration(min(m.Delay, uint64(time.Minute/time.Microsecond)))*time.Microsecond + rtt/2
+	s.accept, s.way = m, w
+	switch {
+	case s == p.current:
+		return p.adopt(s)
+	case s == p.next && (p.current == nil || p.current.silent()):
+		return p.follow(s, now)
+	case p.track == nil || p.track.epoch != m.Epoch || p.track.instance != m.Instance:
+		return errOther
+	}
+	s.attach(p.track)
+	return nil
+}
+
+// attach lets packets from the source into the track's rings.
+func (s *source) attach(t *Track) {
+	if s.up.track.CompareAndSwap(nil, t) {
+		close(s.up.ready)
+	}
+}
+
+// leave ends the subscription.
+func (p *pull) leave(s *source) {
+	if s.up != nil {
+		s.link.unsubscribe(s.up)
+	}
+	p.sources = slices.DeleteFunc(p.sources, func(o *source) bool { return o == s })
+	for _, role := range [...]**source{&p.current, &p.next, &p.standby} {
+		if *role == s {
+			*role = nil
+		}
+	}
+}
