@@ -41,6 +41,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,21 +58,52 @@ type Config struct {
 
 // A Conn is the parity of one UDP socket. Its methods may be called from any goroutine.
 type Conn struct {
-	socket net.PacketConn
-	peers  *peers
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+	coder   coder
+	socket  net.PacketConn
+	raw     writer
+
+	guarded, mending atomic.Int32 // peers that get parity; whose parity is used
+
+	known atomic.Pointer[map[netip.AddrPort]*peer] // replaced, never changed
+
+	mu     sync.Mutex // guards replacing known, and the following
+	sweep  *time.Timer
+	closed bool
+}
+
+// A writer puts packets on the wire.
+type writer interface {
+	// write sends the packets of r with the control messages oob, at once where it can.
+	write(r run, oob []byte, to net.Addr) error
 }
 
 // Wrap puts parity on c, of which it becomes the only reader and writer. Give [Conn.Socket] to quic.Transport, in place
 // of c. The error says why the kernel refused.
 //
 // A *net.UDPConn keeps segmented sends, ECN and packet info for quic-go and is read with UDP_GRO where the
-// kernel has it: from then on c itself gives packets glued together. Any other PacketConn is read and written packet by
-// packet.
+// kernel has it (Linux 5.0): from then on c itself gives packets glued together. Any other PacketConn is read and written
+// packet by packet.
 func Wrap(c net.PacketConn, cfg Config) (*Conn, error) {
 	if c == nil {
 		return nil, errors.New("parity: there is no socket")
 	}
-	return &Conn{socket: c, peers: &peers{}}, nil
+	p := &Conn{log: cfg.Logger, now: cfg.Now}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	p.metrics = newMetrics(cfg.Registerer, p)
+	p.known.Store(&map[netip.AddrPort]*peer{})
+	if u, ok := c.(*net.UDPConn); ok {
+		return p, p.wrapUDP(u)
+	}
+	p.wrapPlain(c)
+	return p, nil
 }
 
 // Socket is what quic.Transport reads and writes: a quic.OOBCapablePacketConn when a *net.UDPConn was wrapped.
@@ -80,7 +113,14 @@ func (c *Conn) Socket() net.PacketConn { return c.socket }
 // Protect sends so many packets' worth of parity to peer for each 20 data packets, up to [Most]; 0 ends that. Parity
 // from an address is accepted once Protect was called for it, be it with 0, so it must be called for every neighbour
 // that understands parity. Who was neither sent to nor named for a minute is forgotten.
-func (c *Conn) Protect(peer netip.AddrPort, parity int) {}
+func (c *Conn) Protect(peer netip.AddrPort, parity int) {
+	for p := c.meet(unmap(peer)); p != nil; p = c.meet(unmap(peer)) {
+		p.used.Store(true)
+		if p.protect(min(max(parity, 0), Most)) {
+			return
+		}
+	}
+}
 
 // Stats counts the packets of one peer since it is known; they all only grow, but Loss.
 type Stats struct {
@@ -96,6 +136,10 @@ type Stats struct {
 }
 
 // Stats returns what is known of peer; zeros when it is not known.
-func (c *Conn) Stats(peer netip.AddrPort) Stats { return Stats{} }
-
-type peers struct{}
+func (c *Conn) Stats(peer netip.AddrPort) Stats {
+	p := c.peer(unmap(peer))
+	if p == nil {
+		return Stats{}
+	}
+	return p.snapshot(c.now())
+}
