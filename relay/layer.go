@@ -36,6 +36,7 @@ type layer struct {
 	bytes    atomic.Uint64
 	resets   atomic.Uint64 // counts deaths
 	newestAt atomic.Int64  // arrival of the newest packet
+	slabs    sync.Pool     // *slab, of packets from parents
 
 	mu      sync.Mutex // guards the following: one writer at a time
 	ssrc    uint32

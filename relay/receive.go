@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"time"
@@ -36,10 +35,8 @@ func (l *link) acceptFrames() error {
 
 // readFrame puts one stream's packets into the ring as they come. Only a broken rule is an error.
 func (l *link) readFrame(stream *quic.ReceiveStream) error {
-	r := l.relay.buffers.Get().(*bufio.Reader)
-	r.Reset(stream)
-	defer l.relay.buffers.Put(r)
-	h, err := wire.ReadFrame(r)
+	var first [64]byte // longer than any header
+	h, rest, end, err := readHead(stream, first[:])
 	if err != nil {
 		if gone(err) {
 			return nil
@@ -57,7 +54,7 @@ func (l *link) readFrame(stream *quic.ReceiveStream) error {
 		return l.blame("frame", ErrLayer)
 	}
 	f := incoming{link: l, up: up, track: t, layer: t.layers[h.Layer], head: h}
-	switch err := f.read(r); {
+	switch err := f.read(stream, rest, end); {
 	case err == nil:
 		f.observe()
 	case errors.Is(err, errUnwanted):
@@ -71,6 +68,24 @@ func (l *link) readFrame(stream *quic.ReceiveStream) error {
 		return l.blame("frame", err)
 	}
 	return nil
+}
+
+// readHead reads the header of a frame into b. Rest is what was read behind it, and end the error of the stream that came
+// with it, if any.
+func readHead(stream io.Reader, b []byte) (h wire.Frame, rest []byte, end, err error) {
+	for n := 0; ; {
+		m, end := stream.Read(b[n:])
+		n += m
+		h, rest, err := wire.ParseFrame(b[:n])
+		switch {
+		case err == nil:
+			return h, rest, end, nil
+		case err != wire.ErrShort || n == len(b):
+			return h, nil, end, err
+		case end != nil:
+			return h, nil, end, end
+		}
+	}
 }
 
 // gone reports whether a read failed because of the stream's or the link's end, not because of what was in it.
@@ -112,68 +127,79 @@ type incoming struct {
 	track *Track
 	layer *layer
 	head  wire.Frame
+	count int // packets so far
 }
 
-// read puts packets into the ring until the stream ends, nil at its proper end.
-func (f *incoming) read(r *bufio.Reader) error {
+// read puts packets into the ring until the stream ends, nil at its proper end. First is the beginning, and err what
+// ended the stream behind it, if it is over.
+func (f *incoming) read(stream io.Reader, first []byte, err error) error {
+	s, _ := f.layer.slabs.Get().(*slab)
+	if s == nil {
+		s = new(slab)
+	}
+	defer f.layer.slabs.Put(s)
+	in := newIntake(stream, s, first, err)
 	received := f.track.metrics.received.WithLabelValues(f.track.info.Kind.String())
-	for count := 0; ; count++ {
-		var length [2]byte
-		if _, err := io.ReadFull(r, length[:]); err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			if err == io.ErrUnexpectedEOF {
-				return errFrame
-			}
-			return err
-		}
-		n, err := wire.PacketLength(length)
-		if err != nil {
-			return err
-		}
-		raw := make([]byte, n)
-		if _, err := io.ReadFull(r, raw); err != nil {
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
-				return errFrame
-			}
-			return err
-		}
+	for {
 		now := time.Now()
 		f.link.alive(now)
-		p, err := f.parse(raw, count)
-		if err != nil {
-			return err
+		bytes, err := f.take(in, now)
+		if bytes > 0 {
+			received.Add(float64(bytes))
+			f.up.arrived(f.layer.index, now)
 		}
-		p.Arrived = now.UnixNano()
-		received.Add(float64(n))
-		f.layer.insert(p)
-		f.up.arrived(f.layer.index, now)
+		switch {
+		case err != nil:
+			return err
+		case in.err == io.EOF && len(in.read) > 0:
+			return errFrame
+		case in.err == io.EOF:
+			return nil
+		case in.err != nil:
+			return in.err
+		}
 		select {
 		case <-f.up.over:
 			return errUnwanted
 		default:
 		}
+		in.fill()
 	}
 }
 
-// parse numbers a packet by the header of its frame.
-func (f *incoming) parse(raw []byte, count int) (*rtp.Packet, error) {
-	p, err := rtp.Parse(raw)
-	if err != nil || count >= maxFramePackets {
-		return nil, errFrame
+// take puts the packets that are there into the ring.
+func (f *incoming) take(in *intake, now time.Time) (bytes int, err error) {
+	for {
+		raw, err := in.next()
+		if raw == nil || err != nil {
+			return bytes, err
+		}
+		p := in.slab.packet()
+		if err := f.parse(p, raw); err != nil {
+			return bytes, err
+		}
+		p.Arrived = now.UnixNano()
+		bytes += len(raw)
+		f.layer.insert(p)
 	}
-	audio := f.track.info.Kind == wire.Audio
-	if uint32(f.head.Time) != uint32(p.Time) || count == 0 && uint16(f.head.First) != uint16(p.Seq) {
-		return nil, errFrame
+}
+
+// parse makes p of raw, and numbers it by the header of its frame.
+func (f *incoming) parse(p *rtp.Packet, raw []byte) (err error) {
+	if *p, err = rtp.Parse(raw); err != nil || f.count >= maxFramePackets {
+		return errFrame
 	}
+	if uint32(f.head.Time) != uint32(p.Time) || f.count == 0 && uint16(f.head.First) != uint16(p.Seq) {
+		return errFrame
+	}
+	f.count++
 	p.Seq = rtp.Nearest(f.head.First, uint16(p.Seq))
 	p.Frame = f.head.Frame
-	if !audio {
+	if f.track.info.Kind != wire.Audio {
 		p.Time = f.head.Time
 	}
 	p.Capture = int64(f.head.Capture) * 1000
-	return &p, nil
+	return nil
 }
 
 // observe measures how long the frame took from its capture to here.
