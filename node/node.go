@@ -36,6 +36,7 @@ import (
 	"stentor/node/sfu"
 	"stentor/node/signal"
 	"stentor/relay"
+	"stentor/relay/window"
 )
 
 // Build says which software this is.
@@ -61,6 +62,7 @@ type Node struct {
 	pulled       chan struct{} // a track came or went
 	stopping     chan struct{} // closed when Run is to end
 
+	windows    *window.Windows
 	port       *mesh.Port
 	rpc        *mesh.RPC
 	peers      http.RoundTripper // http://NODE/path to the calls of a node
@@ -165,8 +167,11 @@ func New(p Parts) (*Node, error) {
 
 // openMesh makes the port that relay, Raft and gossip share, and who is on it.
 func (n *Node) openMesh(p Parts) (err error) {
+	n.windows = window.New(window.Config{Logger: n.log, Registerer: n.reg})
+	quic := mesh.QUICConfig()
+	quic.Tracer = n.windows.Tracer
 	n.port, err = mesh.New(mesh.Config{
-		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Removed: n.removed, Logger: n.log, Registerer: n.reg,
+		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Removed: n.removed, QUIC: quic, Logger: n.log, Registerer: n.reg,
 	})
 	if err != nil {
 		return err
@@ -223,10 +228,10 @@ func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
 
 // openMedia makes the relay and the SFU.
 func (n *Node) openMedia(p Parts) (err error) {
-	n.routing = &routing{self: n.cfg.Name, store: n.store, gossip: n.gossip}
+	n.routing = &routing{self: n.cfg.Name, region: n.cfg.Region, store: n.store, gossip: n.gossip}
 	n.relay, err = relay.New(relay.Config{
-		Node: n.cfg.Name, Parent: n.routing.parent, Carried: n.carried, Logger: n.log, Registerer: n.reg,
-		Dial: n.dialRelay,
+		Node: n.cfg.Name, Parent: n.routing.parent, Standby: n.routing.standby, Better: n.routing.better, Carried: n.carried,
+		MaxChildren: n.cfg.Relay.Children, Windows: n.windows, Logger: n.log, Registerer: n.reg, Dial: n.dialRelay,
 	})
 	if err != nil {
 		return err

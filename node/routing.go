@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // enters the mesh, gossip says who else carries it and who is alive.
 type routing struct {
 	self   string
+	region string
 	store  store
 	gossip interface {
 		Carriers(track string) []cluster.Announcement
@@ -23,9 +25,33 @@ type routing struct {
 
 // parent returns the node to pull a track from.
 func (r *routing) parent(id wire.TrackID, exclude func(node string) bool) (string, bool) {
-	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
-	return route.Choose(r.self, candidates, "")
+	self, candidates := r.choice(id, exclude)
+	return self.Choose(candidates, "")
 }
+
+// standby returns the node that is to go on when parent dies.
+func (r *routing) standby(id wire.TrackID, parent string, path []string, exclude func(node string) bool) (string, bool) {
+	self, candidates := r.choice(id, exclude)
+	return self.Standby(candidates, parent, path)
+}
+
+// better returns a parent that is worth leaving the current one for.
+func (r *routing) better(id wire.TrackID, current string, exclude func(node string) bool) (string, bool) {
+	self, candidates := r.choice(id, func(node string) bool { return node != current && exclude(node) })
+	return self.Better(candidates, current)
+}
+
+// choice is who chooses a track's parent, and among whom.
+func (r *routing) choice(id wire.TrackID, exclude func(node string) bool) (route.Self, []route.Candidate) {
+	epoch, _ := r.current(id)
+	self := route.Self{Node: r.self, Region: r.region, Epoch: epoch}
+	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
+	return self, self.Shortlist(candidates, shortlist, nil)
+}
+
+// shortlist is how many nodes are looked at closely: a region's hubs and a few of
+// the others. A mesh has thousands that carry a track.
+const shortlist = 16
 
 // current returns the epoch of the stream that a track belongs to, if it is on the
 // stage at all.
@@ -54,22 +80,23 @@ func (r *routing) candidates(id wire.TrackID) []route.Candidate {
 	if !ok || s.Origin == r.self {
 		return nil
 	}
-	out := []route.Candidate{r.candidate(s.Origin, []string{s.Origin}, 0)}
+	out := []route.Candidate{r.candidate(s.Origin, s.Epoch, []string{s.Origin}, 0)}
 	for _, a := range r.gossip.Carriers(id.String()) {
 		if a.Epoch == s.Epoch && a.Node != s.Origin && a.Node != r.self {
-			out = append(out, r.candidate(a.Node, a.Path, a.Delay))
+			out = append(out, r.candidate(a.Node, a.Epoch, a.Path, a.Delay))
 		}
 	}
 	return out
 }
 
-func (r *routing) candidate(node string, path []string, delay time.Duration) route.Candidate {
-	c := route.Candidate{Node: node, Path: path, Delay: delay, Carries: true}
+func (r *routing) candidate(node string, epoch uint64, path []string, delay time.Duration) route.Candidate {
+	c := route.Candidate{Node: node, Epoch: epoch, Path: path, Delay: delay, Carries: true}
 	m, ok := r.gossip.Member(node)
 	if !ok || !m.Alive {
 		c.Load = 1 // worth a try only when there is nobody else: gossip may be wrong
 		return c
 	}
-	c.RTT, c.Load, c.Draining = m.RTT, float64(m.Load), m.Draining
+	c.Region, c.RTT, c.Load, c.Draining = m.Region, m.RTT, float64(m.Load), m.Draining
+	c.Host, _, _ = net.SplitHostPort(m.Mesh)
 	return c
 }
