@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ const (
 // A film is one synthetic track, always the same.
 type film struct {
 	name    string
+	number  uint32 // in the packets, as SSRC: by it the far side tells films apart
 	info    wire.TrackInfo
 	every   time.Duration // from one frame to the next
 	size    int           // of a packet in bytes
@@ -44,19 +47,34 @@ func (f film) id() wire.TrackID {
 	return wire.TrackID{Webinar: "w_bench", Stream: "main", Name: f.name}
 }
 
-// filmOf returns the film with that name, "video" or "audio".
+// audioNumber is the film that is heard; those that are seen count from 0.
+const audioNumber = 1 << 16
+
+// filmOf returns the film with that name: "audio", "video", "video1", "video2" ...
 func filmOf(name string) film {
 	extensions := []wire.Extension{{ID: captureID, URI: rtp.CaptureURI}}
 	if name == "audio" { // Opus at 64 kbps in packets of 20 ms
 		return film{
-			name: name, every: 20 * time.Millisecond, size: 172, packets: func(uint32) int { return 1 }, key: func(uint32) bool { return false },
+			name: name, number: audioNumber, every: 20 * time.Millisecond, size: 172,
+			packets: func(uint32) int { return 1 }, key: func(uint32) bool { return false },
 			info: wire.TrackInfo{Kind: wire.Audio, Mime: "audio/opus", Clock: 48000, Channels: 2, PayloadType: 111, Extensions: extensions},
 		}
 	}
+	number, _ := strconv.ParseUint(strings.TrimPrefix(name, "video"), 10, 16) // 0 for none
 	return film{
-		name: "video", every: time.Second / videoFPS, size: videoPacket, packets: packetsOf, key: func(frame uint32) bool { return frame%videoGroup == 0 },
+		name: name, number: uint32(number), every: time.Second / videoFPS, size: videoPacket,
+		packets: packetsOf, key: func(frame uint32) bool { return frame%videoGroup == 0 },
 		info: wire.TrackInfo{Kind: wire.Video, Mime: "video/H264", Clock: 90000, PayloadType: 96, Fmtp: "packetization-mode=1", Extensions: extensions},
 	}
+}
+
+// videos returns the names of n films that are seen.
+func videos(n int) []string {
+	names := []string{"video"}
+	for i := 1; i < n; i++ {
+		names = append(names, fmt.Sprint("video", i))
+	}
+	return names
 }
 
 // packetsOf returns how many packets a picture has. Those between key frames differ by a third around their mean, as
@@ -66,11 +84,16 @@ func packetsOf(frame uint32) int {
 		return videoKeyBytes / videoPacket
 	}
 	const mean = (videoRate/8*videoGroup/videoFPS - videoKeyBytes) / (videoGroup - 1) / videoPacket
-	return mean - mean/3 + int(frame*2654435761>>16)%(2*(mean/3)+1)
+	x := frame * 2654435761 // the mixing of xxHash, for something that looks random and is the same in every process
+	x ^= x >> 15
+	x *= 2246822519
+	x ^= x >> 13
+	return mean - mean/3 + int(x%(2*(mean/3)+1))
 }
 
-// A label says which packet of which frame this is, and when it was written (Unix nanoseconds).
+// A label says which packet of which frame of which film this is, and when it was written (Unix nanoseconds).
 type label struct {
+	Film         uint32
 	Frame        uint32
 	Index, Count uint16
 	Sent         int64
@@ -85,7 +108,8 @@ func (f film) appendPacket(b []byte, seq uint16, l label) []byte {
 	b = append(b, 0x90, first)
 	b = binary.BigEndian.AppendUint16(b, seq)
 	b = binary.BigEndian.AppendUint32(b, uint32(uint64(l.Frame)*uint64(f.every)*uint64(f.info.Clock)/uint64(time.Second)))
-	b = append(b, 's', 't', 'e', 'n', 0xbe, 0xde, 0, 3, captureID<<4|7)
+	b = binary.BigEndian.AppendUint32(b, f.number)
+	b = append(b, 0xbe, 0xde, 0, 3, captureID<<4|7)
 	b = rtp.AppendCapture(b, l.Sent)
 	b = append(b, 0, 0, 0, f.nal(l))
 	b = binary.BigEndian.AppendUint32(b, l.Frame)
@@ -111,8 +135,9 @@ func parseLabel(b []byte) (label, error) {
 	if len(b) < filmPayload {
 		return label{}, fmt.Errorf("a packet of %d bytes has no label", len(b))
 	}
+	film := binary.BigEndian.Uint32(b[8:])
 	b = b[filmLabel:]
-	l := label{binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), int64(binary.BigEndian.Uint64(b[8:]))}
+	l := label{film, binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), int64(binary.BigEndian.Uint64(b[8:]))}
 	if l.Index >= l.Count {
 		return label{}, fmt.Errorf("packet %d of %d", l.Index, l.Count)
 	}
@@ -131,8 +156,9 @@ type Take struct {
 // keep is how many frames a meter remembers: ten minutes of picture.
 const keep = 10 * 60 * videoFPS
 
-// A meter notes what comes of a film.
+// A meter notes what comes of one film.
 type meter struct {
+	film  film
 	whole chan struct{} // closed at the first whole frame
 
 	mu     sync.Mutex // guards the following
@@ -143,15 +169,18 @@ type meter struct {
 	twice  uint64 // packets that came again
 }
 
-func newMeter() *meter {
-	return &meter{takes: map[uint32]*Take{}, seen: map[uint32][]uint64{}, whole: make(chan struct{})}
+func newMeter(f film) *meter {
+	return &meter{film: f, takes: map[uint32]*Take{}, seen: map[uint32][]uint64{}, whole: make(chan struct{})}
 }
 
-// note takes a packet that came at now.
+// note takes a packet that came at now, unless it is of another film.
 func (m *meter) note(packet []byte, now time.Time) error {
 	l, err := parseLabel(packet)
 	if err != nil {
 		return err
+	}
+	if l.Film != m.film.number {
+		return nil // of another meter
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -55,15 +55,13 @@ func openLine(ctx context.Context, w way, films []string, names []string, throug
 	if err := l.members[0].call("Show", Showing{Films: films}, nil); err != nil {
 		return l, err
 	}
-	if err := l.last().call("Play", films, nil); err != nil {
-		return l, err
-	}
-	return l, l.last().call("First", 20*time.Second, nil)
+	return l, l.last().call("Play", films, nil)
 }
 
 func (l *line) last() *member { return l.members[len(l.members)-1] }
 
-// measure takes the usages at both ends of a time, and calls mark then, unless it is nil.
+// measure takes the usages at both ends of a time, and calls mark then, unless it is nil. It begins when the stream has
+// gone on for a while; whether anything arrives is not its concern.
 func (l *line) measure(ctx context.Context, d time.Duration, mark func()) (err error) {
 	if err := pause(ctx, settle); err != nil {
 		return err

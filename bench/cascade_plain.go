@@ -18,18 +18,19 @@ const plainDeadline = time.Second
 
 // plain is what one would write in an afternoon with quic-go alone: a unidirectional stream for each frame, or a datagram
 // for each packet, to every connection that was accepted; in the middle what comes goes out again as it comes. Stock
-// congestion control, no demand, no repair. It carries the picture only.
+// congestion control, no demand, no repair.
 type plain struct {
 	cfg  SeatConfig
 	dial func(ctx context.Context, node string) (*quic.Conn, error)
+	fail func(ctx context.Context, err error)
 
 	mu       sync.Mutex // guards the following
 	children []*quic.Conn
 	pulling  bool
 }
 
-func newPlain(c SeatConfig, dial func(context.Context, string) (*quic.Conn, error)) *plain {
-	return &plain{cfg: c, dial: dial}
+func newPlain(c SeatConfig, dial func(context.Context, string) (*quic.Conn, error), fail func(context.Context, error)) *plain {
+	return &plain{cfg: c, dial: dial, fail: fail}
 }
 
 func (p *plain) run(ctx context.Context) error {
@@ -49,7 +50,7 @@ func (p *plain) accept(ctx context.Context, conn *quic.Conn, _ string) {
 	p.pulling = p.pulling || pull
 	p.mu.Unlock()
 	if pull {
-		fail(ctx, p.pull(ctx, nil))
+		p.fail(ctx, p.pull(ctx, nil))
 	}
 }
 
@@ -59,43 +60,42 @@ func (p *plain) to() []*quic.Conn {
 	return p.children
 }
 
-func (p *plain) play(ctx context.Context, _ film, m *meter) error { return p.pull(ctx, m) }
+func (p *plain) play(ctx context.Context, meters []*meter) error { return p.pull(ctx, meters) }
 
-// pull takes the film from the first parent: into m, or to the children when m is nil.
-func (p *plain) pull(ctx context.Context, m *meter) error {
+// pull takes what the first parent sends: into meters, or to the children when there are none.
+func (p *plain) pull(ctx context.Context, meters []*meter) error {
 	conn, err := p.dial(ctx, p.cfg.Parents[0])
 	if err != nil {
 		return err
 	}
 	if p.cfg.Way == wayDatagrams {
-		return p.pullDatagrams(ctx, conn, m)
+		return p.pullDatagrams(ctx, conn, meters)
 	}
 	for {
 		in, err := conn.AcceptUniStream(ctx)
 		if err != nil {
 			return err
 		}
-		if m == nil {
+		if len(meters) == 0 {
 			go p.pass(in)
 		} else {
-			go readFrame(in, m)
+			go readFrame(in, meters)
 		}
 	}
 }
 
-func (p *plain) pullDatagrams(ctx context.Context, conn *quic.Conn, m *meter) error {
+func (p *plain) pullDatagrams(ctx context.Context, conn *quic.Conn, meters []*meter) error {
 	for {
 		b, err := conn.ReceiveDatagram(ctx)
 		if err != nil {
 			return err
 		}
-		if m != nil {
+		for _, m := range meters {
 			if err := m.note(b, time.Now()); err != nil {
 				return err
 			}
-			continue
 		}
-		for _, c := range p.to() {
+		for _, c := range p.to() { // a seat that plays has none
 			_ = c.SendDatagram(b)
 		}
 	}
@@ -119,7 +119,7 @@ func (p *plain) pass(in *quic.ReceiveStream) {
 }
 
 // readFrame reads the packets of one stream.
-func readFrame(in *quic.ReceiveStream, m *meter) {
+func readFrame(in *quic.ReceiveStream, meters []*meter) {
 	r := bufio.NewReaderSize(in, 16<<10)
 	b := make([]byte, 2048)
 	for {
@@ -133,8 +133,10 @@ func readFrame(in *quic.ReceiveStream, m *meter) {
 		if _, err := io.ReadFull(r, b[:n]); err != nil {
 			return
 		}
-		if m.note(b[:n], time.Now()) != nil {
-			return
+		for _, m := range meters {
+			if m.note(b[:n], time.Now()) != nil {
+				return
+			}
 		}
 	}
 }

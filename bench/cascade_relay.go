@@ -10,16 +10,23 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"golang.org/x/sync/errgroup"
 
 	"stentor/cluster/mesh"
 	"stentor/relay"
+	"stentor/relay/window"
 	"stentor/relay/wire"
 )
 
 // under makes what stands between a mesh port and its socket in that way: the socket that QUIC uses, QUIC's settings and
 // what the relay is told of both.
-func under(w way, socket *net.UDPConn, log *slog.Logger) (net.PacketConn, *quic.Config, relay.Config, error) {
-	return socket, mesh.QUICConfig(), relay.Config{Logger: log}, nil
+func under(w way, socket *net.UDPConn, log *slog.Logger) (net.PacketConn, *quic.Config, relay.Config) {
+	config, extras := mesh.QUICConfig(), relay.Config{Logger: log}
+	if w == wayRelay || w == wayNoParity {
+		extras.Windows = window.New(window.Config{Logger: log})
+		config.Tracer = extras.Windows.Tracer
+	}
+	return socket, config, extras
 }
 
 // relayed is the real relay.
@@ -77,8 +84,17 @@ func (t trackSink) begin(uint32)                   {}
 func (t trackSink) packet(b []byte, now time.Time) { _ = t.track.Write(0, b, now) }
 func (t trackSink) end()                           {}
 
-func (r *relayed) play(ctx context.Context, f film, m *meter) error {
-	sub, err := r.relay.Subscribe(ctx, f.id())
+func (r *relayed) play(ctx context.Context, meters []*meter) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, m := range meters {
+		g.Go(func() error { return r.read(ctx, m) })
+	}
+	return g.Wait()
+}
+
+// read reads one film until ctx is done.
+func (r *relayed) read(ctx context.Context, m *meter) error {
+	sub, err := r.relay.Subscribe(ctx, m.film.id())
 	if err != nil {
 		return err
 	}

@@ -71,10 +71,10 @@ type SeatConfig struct {
 type carrier interface {
 	run(ctx context.Context) error
 	accept(ctx context.Context, conn *quic.Conn, peer string)
-	publish(f film) (sink, error)                     // this seat is the origin
-	play(ctx context.Context, f film, m *meter) error // returns when ctx is done
-	follow(parents []string)                          // from now on, the best first
-	drain(ctx context.Context) error                  // sends the children elsewhere
+	publish(f film) (sink, error)                    // this seat is the origin
+	play(ctx context.Context, meters []*meter) error // returns when ctx is done
+	follow(parents []string)                         // from now on, the best first
+	drain(ctx context.Context) error                 // sends the children elsewhere
 	tell() Tellings
 }
 
@@ -135,10 +135,8 @@ func (s *seat) Open(c SeatConfig, addr *string) error {
 
 // compose puts the parts together. s.mu is held.
 func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Logger) error {
-	conn, config, extras, err := under(s.cfg.Way, socket, log)
-	if err != nil {
-		return err
-	}
+	conn, config, extras := under(s.cfg.Way, socket, log)
+	var err error
 	s.port, err = mesh.New(mesh.Config{
 		Conn: conn, Credentials: func() *pki.Credentials { return cred }, Resolve: s.resolve, Logger: log, QUIC: config,
 	})
@@ -150,7 +148,7 @@ func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Log
 	}
 	switch s.cfg.Way {
 	case wayStreams, wayDatagrams:
-		s.carrier = newPlain(s.cfg, dial)
+		s.carrier = newPlain(s.cfg, dial, s.fail)
 	default:
 		if s.carrier, err = newRelayed(s.cfg, dial, extras); err != nil {
 			return err
@@ -221,17 +219,18 @@ func (s *seat) Play(names []string, _ *Nothing) error {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.stop, s.meters = cancel, map[string]*meter{}
+	var all []*meter
 	for _, name := range names {
-		m := newMeter()
-		s.meters[name] = m
-		s.run.Go(func() { fail(ctx, s.carrier.play(ctx, filmOf(name), m)) })
+		m := newMeter(filmOf(name))
+		s.meters[name], all = m, append(all, m)
 	}
+	s.run.Go(func() { s.fail(ctx, s.carrier.play(ctx, all)) })
 	return nil
 }
 
-// fail ends the process when a reader ended by itself: the scenario would measure nothing.
-func fail(ctx context.Context, err error) {
-	if ctx.Err() == nil {
+// fail ends the process when a reader ended though neither it nor the seat was told to: the scenario would measure nothing.
+func (s *seat) fail(ctx context.Context, err error) {
+	if s.ctx.Err() == nil && ctx.Err() == nil { // the seat's first: it is done before what was made of it
 		fmt.Fprintln(os.Stderr, "seat: a reader ended:", err)
 		os.Exit(1)
 	}
@@ -310,9 +309,9 @@ func (s *seat) Takes(name string, out *[]Take) error {
 // A Usage is what a seat has used and moved until now.
 type Usage struct {
 	CPU      time.Duration // user and system, of the process
-	Sent     uint64        // bytes of RTP that the source of the picture has written
-	Received uint64        // bytes of RTP that the reader of the picture has read
-	Last     uint32        // the newest picture that the source has written
+	Sent     uint64        // bytes of RTP that the sources have written
+	Received uint64        // bytes of RTP that the readers have read
+	Last     uint32        // the newest frame of "video" that its source has written
 	Tellings Tellings
 }
 
@@ -325,12 +324,15 @@ func (s *seat) Use(_ Nothing, out *Usage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*out = Usage{CPU: time.Duration(u.Utime.Nano() + u.Stime.Nano())}
-	if from := s.sources["video"]; from != nil {
-		out.Sent, out.Last = from.bytes.Load(), from.last.Load()
+	for name, from := range s.sources {
+		out.Sent += from.bytes.Load()
+		if name == "video" {
+			out.Last = from.last.Load()
+		}
 	}
-	if m := s.meters["video"]; m != nil {
+	for _, m := range s.meters {
 		m.mu.Lock()
-		out.Received = m.bytes
+		out.Received += m.bytes
 		m.mu.Unlock()
 	}
 	if s.carrier != nil {

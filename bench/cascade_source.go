@@ -37,7 +37,7 @@ func (s *source) run(ctx context.Context, first uint32, to sink) {
 				return
 			}
 			now := time.Now()
-			b = s.film.appendPacket(b[:0], seq, label{frame, uint16(i), uint16(count), now.UnixNano()})
+			b = s.film.appendPacket(b[:0], seq, label{s.film.number, frame, uint16(i), uint16(count), now.UnixNano()})
 			to.packet(b, now)
 			s.bytes.Add(uint64(len(b)))
 			seq++

@@ -22,6 +22,7 @@ type grammar struct {
 	Chaos         chaosScenario        `cmd:"" help:"Registrations and bans while nodes are killed, paused and cut off, held against one copy of the state."`
 	Failover      failoverScenario     `cmd:"" help:"The leader killed again and again: writes back, joins and picture meanwhile."`
 	Hop           hopScenario          `cmd:"" help:"What a hop costs on a clean network: CPU, time, bytes, beside plain QUIC."`
+	Loss          lossScenario         `cmd:"" help:"Frames in time after a hop that loses packets, beside plain QUIC."`
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
 	Seat          seatCommand          `cmd:"" hidden:"" help:"One node of a cascade that a scenario runs."`
 }
