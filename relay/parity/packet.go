@@ -22,9 +22,14 @@ const (
 	maxShard = maxData + prefix
 )
 
-// minData is the shortest data packet that is protected. An acknowledgement alone is 30 to 60 bytes and made good by the
-// next one; the smallest that is worth it is audio of 16 kbps, 40 bytes in an RTP packet in a datagram: 85 and more.
-const minData = 72
+const (
+	// minData is the shortest data packet that is protected: none that QUIC would take is shorter (RFC 9000 section 10.3).
+	minData = 21
+	// minAlone is the shortest that parity is made for when nothing else is sent. Acknowledgements alone have 30 to 38 bytes
+	// and are made good by the next one; but the end of a stream is as short, and a frame is not whole without it, so
+	// what is short goes along when there is something.
+	minAlone = 40
+)
 
 var errPacket = errors.New("parity: not a packet of this format")
 
@@ -36,7 +41,7 @@ func tagOf(data []byte) tag {
 	return tag(data[n-3])<<16 | tag(data[n-2])<<8 | tag(data[n-1])
 }
 
-// protectable reports whether b is a data packet that gets parity: QUIC with a short header (1-RTT), not tiny. Handshakes
+// protectable reports whether b is a data packet that can get parity: QUIC with a short header (1-RTT). Handshakes
 // have long headers and are padded, few and repeated.
 func protectable(b []byte) bool {
 	return len(b) >= minData && len(b) <= maxData && b[0]&0xc0 == 0x40

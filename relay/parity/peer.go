@@ -118,7 +118,7 @@ func (p *peer) sent(b []byte, size int, to net.Addr, oob []byte) {
 	for len(b) > 0 {
 		data := b[:min(size, len(b))]
 		b = b[len(data):]
-		if !protectable(data) {
+		if !protectable(data) || p.guard.n == 0 && len(data) < minAlone {
 			continue
 		}
 		p.stats.Data++
