@@ -86,16 +86,16 @@ func (p *pull) attend(s *source, now time.Time) error {
 
 // begin asks the node for the track.
 func (p *pull) begin(s *source, now time.Time) error {
-	up, err := s.link.subscribe(p)
-	if err != nil {
+	s.wants = p.wants(s, now)
+	up, err := s.link.subscribe(p, wire.Subscribe{ID: p.entry.id, Paused: s.paused, Wants: s.wants})
+	if up == nil {
 		return err
 	}
 	s.up, s.asked, s.since = up, now, now
 	up.doubled.Store(p.current != nil)
 	p.relay.metrics.pulls.Inc()
-	s.wants = p.wants(s, now)
 	p.at(now.Add(answerWait))
-	return s.link.send(wire.Subscribe{Alias: up.alias, ID: p.entry.id, Paused: s.paused, Wants: s.wants})
+	return err
 }
 
 // update tells the node what has changed of the demand.
