@@ -42,4 +42,24 @@ func (n *Node) serveDrain(w http.ResponseWriter, r *http.Request) {
 func (n *Node) drain(on bool) {
 	n.log.Info("drain", "on", on)
 	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = on })
+	if on {
+		go n.handOver(context.Background())
+	}
+}
+
+// handOver moves this node's children to other parents, and returns when none is left
+// or ctx is done.
+func (n *Node) handOver(ctx context.Context) {
+	if err := n.relay.Drain(ctx); err != nil {
+		n.log.Info("children are left", "err", err)
+	}
+}
+
+// leave is what a node does before it stops: who pulls from it goes on elsewhere while
+// it still sends.
+func (n *Node) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
+	defer cancel()
+	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = true })
+	n.handOver(ctx)
 }

@@ -307,7 +307,9 @@ func (n *Node) Run(ctx context.Context) error {
 	people = append(people, n.messengers()...)
 	people = append(people, n.servers()...)
 	n.log.Info("node starts", "version", n.build.Version, "role", n.role(), "mesh", n.cfg.Mesh, "http", n.cfg.HTTP)
-	err := runLayers(ctx, mesh, state, media, people)
+	// Before anything else stops, while all of it still runs.
+	last := []part{{"leave", func(ctx context.Context) error { <-ctx.Done(); n.leave(); return nil }}}
+	err := runLayers(ctx, mesh, state, media, people, last)
 	n.log.Info("node has stopped", "err", err)
 	return err
 }
