@@ -63,19 +63,20 @@ func (e *endError) Unwrap() error { return e.err }
 
 // A link is the one connection to a neighbour. Either side pulls over it.
 type link struct {
-	relay   *Relay
-	peer    string
-	conn    *quic.Conn
-	dialled bool // by this side
-	control *quic.Stream
-	out     chan wire.Message
-	window  *window.Window // of congestion, nil when it is QUIC's own
-	version atomic.Uint64  // that both sides speak, see speaks
-	born    time.Time
-	heard   atomic.Int64                // when the neighbour last gave a sign of life, nanoseconds since born: clocks are set
-	silent  atomic.Bool                 // nothing is heard at the moment
-	leaving atomic.Bool                 // the neighbour is about to stop
-	inbound atomic.Pointer[wire.Report] // what the neighbour says of its packets to here, nil before it has
+	relay      *Relay
+	peer       string
+	conn       *quic.Conn
+	dialled    bool // by this side
+	control    *quic.Stream
+	out        chan wire.Message
+	congestion congestion     // of what is sent, see regulate
+	window     *window.Window // of congestion, nil when it is QUIC's own
+	version    atomic.Uint64  // that both sides speak, see speaks
+	born       time.Time
+	heard      atomic.Int64                // when the neighbour last gave a sign of life, nanoseconds since born: clocks are set
+	silent     atomic.Bool                 // nothing is heard at the moment
+	leaving    atomic.Bool                 // the neighbour is about to stop
+	inbound    atomic.Pointer[wire.Report] // what the neighbour says of its packets to here, nil before it has
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc

@@ -11,6 +11,10 @@ type metrics struct {
 	received     *prometheus.CounterVec
 	sent         *prometheus.CounterVec
 	resets       *prometheus.CounterVec
+	frames       *prometheus.CounterVec
+	thinned      prometheus.Counter
+	sheds        *prometheus.CounterVec
+	padding      prometheus.Counter
 	linksEnded   *prometheus.CounterVec
 	pulls        prometheus.Counter
 	reparents    prometheus.Counter
@@ -34,6 +38,10 @@ func newMetrics() *metrics {
 		received:   vec("received_bytes_total", "Bytes of RTP packets received from parents.", "kind"),
 		sent:       vec("sent_bytes_total", "Bytes of RTP packets sent to children.", "kind"),
 		resets:     vec("frames_reset_total", "Frames given up before their end, by who did.", "by"),
+		frames:     vec("frames_received_total", "Frames that parents sent, by what became of them: whole, or late (given up on the way).", "outcome"),
+		thinned:    counter("packets_thinned_total", "Packets of tracks without layers to spare that were left out because a link is too small."),
+		sheds:      vec("sheds_total", "Times that a link began to carry one layer less, or one more again.", "direction"),
+		padding:    counter("padding_bytes_total", "Bytes of padding that links were tried with before something came back."),
 		linksEnded: vec("links_ended_total", "Links that ended, by reason.", "reason"),
 		pulls:      counter("pulls_total", "Subscriptions sent to parents."),
 		reparents:  counter("reparents_total", "Times a track got another parent while it lived."),
@@ -53,7 +61,7 @@ func newMetrics() *metrics {
 
 func (m *metrics) register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
-		m.dropped, m.skips, m.keyAsked, m.keySent, m.received, m.sent, m.resets, m.linksEnded,
+		m.dropped, m.skips, m.keyAsked, m.keySent, m.received, m.sent, m.resets, m.frames, m.thinned, m.sheds, m.padding, m.linksEnded,
 		m.pulls, m.reparents, m.rejects, m.hopDelay, m.heartbeatGap,
 	} {
 		if err := reg.Register(c); err != nil {

@@ -37,6 +37,10 @@ func (l *link) acceptFrames() error {
 func (l *link) readFrame(stream *quic.ReceiveStream) error {
 	var first [64]byte // longer than any header
 	h, rest, end, err := readHead(stream, first[:])
+	if errors.Is(err, errPadding) {
+		_, _ = io.Copy(io.Discard, stream)
+		return nil
+	}
 	if err != nil {
 		if gone(err) {
 			return nil
@@ -78,6 +82,8 @@ func readHead(stream io.Reader, b []byte) (h wire.Frame, rest []byte, end, err e
 		n += m
 		h, rest, err := wire.ParseFrame(b[:n])
 		switch {
+		case n > 0 && b[0] == wire.Padding:
+			return h, nil, end, errPadding
 		case err == nil:
 			return h, rest, end, nil
 		case err != wire.ErrShort || n == len(b):
@@ -116,6 +122,9 @@ func (l *link) wait(up *upstream) *Track {
 	}
 	return up.track.Load()
 }
+
+// errPadding says that a stream carries nothing.
+var errPadding = errors.New("padding")
 
 // errFrame says that a frame holds what cannot be.
 var errFrame = errors.New("packets do not fit the frame's header")

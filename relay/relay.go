@@ -45,9 +45,10 @@ type Parity interface {
 
 // ParityStats counts packets to and from one peer.
 type ParityStats struct {
-	Data, Parity  uint64 // sent
-	Recovered     uint64 // that were lost on their way here, and came back by parity
-	Unrecoverable uint64 // that were lost with more others than parity covers
+	Data, Parity  uint64  // sent
+	Loss          float64 // share of Data of the last seconds that did not reach the peer by itself, if it tells
+	Recovered     uint64  // that were lost on their way here, and came back by parity
+	Unrecoverable uint64  // that were lost with more others than parity covers
 }
 
 // A Config says who a relay is and gives it what it needs from the rest of the node.

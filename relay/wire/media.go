@@ -16,6 +16,10 @@ const (
 	kindHeartbeat = 'H'
 )
 
+// Padding is the first byte of a stream that carries nothing: a link is tried with it before media is. What is on it is
+// read and dropped. Since version 2.
+const Padding = 'P'
+
 // maxFrameHeader is the length of the longest frame header.
 const maxFrameHeader = 1 + 8 + 1 + 1 + 4*8
 
