@@ -122,9 +122,9 @@ func (m *member) use() (u Usage, err error) {
 	return u, err
 }
 
-// takes asks what became of the frames of a film.
-func (m *member) takes(film string) (t []Take, err error) {
-	err = m.call("Takes", film, &t)
+// takes asks what became of the frames of a film, from a number on.
+func (m *member) takes(film string, from uint32) (t []Take, err error) {
+	err = m.call("Takes", Question{film, from}, &t)
 	return t, err
 }
 

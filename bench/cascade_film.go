@@ -221,13 +221,15 @@ func (m *meter) forget() {
 	}
 }
 
-// all returns what is remembered, in order of frames.
-func (m *meter) all() []Take {
+// since returns what is remembered of the frames from from on, in their order.
+func (m *meter) since(from uint32) []Take {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make([]Take, 0, len(m.takes))
+	var out []Take
 	for _, t := range m.takes {
-		out = append(out, *t)
+		if t.Frame >= from {
+			out = append(out, *t)
+		}
 	}
 	slices.SortFunc(out, func(a, b Take) int { return int(a.Frame) - int(b.Frame) })
 	return out

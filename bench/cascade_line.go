@@ -105,7 +105,7 @@ func (l *line) ages(ctx context.Context, link time.Duration) (ages, error) {
 	if err := pause(ctx, 2500*time.Millisecond); err != nil {
 		return ages{}, err
 	}
-	takes, err := l.last().takes("video")
+	takes, err := l.last().takes("video", l.from)
 	return agesOf(takes, l.from, l.to, link), err
 }
 

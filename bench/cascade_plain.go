@@ -38,7 +38,7 @@ func (p *plain) run(ctx context.Context) error {
 	return nil
 }
 
-func (p *plain) follow([]string)             {}
+func (p *plain) follow(_, _ []string)        {}
 func (p *plain) tell() Tellings              { return Tellings{} }
 func (p *plain) drain(context.Context) error { return errors.New("plain QUIC does not drain") }
 

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -14,19 +14,43 @@ import (
 
 	"stentor/cluster/mesh"
 	"stentor/relay"
+	"stentor/relay/parity"
 	"stentor/relay/window"
 	"stentor/relay/wire"
 )
 
-// under makes what stands between a mesh port and its socket in that way: the socket that QUIC uses, QUIC's settings and
-// what the relay is told of both.
-func under(w way, socket *net.UDPConn, log *slog.Logger) (net.PacketConn, *quic.Config, relay.Config) {
-	config, extras := mesh.QUICConfig(), relay.Config{Logger: log}
-	if w == wayRelay || w == wayNoParity {
-		extras.Windows = window.New(window.Config{Logger: log})
-		config.Tracer = extras.Windows.Tracer
+// A foundation is what stands between a mesh port and its socket, and what a relay is told of it.
+type foundation struct {
+	conn  net.PacketConn // the socket that QUIC uses
+	quic  *quic.Config
+	relay relay.Config // what belongs to the foundation; the rest is empty
+}
+
+// lay makes the foundation of a way, as node does it for the relay's.
+func lay(w way, socket *net.UDPConn, log *slog.Logger) (foundation, error) {
+	f := foundation{conn: socket, quic: mesh.QUICConfig(), relay: relay.Config{Logger: log}}
+	if w != wayRelay && w != wayNoParity {
+		return f, nil
 	}
-	return socket, config, extras
+	f.relay.Windows = window.New(window.Config{Logger: log})
+	f.quic.Tracer = f.relay.Windows.Tracer
+	wrapped, err := parity.Wrap(socket, parity.Config{Logger: log})
+	if err != nil {
+		return f, err
+	}
+	f.conn = wrapped.Socket()
+	if w == wayRelay {
+		f.relay.Parity = protection{wrapped}
+	}
+	return f, nil
+}
+
+// protection is parity as a relay wants it.
+type protection struct{ *parity.Conn }
+
+func (p protection) Stats(peer netip.AddrPort) relay.ParityStats {
+	s := p.Conn.Stats(peer)
+	return relay.ParityStats{Data: s.Data, Parity: s.Parity, Recovered: s.Recovered, Unrecoverable: s.Unrecoverable}
 }
 
 // relayed is the real relay.
@@ -35,11 +59,12 @@ type relayed struct {
 
 	mu      sync.Mutex // guards the following
 	parents []string
+	spares  []string
 }
 
 func newRelayed(c SeatConfig, dial func(context.Context, string) (*quic.Conn, error), rc relay.Config) (*relayed, error) {
-	r := &relayed{parents: c.Parents}
-	rc.Node, rc.Dial, rc.Parent = c.Name, dial, r.parent
+	r := &relayed{parents: c.Parents, spares: c.Spares}
+	rc.Node, rc.Dial, rc.Parent, rc.Standby = c.Name, dial, r.parent, r.standby
 	var err error
 	r.relay, err = relay.New(rc)
 	return r, err
@@ -56,18 +81,29 @@ func (r *relayed) accept(ctx context.Context, conn *quic.Conn, peer string) {
 	_ = r.relay.Accept(ctx, conn, peer) // the relay has logged what there is to say
 }
 
-func (r *relayed) follow(parents []string) {
+func (r *relayed) follow(parents, spares []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.parents = parents
+	r.parents, r.spares = parents, spares
 }
 
 // parent is the first that is not excluded: the scenario says what routing would.
 func (r *relayed) parent(_ wire.TrackID, exclude func(string) bool) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := slices.IndexFunc(r.parents, func(p string) bool { return !exclude(p) }); i >= 0 {
-		return r.parents[i], true
+	return first(r.parents, exclude)
+}
+
+// standby is the first spare that is neither excluded nor the parent.
+func (r *relayed) standby(_ wire.TrackID, parent string, _ []string, exclude func(string) bool) (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return first(r.spares, func(node string) bool { return node == parent || exclude(node) })
+}
+
+func first(nodes []string, exclude func(string) bool) (string, bool) {
+	if i := slices.IndexFunc(nodes, func(n string) bool { return !exclude(n) }); i >= 0 {
+		return nodes[i], true
 	}
 	return "", false
 }
@@ -112,7 +148,7 @@ func (r *relayed) read(ctx context.Context, m *meter) error {
 	}
 }
 
-func (r *relayed) drain(context.Context) error { return errors.New("the relay cannot drain yet") }
+func (r *relayed) drain(ctx context.Context) error { return r.relay.Drain(ctx) }
 
 func (r *relayed) tell() (t Tellings) {
 	for _, s := range r.relay.Status() {

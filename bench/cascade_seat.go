@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
@@ -62,9 +63,18 @@ const (
 type SeatConfig struct {
 	Name          string
 	Way           way
-	Cert, Key, CA []byte // PEM
-	Parents       []string
-	Debug         bool // log all to standard error
+	Cert, Key, CA []byte   // PEM
+	Listen        string   // "" any port of loopback
+	Parents       []string // the best first
+	Spares        []string // who may stand by, the best first
+	Debug         bool     // log all to standard error
+}
+
+func (c SeatConfig) listen() netip.AddrPort {
+	if addr, err := netip.ParseAddrPort(c.Listen); err == nil {
+		return addr
+	}
+	return netip.MustParseAddrPort("127.0.0.1:0")
 }
 
 // A carrier brings films from their origin to whoever plays them, in one of the ways.
@@ -73,7 +83,7 @@ type carrier interface {
 	accept(ctx context.Context, conn *quic.Conn, peer string)
 	publish(f film) (sink, error)                    // this seat is the origin
 	play(ctx context.Context, meters []*meter) error // returns when ctx is done
-	follow(parents []string)                         // from now on, the best first
+	follow(parents, spares []string)                 // from now on, the best first
 	drain(ctx context.Context) error                 // sends the children elsewhere
 	tell() Tellings
 }
@@ -114,7 +124,7 @@ func (s *seat) Open(c SeatConfig, addr *string) error {
 	if err != nil {
 		return err
 	}
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(c.listen()))
 	if err != nil {
 		return err
 	}
@@ -135,10 +145,12 @@ func (s *seat) Open(c SeatConfig, addr *string) error {
 
 // compose puts the parts together. s.mu is held.
 func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Logger) error {
-	conn, config, extras := under(s.cfg.Way, socket, log)
-	var err error
+	under, err := lay(s.cfg.Way, socket, log)
+	if err != nil {
+		return err
+	}
 	s.port, err = mesh.New(mesh.Config{
-		Conn: conn, Credentials: func() *pki.Credentials { return cred }, Resolve: s.resolve, Logger: log, QUIC: config,
+		Conn: under.conn, Credentials: func() *pki.Credentials { return cred }, Resolve: s.resolve, Logger: log, QUIC: under.quic,
 	})
 	if err != nil {
 		return err
@@ -150,7 +162,7 @@ func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Log
 	case wayStreams, wayDatagrams:
 		s.carrier = newPlain(s.cfg, dial, s.fail)
 	default:
-		if s.carrier, err = newRelayed(s.cfg, dial, extras); err != nil {
+		if s.carrier, err = newRelayed(s.cfg, dial, under.relay); err != nil {
 			return err
 		}
 	}
@@ -163,7 +175,7 @@ func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Log
 			log.Error("the seat ended", "err", err)
 			os.Exit(1)
 		}
-		conn.Close()
+		socket.Close()
 	})
 	return nil
 }
@@ -201,9 +213,12 @@ func (s *seat) Peers(addrs map[string]string, _ *Nothing) error {
 	return nil
 }
 
-// Follow says which parents this seat has from now on, the best first.
-func (s *seat) Follow(parents []string, _ *Nothing) error {
-	s.carrier.follow(parents)
+// Neighbours are whom a seat may pull from, and who may stand by, the best first.
+type Neighbours struct{ Parents, Spares []string }
+
+// Follow says which neighbours this seat has from now on.
+func (s *seat) Follow(n Neighbours, _ *Nothing) error {
+	s.carrier.follow(n.Parents, n.Spares)
 	return nil
 }
 
@@ -296,13 +311,19 @@ func (s *seat) First(within time.Duration, _ *Nothing) error {
 	}
 }
 
-// Takes answers what became of the frames of a film.
-func (s *seat) Takes(name string, out *[]Take) error {
-	m, err := s.meter(name)
+// A Question asks for the frames of a film from a number on.
+type Question struct {
+	Film string
+	From uint32
+}
+
+// Takes answers what became of frames.
+func (s *seat) Takes(q Question, out *[]Take) error {
+	m, err := s.meter(q.Film)
 	if err != nil {
 		return err
 	}
-	*out = m.all()
+	*out = m.since(q.From)
 	return nil
 }
 

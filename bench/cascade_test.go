@@ -101,7 +101,7 @@ func TestAMeterCountsWhatCame(t *testing.T) {
 		t.Error("no packet was taken for one")
 	}
 	want := []Take{{1, 2, 2, at(11).UnixNano(), at(60).UnixNano()}, {2, 2, 100, at(44).UnixNano(), 0}}
-	if got := m.all(); !slices.Equal(got, want) {
+	if got := m.since(0); !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
 	if m.twice != 2 {
@@ -121,7 +121,7 @@ func TestAMeterForgetsTheOldest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := m.all(); len(got) != keep || got[0].Frame != 10 {
+	if got := m.since(0); len(got) != keep || got[0].Frame != 10 {
 		t.Errorf("%d frames from %d on", len(got), got[0].Frame)
 	}
 }
