@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -407,4 +408,39 @@ func TestKeyFrameRequestsAreMerged(t *testing.T) {
 			}
 		}
 	}, "n1", "n2", "n3")
+}
+
+func TestKeyFrameRequestsOfFiftyChildrenAreMerged(t *testing.T) {
+	names := []string{"n0"}
+	for i := range 50 {
+		names = append(names, fmt.Sprintf("c%d", i))
+	}
+	inMesh(t, func(t *testing.T, m *mesh) {
+		asked := 0
+		origin := publish(t, m.nodes["n0"], videoID, videoInfo, 1, func(int) { asked++ })
+		cam := camera{}
+		write(t, origin, cam.frame(true, 3)...)
+		var tracks []*Track
+		for _, name := range names[1:] {
+			m.nodes[name].follows("n0")
+			s := subscribe(t, m.nodes[name], videoID)
+			defer s.Close()
+			r := s.Track().Reader(0)
+			defer r.Close()
+			tracks = append(tracks, s.Track())
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if asked != 0 {
+			t.Fatalf("fifty who came cost %d key frame requests", asked)
+		}
+		for i := range 500 { // ten seconds, each child asks every second, one after the other
+			tracks[i%50].RequestKeyFrame(0)
+			time.Sleep(20 * time.Millisecond)
+		}
+		synctest.Wait()
+		if asked < 15 || asked > 21 {
+			t.Errorf("%d requests in ten seconds, twenty is what may be", asked)
+		}
+	}, names...)
 }

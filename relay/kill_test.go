@@ -53,7 +53,7 @@ func inTree(t *testing.T, seed uint64, f func(t *testing.T, s *show)) {
 // A show is what is published and who watches.
 type show struct {
 	*mesh
-	settled time.Time // from when on lateness counts: who comes is given what is older
+	settled      time.Time // from when on lateness counts: who comes is given what is older
 	video, audio *Track
 	on           sync.WaitGroup
 	seats        []*seat
