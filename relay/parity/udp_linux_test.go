@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,24 +122,38 @@ func control(t *testing.T, m ipv4.Message) map[[2]int32][]byte {
 	return all
 }
 
-// TestControlMessages shows that each packet of a batch keeps ECN and packet info, and that UDP_GRO stays here.
-func TestControlMessages(t *testing.T) {
-	_, from := loopback(t, "udp4", "127.0.0.1:0")
-	_, to := loopback(t, "udp4", "0.0.0.0:0")
-	raw, _ := to.SyscallConn()
+// ask asks for ECN and packet info, as quic-go does.
+func (s *udp) ask(t *testing.T) {
+	t.Helper()
+	raw, err := s.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	tos := make([]byte, unix.CmsgSpace(1)) // as quic-go makes it: a byte
-	binary.NativeEndian.PutUint64(tos, uint64(unix.CmsgLen(1)))
+}
+
+// ect0 appends the control message that marks a packet ECT(0), as quic-go makes it.
+func ect0(oob []byte) []byte {
+	tos := make([]byte, unix.CmsgSpace(1))
+	binary.NativeEndian.PutUint64(tos, uint64(unix.CmsgLen(1))) // 64-bit systems only, unlike appendSegment
 	binary.NativeEndian.PutUint32(tos[8:], unix.IPPROTO_IP)
 	binary.NativeEndian.PutUint32(tos[12:], unix.IP_TOS)
-	tos[unix.CmsgSpace(0)] = 2 // ECT(0)
+	tos[unix.CmsgSpace(0)] = 2
+	return append(oob, tos...)
+}
+
+// TestControlMessages shows that each packet of a batch keeps ECN and packet info, and that UDP_GRO stays here.
+func TestControlMessages(t *testing.T) {
+	_, from := loopback(t, "udp4", "127.0.0.1:0")
+	_, to := loopback(t, "udp4", "0.0.0.0:0")
+	to.ask(t)
 	at := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: to.LocalAddr().(*net.UDPAddr).Port}
-	if _, _, err := from.WriteMsgUDP(make([]byte, 400), append(appendSegment(nil, 100), tos...), at); err != nil {
+	if _, _, err := from.WriteMsgUDP(make([]byte, 400), ect0(appendSegment(nil, 100)), at); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range receive(t, to, 4) {
@@ -209,11 +225,12 @@ func TestDeadline(t *testing.T) {
 func TestMendingOverSockets(t *testing.T) {
 	sender, from := loopback(t, "udp4", "127.0.0.1:0")
 	receiver, to := loopback(t, "udp4", "127.0.0.1:0")
+	to.ask(t)
 	sender.Protect(to.port(), 3)
 	receiver.Protect(from.port(), 0)
 	// Data is not sent, so it is lost: the guard is fed as WriteMsgUDP feeds it.
 	first := data(seeded(1), 20, 1452)
-	if _, _, err := from.WriteMsgUDP(bytes.Join(first[:10], nil), appendSegment(nil, 1452), to.LocalAddr().(*net.UDPAddr)); err != nil {
+	if _, _, err := from.WriteMsgUDP(bytes.Join(first[:10], nil), ect0(appendSegment(nil, 1452)), to.LocalAddr().(*net.UDPAddr)); err != nil {
 		t.Fatal(err)
 	}
 	p := sender.guards(to.port())
@@ -234,16 +251,20 @@ func TestMendingOverSockets(t *testing.T) {
 	lost := data(seeded(2), 3, 1452)
 	rest := data(seeded(3), 30, 1452)
 	addr := to.LocalAddr().(*net.UDPAddr)
-	if _, _, err := from.WriteMsgUDP(bytes.Join(rest[:14], nil), appendSegment(nil, 1452), addr); err != nil {
+	if _, _, err := from.WriteMsgUDP(bytes.Join(rest[:14], nil), ect0(appendSegment(nil, 1452)), addr); err != nil {
 		t.Fatal(err)
 	}
-	p.sent(bytes.Join(lost, nil), 1452, addr, nil)
-	if _, _, err := from.WriteMsgUDP(bytes.Join(rest[14:], nil), appendSegment(nil, 1452), addr); err != nil {
+	p.sent(bytes.Join(lost, nil), 1452, addr, ect0(nil))
+	if _, _, err := from.WriteMsgUDP(bytes.Join(rest[14:], nil), ect0(appendSegment(nil, 1452)), addr); err != nil {
 		t.Fatal(err)
 	}
 	var got [][]byte
 	for _, m := range receive(t, to, 33) { // the deadline brings the parity
 		got = append(got, payload(m))
+		// If what was mended were not marked as it was sent, quic-go would find the counts of the peer wrong, and give up ECN.
+		if ecn := control(t, m)[[2]int32{unix.IPPROTO_IP, unix.IP_TOS}]; len(ecn) != 1 || ecn[0]&3 != 2 {
+			t.Errorf("ECN %v", ecn)
+		}
 	}
 	if want := append(rest, lost...); !same(got, want) {
 		t.Errorf("%d packets are not what was sent", len(got))
@@ -253,5 +274,58 @@ func TestMendingOverSockets(t *testing.T) {
 	}
 	if s := sender.Stats(to.port()); s.Data != 43 || s.Parity == 0 || s.Bytes == 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestQUICOverSockets moves frames both ways between quic-go on wildcard sockets of both families, under parity and beside gossip.
+func TestQUICOverSockets(t *testing.T) {
+	for _, network := range []string{"udp4", "udp"} {
+		t.Run(network, func(t *testing.T) {
+			var ends [2]*end
+			for i := range ends {
+				c, s := loopback(t, network, ":0")
+				ends[i] = &end{Conn: c, tr: &quic.Transport{Conn: s}, addr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(s.port().Port())}}
+				defer ends[i].tr.Close()
+			}
+			a, b := ends[0], ends[1]
+			connect(t, a, b)
+			a.Protect(b.port(), 3)
+			b.Protect(a.port(), 2)
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for _, way := range [][2]*quic.Conn{{a.conn, b.conn}, {b.conn, a.conn}} {
+				frame := datum(seeded(1), 200_000)
+				wg.Go(func() {
+					for range 20 {
+						s, err := way[0].OpenUniStreamSync(t.Context())
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						_, _ = s.Write(frame)
+						_ = s.Close()
+					}
+				})
+				wg.Go(func() {
+					for range 20 {
+						s, err := way[1].AcceptUniStream(t.Context())
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						if got, err := io.ReadAll(s); err != nil || !bytes.Equal(got, frame) {
+							t.Errorf("a frame of %d bytes, %v", len(got), err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if s := a.Stats(b.port()); s.Data < 1000 || s.Parity < s.Data/10 {
+				t.Errorf("%+v", s)
+			}
+			if s := b.Stats(a.port()); s.Received == 0 {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }
