@@ -65,10 +65,7 @@ func (g *Gossip) broadcast(w record) {
 		return
 	}
 	g.queue.Prune(maxQueued)
-	select {
-	case g.overflow <- struct{}{}:
-	default:
-	}
+	g.spread()
 }
 
 type broadcast struct {

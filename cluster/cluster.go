@@ -94,8 +94,8 @@ type Gossip struct {
 	queue   *memberlist.TransmitLimitedQueue
 	count   atomic.Int64 // members alive
 
-	overflow chan struct{} // the queue was full
-	brought  atomic.Int64  // words that exchanges brought
+	overflow chan struct{} // there is more to tell than packets carry
+	brought  atomic.Int64  // words and members that were news
 
 	mu       sync.Mutex // guards the following
 	meta     Meta
@@ -104,6 +104,7 @@ type Gossip struct {
 	heard    map[string]*heard
 	older    int              // members of v0.2 that are alive
 	signedBy *pki.Credentials // what was said last
+	arrivals int              // members that came since the last exchanges
 	members  map[string]*Member
 	addrs    map[string]netip.AddrPort // of members, as memberlist resolved them
 	coords   map[string]*coordinate.Coordinate

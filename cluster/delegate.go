@@ -77,6 +77,7 @@ func (d delegate) alive(n *memberlist.Node) {
 	if !m.Alive {
 		m.Alive, m.Left, m.Since = true, false, time.Now()
 		g.count.Add(1)
+		g.arrived()
 		g.log.Info("member is here", "node", n.Name, "role", meta.Role, "mesh", meta.Mesh, "version", meta.Version)
 	}
 	m.Meta, m.Keys, m.Signed, m.sealed = meta, s.keys, s.signed, s.sealed
@@ -117,15 +118,22 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 	if m == nil || !m.Alive {
 		return
 	}
-	m.Alive, m.Left, m.Since = false, m.leaving, time.Now()
+	m.Alive, m.Since = false, time.Now()
 	g.count.Add(-1)
 	delete(g.coords, n.Name)
 	g.vivaldi.ForgetNode(n.Name)
 	g.countOlder()
-	if m.Left {
-		g.tracks.forget(n.Name)
+	g.log.Info("member is gone", "node", n.Name, "left", m.leaving)
+	if m.leaving {
+		g.left(m)
 	}
-	g.log.Info("member is gone", "node", n.Name, "left", m.Left)
+	g.notify()
+}
+
+// left is for a member that said goodbye; g.mu is held.
+func (g *Gossip) left(m *Member) {
+	m.Left = true
+	g.tracks.forget(m.Node)
 	g.notify()
 }
 

@@ -20,6 +20,26 @@ const (
 	exchangeMost = 20
 )
 
+// crowd is how many members may come before packets are too slow to tell of them: a
+// packet carries two, a node sends twenty a second, and each is sent eight times.
+const crowd = 8
+
+// arrived counts a new member; g.mu is held.
+func (g *Gossip) arrived() {
+	g.brought.Add(1)
+	if g.arrivals++; g.arrivals > crowd {
+		g.spread()
+	}
+}
+
+// spread has the exchanges begin.
+func (g *Gossip) spread() {
+	select {
+	case g.overflow <- struct{}{}:
+	default:
+	}
+}
+
 // exchange spreads what did not fit the queue. Packets are right for a few words at
 // once: 12 sendings of 8 words a packet. For thousands, exchanging everything with
 // random nodes is cheaper by far, since each node hears most words once, and doubles
@@ -47,6 +67,9 @@ func (g *Gossip) exchange(ctx context.Context, ml *memberlist.Memberlist) {
 				idle = 0
 			}
 		}
+		g.mu.Lock()
+		g.arrivals = 0
+		g.mu.Unlock()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -59,11 +60,17 @@ const (
 	rejoinInterval = 30 * time.Second
 	retryFirst     = 500 * time.Millisecond
 	retryMost      = 10 * time.Second
+	// joinJitter spreads a mesh that starts at once; one node hardly notices it.
+	joinJitter = 200 * time.Millisecond
+	// callsMost bounds one round of calls: with half of a mesh away, each node calls
+	// a few of that half, and together they call all of it.
+	callsMost = 5
 
 	// leaveTime bounds each half of the goodbye: a few gossip intervals. When a whole
 	// mesh stops at once, the last ones have nobody to say it to. updateGap is how
 	// often metadata changes are sent, remember how long a dead member is listed.
 	leaveTime = time.Second
+	longWay   = 150 * time.Millisecond // to the other side of the world
 	updateGap = 500 * time.Millisecond
 	remember  = 10 * time.Minute
 )
@@ -124,6 +131,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 	if err := ml.UpdateNode(leaveTime); err != nil {
 		g.log.Debug("metadata not confirmed", "err", err)
 	}
+	sleep(context.WithoutCancel(ctx), goodbye(int(g.count.Load())))
 	if err := ml.Leave(leaveTime); err != nil {
 		g.log.Warn("left without goodbye", "err", err)
 	}
@@ -135,21 +143,29 @@ func (g *Gossip) Run(ctx context.Context) error {
 	return nil
 }
 
+// goodbye is how long the word that a node is leaving runs ahead of the one that it
+// is gone, which stops the first where it meets it. Up to five nodes hear it at once,
+// the others in as many rounds as fours make them, and one more.
+func goodbye(nodes int) time.Duration {
+	if nodes <= gossipNodes+1 {
+		return 0
+	}
+	rounds := math.Ceil(math.Log(float64(nodes)) / math.Log(gossipNodes))
+	return time.Duration(rounds+1) * (gossipInterval + longWay)
+}
+
 // join calls the nodes that should be members and are not, soon until the first
-// one answers, at leisure from then on. All waits are jittered, so that a mesh
-// that starts at once does not call at once.
+// one answers, at leisure from then on. All waits are jittered, the first one too, and
+// so is whom it calls: fifty nodes that start at once and call the same one overflow
+// its queue of handshakes, and those that it drops wait for three seconds.
 func (g *Gossip) join(ctx context.Context, ml *memberlist.Memberlist) {
+	if !sleep(ctx, rand.N(joinJitter)) {
+		return
+	}
 	wait, joined := retryFirst, len(g.config.Join) == 0
 	for {
-		for _, target := range g.missing(ctx) {
-			n, err := ml.Join([]string{target})
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				g.log.Debug("no answer to join", "target", target, "err", err)
-			}
-			joined = joined || n > 0
+		if g.call(ctx, ml) {
+			joined = true
 		}
 		if joined = joined || g.count.Load() > 1; joined {
 			wait = rejoinInterval
@@ -161,6 +177,20 @@ func (g *Gossip) join(ctx context.Context, ml *memberlist.Memberlist) {
 			wait = min(2*wait, retryMost)
 		}
 	}
+}
+
+// call calls missing nodes in a random order until one answers: it knows the rest.
+func (g *Gossip) call(ctx context.Context, ml *memberlist.Memberlist) bool {
+	targets := g.missing(ctx)
+	rand.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
+	for _, target := range targets[:min(len(targets), callsMost)] {
+		n, err := ml.Join([]string{target})
+		if n > 0 || ctx.Err() != nil {
+			return n > 0
+		}
+		g.log.Debug("no answer to join", "target", target, "err", err)
+	}
+	return false
 }
 
 // missing are the addresses to call: of the Join list what is no living member,

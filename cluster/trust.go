@@ -59,6 +59,9 @@ func (g *Gossip) judge(n *memberlist.Node, now time.Time) (reason string, err er
 		return "", errOlder // gossip comes in any order
 	}
 	g.heard[n.Name] = &heard{s.seq, append(ed25519.PublicKey(nil), s.proof.Public...), s.proof.Until, string(n.Meta), at}
+	if m := g.members[n.Name]; m != nil && s.leaving && !m.Alive && s.Epoch == m.Epoch {
+		g.left(m) // the goodbye came after the death that it announced
+	}
 	return "", nil
 }
 

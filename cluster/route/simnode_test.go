@@ -10,12 +10,13 @@ import (
 // The times of the protocol. A node that was cut off asks again within half a second,
 // whatever it has tried; with more, nobody would be fed two seconds after a heal.
 const (
-	silence   = 150 * ms // until an end of a link notices that the other is gone
-	patience  = 500 * ms // for an answer, besides three round trips
-	hurry     = 100 * ms // until another is asked as well, besides one and a half
-	resend    = 200 * ms // until the first packet of a connection is sent again, then twice that
-	atOnce    = 3        // are asked at most
-	shunTime  = time.Second
+	silence   = 150 * ms        // until an end of a link notices that the other is gone
+	patience  = 500 * ms        // for an answer, besides three round trips
+	hurry     = 100 * ms        // until another is asked as well, besides one and a half
+	resend    = 200 * ms        // until the first packet of a connection is sent again, then twice that
+	atOnce    = 3               // are asked at most
+	shunTime  = time.Second     // after silence
+	sulkTime  = 5 * time.Second // after a refusal: what it announces is not what it does
 	againMost = 500 * ms
 )
 
@@ -40,16 +41,24 @@ type simNode struct {
 	epoch  uint64
 	seq    int
 	heard  map[*simNode]advert
+	gone   map[*simNode]int // up to which word of a dead node nothing counts
 
 	from, spare *sub   // the parent, the standby
 	asking      []*sub // those that might be the next parent
 	feeds       map[*sub]bool
 	path        []string // of the last way, as long as there is a track
 	delay, told time.Duration
-	shunned     map[*simNode]time.Duration
+	shunned     map[*simNode]shun
 	backoff     time.Duration
 	looking     bool
 	moves       int
+}
+
+// A shun is a node that failed: it is not asked again for a while, unless it says
+// something new.
+type shun struct {
+	until time.Duration
+	seq   int
 }
 
 // A sub is a subscription, known to both its ends.
@@ -140,20 +149,22 @@ func (n *simNode) fed() []*sub {
 	return slices.SortedFunc(maps.Keys(n.feeds), func(a, b *sub) int { return int(a.arriveUp - b.arriveUp) })
 }
 
+// chain is the way up, to the origin, to who is cut off, or once around.
 func (n *simNode) chain() (c []string) {
-	for at := n; len(c) <= len(n.w.nodes); at = at.from.parent {
+	for at := n; !slices.Contains(c, at.name); at = at.from.parent {
 		c = append(c, at.name)
 		if !at.fedBy() {
 			return c
 		}
 	}
-	return c
+	return append(c, "...")
 }
 
 func (n *simNode) start() {
 	n.alive, n.draining, n.crowded, n.wants = true, false, false, false
 	n.life++
-	n.heard, n.feeds, n.shunned = map[*simNode]advert{}, map[*sub]bool{}, map[*simNode]time.Duration{}
+	n.heard, n.gone = map[*simNode]advert{}, map[*simNode]int{}
+	n.feeds, n.shunned = map[*sub]bool{}, map[*simNode]shun{}
 	n.from, n.asking, n.spare, n.path, n.delay, n.told, n.backoff = nil, nil, nil, nil, 0, 0, 0
 	n.origin, n.epoch, n.looking = nil, 0, false
 	n.poll()
@@ -181,6 +192,9 @@ func (n *simNode) crash() {
 		n.w.after(n.w.between(time.Second, 8*time.Second), func() {
 			if other.heard[n].seq <= last {
 				delete(other.heard, n)
+			}
+			if other.life > 0 {
+				other.gone[n] = last
 			}
 		})
 	}
@@ -224,11 +238,13 @@ func (n *simNode) learn(origin *simNode, epoch uint64) {
 		return
 	}
 	n.origin, n.epoch = origin, epoch
-	for _, s := range append(slices.Clone(n.asking), n.from, n.spare) {
-		n.part(s)
+	if n.w.bug != bugOldEpoch {
+		for _, s := range append(slices.Clone(n.asking), n.from, n.spare) {
+			n.part(s)
+		}
+		n.release()
 	}
-	n.release()
-	n.path, n.delay, n.shunned = nil, 0, map[*simNode]time.Duration{}
+	n.path, n.delay, n.shunned = nil, 0, map[*simNode]shun{}
 	if origin == n {
 		n.path = []string{n.name}
 	}
@@ -289,9 +305,6 @@ func (n *simNode) poll() {
 
 func (n *simNode) self() Self {
 	s := Self{Node: n.name, Region: n.region, Epoch: n.epoch, Delay: n.delay}
-	if n.w.bug == bugAnyEpoch {
-		s.Epoch = 0
-	}
 	if n.w.order {
 		s.Told = n.told
 	}
@@ -304,13 +317,13 @@ func (n *simNode) candidates(shunned bool) []Candidate {
 	for _, p := range n.w.nodes { // not over the map: its order is not the seed's
 		a, ok := n.heard[p]
 		switch {
-		case p == n, !ok && p != n.origin, !shunned && n.shunned[p] > n.w.now, n.feedsTo(p), n.asks(p):
+		case p == n, !ok && p != n.origin, !shunned && n.shuns(p), n.feedsTo(p), n.asks(p):
 			continue
 		}
 		if p == n.origin {
 			a.has, a.epoch, a.path, a.delay = true, n.epoch, []string{p.name}, 0
 		}
-		if a.has && (a.epoch == n.epoch || n.w.bug == bugAnyEpoch) {
+		if a.has && a.epoch == n.epoch {
 			rtt := 2 * n.w.owd(n, p)
 			list = append(list, Candidate{
 				Node: p.name, Region: p.region, Epoch: a.epoch, Delay: a.delay, Path: a.path, Carries: true,
@@ -320,6 +333,11 @@ func (n *simNode) candidates(shunned bool) []Candidate {
 		}
 	}
 	return list
+}
+
+func (n *simNode) shuns(p *simNode) bool {
+	s := n.shunned[p]
+	return n.w.now < s.until && n.heard[p].seq <= s.seq
 }
 
 func (n *simNode) feedsTo(p *simNode) bool {
@@ -341,7 +359,10 @@ func (n *simNode) look() {
 	case !n.alive || n.origin == nil || n.isOrigin() || n.from != nil:
 		return
 	case !n.needs():
-		n.path, n.delay = nil, 0
+		if n.path != nil {
+			n.path, n.delay = nil, 0
+			n.w.spread(n)
+		}
 		return
 	case n.spare != nil && n.spare.accepted:
 		s := n.spare
@@ -378,6 +399,9 @@ func (n *simNode) next() {
 		n.later(n.retry())
 		return
 	}
+	if len(n.asking) >= atOnce {
+		return
+	}
 	n.ask(n.w.node(p), false)
 }
 
@@ -400,6 +424,9 @@ func (n *simNode) later(d time.Duration) {
 		n.look()
 		if n.from != nil && n.heard[n.from.parent].draining {
 			n.consider()
+			if len(n.asking) == 0 {
+				n.later(n.retry())
+			}
 		}
 	})
 }
@@ -449,11 +476,19 @@ func (n *simNode) shun(s *sub) {
 	if s.overBelow || !n.alive {
 		return
 	}
-	n.shunned[s.parent] = n.w.now + shunTime
-	if n.w.bug == bugShunsForEver {
-		n.shunned[s.parent] = 1 << 62
+	until := n.w.now + shunTime
+	switch {
+	case n.w.bug == bugShunsForEver:
+		until = 1 << 62
+	case !s.severed:
+		until = n.w.now + sulkTime
 	}
+	n.shunned[s.parent] = shun{until, n.heard[s.parent].seq}
 	n.part(s)
+	if n.from == nil && n.needs() && !n.isOrigin() && n.origin != nil {
+		n.next() // at once while there is somebody who has not failed
+		return
+	}
 	n.later(n.retry())
 }
 
@@ -464,8 +499,19 @@ func (n *simNode) consider() {
 	}
 }
 
+// move asks a better parent, or any that stays when the present one goes.
 func (n *simNode) move() {
-	if p, ok := n.self().Better(n.candidates(false), n.from.parent.name); ok {
+	parent, list := n.from.parent, n.candidates(false)
+	p, ok := n.self().Better(list, parent.name)
+	if n.w.bug == bugRestless {
+		p, ok = n.self().Choose(list, "")
+		ok = ok && p != parent.name
+	}
+	if n.heard[parent].draining {
+		list = slices.DeleteFunc(list, func(c Candidate) bool { return c.Draining || c.Node == parent.name })
+		p, ok = n.self().Choose(list, "")
+	}
+	if ok {
 		n.ask(n.w.node(p), false)
 	}
 }
@@ -478,7 +524,7 @@ func (n *simNode) guard() {
 		n.look()
 		return
 	}
-	if n.from == nil || n.spare != nil {
+	if n.from == nil || n.spare != nil || n.w.bug == bugNoStandby {
 		return
 	}
 	if p, ok := n.self().Standby(n.candidates(false), n.from.parent.name, n.path); ok {
@@ -491,7 +537,7 @@ func (n *simNode) subscribed(s *sub) {
 	switch {
 	case !n.alive || s.overBelow:
 		return
-	case s.epoch != n.epoch && n.w.bug != bugAnyEpoch, !s.paused && n.fullNow(), n.pulls(s.child) && n.w.bug != bugNoPath:
+	case s.epoch != n.epoch, !s.paused && n.fullNow(), n.pulls(s.child) && n.w.bug != bugNoPath:
 		n.refuse(s)
 		return
 	case s.paused && !n.has():
@@ -578,7 +624,7 @@ func (n *simNode) accepted(s *sub, path []string, delay time.Duration) {
 		n.shun(s)
 	case asked:
 		n.asking = slices.DeleteFunc(n.asking, func(a *sub) bool { return a == s })
-		old := append(n.asking, n.from)
+		old := append(slices.Clone(n.asking), n.from)
 		n.adopt(s)
 		for _, o := range old {
 			n.part(o)
@@ -597,6 +643,9 @@ func (n *simNode) adopt(s *sub) {
 	}
 	n.way(s)
 	n.w.adopted(n)
+	if n.heard[s.parent].draining {
+		n.later(n.retry())
+	}
 	n.w.after(n.w.between(200*ms, 600*ms), n.guardNow)
 }
 

@@ -3,6 +3,7 @@ package route
 import (
 	"container/heap"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -29,7 +30,6 @@ type world struct {
 	longest                    time.Duration // that a loop lived
 	loops                      map[*simNode]time.Duration
 	found                      []string
-	blamed                     int
 }
 
 // What is guaranteed, by name; a run fails when one of them does not hold.
@@ -91,6 +91,7 @@ func newWorld(seed uint64, order bool, b bug) *world {
 	}
 	w.origin, w.epoch = w.nodes[0], 1
 	w.publish()
+	w.exchange()
 	return w
 }
 
@@ -107,6 +108,9 @@ func (w *world) run(d time.Duration) {
 		e := heap.Pop(&w.events).(event)
 		w.now = e.at
 		e.do()
+		if len(w.loops) > 0 {
+			w.watch()
+		}
 	}
 	w.now = until
 	w.watch()
@@ -160,13 +164,21 @@ func (w *world) whisper(from, to *simNode, a advert) {
 	}
 	life := to.life
 	w.after(late, func() {
-		if to.up() && to.life == life && from.group == to.group && (a.seq > to.heard[from].seq || w.bug == bugOldWords) {
+		if to.up() && to.life == life && from.group == to.group && a.seq > max(to.heard[from].seq, to.gone[from]) {
 			to.heard[from] = a
 		}
 	})
 }
 
-// sync is the exchange of everything that memberlist does twice in half a minute.
+// exchange goes on as memberlist does it, twice in half a minute.
+func (w *world) exchange() {
+	w.after(w.between(5*time.Second, 15*time.Second), func() {
+		w.sync()
+		w.exchange()
+	})
+}
+
+// sync lets everybody tell everybody what it last said.
 func (w *world) sync() {
 	for _, a := range w.nodes {
 		for _, b := range w.nodes {
@@ -330,6 +342,12 @@ func (w *world) watch() {
 // fed holds that everyone who wants the track has it, from who publishes now.
 func (w *world) fed() {
 	for _, n := range w.nodes {
+		if n.fedBy() && n.from.epoch != w.epoch {
+			w.blame(oldEpoch, "%s has epoch %d, not %d", n.name, n.from.epoch, w.epoch)
+			return
+		}
+	}
+	for _, n := range w.nodes {
 		if !n.up() || !n.needs() || w.now-n.since < fedWithin {
 			continue
 		}
@@ -340,47 +358,54 @@ func (w *world) fed() {
 			}
 			at = at.from.parent
 		}
-		switch {
-		case at == w.origin && n.epoch == w.epoch:
-		case n.fedBy() && n.epoch != w.epoch:
-			w.blame(oldEpoch, "%s has epoch %d, not %d", n.name, n.epoch, w.epoch)
-		default:
-			w.debug(n)
+		if at != w.origin {
 			w.blame(notFed, "%s: %v; asking %v, shuns %d, told %v, delay %v", n.name, n.chain(), len(n.asking) > 0, len(n.shunned), n.told, n.delay)
 		}
 	}
 }
 
-// backed holds that everyone who is fed by a node that might die has a standby, where
-// one is possible by what is announced.
-func (w *world) backed() {
+// backed are the nodes without a standby, though one is possible by what is announced.
+func (w *world) backed() map[string]string {
+	bad := map[string]string{}
 	for _, n := range w.nodes {
-		if n.up() && n.needs() && n != w.origin && n.spare == nil {
-			if _, ok := n.self().Standby(n.candidates(true), n.from.parent.name, n.path); ok {
-				w.blame(noStandby, "%s: %v", n.name, n.chain())
+		if n.up() && n.needs() && n != w.origin && n.from != nil && n.spare == nil {
+			if p, ok := n.self().Standby(n.candidates(false), n.from.parent.name, n.path); ok && w.node(p).welcomes(n) {
+				bad[n.name] = "could have " + p
 			}
 		}
 	}
+	return bad
 }
 
-// drained holds that nobody stays with a node that drains who knows of another that
-// would have it.
-func (w *world) drained() {
+// drained are the children of nodes that drain, who know of another that would have them.
+func (w *world) drained() map[string]string {
+	bad := map[string]string{}
 	for _, n := range w.nodes {
 		if !n.up() || !n.draining {
 			continue
 		}
 		for s := range n.feeds {
-			c := s.child
-			if !s.real() || c.from != s || len(c.asking) > 0 {
-				continue
-			}
-			self := c.self()
-			for _, o := range c.candidates(false) {
-				if p := w.node(o.Node); self.possible(&o) && p.welcomes(c) && slices.Equal(p.path, o.Path) {
-					w.blame(drainedNot, "%s feeds %s, which could have %s", n.name, c.name, p.name)
+			if c := s.child; s.real() && c.from == s {
+				self := c.self()
+				for _, o := range c.candidates(false) {
+					if p := w.node(o.Node); self.possible(&o) && p.welcomes(c) && slices.Equal(p.path, o.Path) {
+						bad[c.name+" under "+n.name] = "could have " + p.name
+					}
 				}
 			}
+		}
+	}
+	return bad
+}
+
+// twice blames what is so now and still so a while later.
+func (w *world) twice(what string, look func() map[string]string, gap time.Duration) {
+	before := look()
+	w.run(gap)
+	after := look()
+	for _, n := range slices.Sorted(maps.Keys(after)) {
+		if before[n] != "" {
+			w.blame(what, "%s %s", n, after[n])
 		}
 	}
 }
