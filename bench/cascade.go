@@ -43,7 +43,7 @@ func (c *cast) start(name string, w way, parents ...string) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{name: name, cmd: exec.CommandContext(c.ctx, self, "seat"), done: make(chan struct{})}
+	m := &member{name: name, cmd: exec.CommandContext(c.ctx, self, "--binary", self, "seat"), done: make(chan struct{})}
 	m.cmd.Stderr = os.Stderr
 	in, err := m.cmd.StdinPipe()
 	if err != nil {

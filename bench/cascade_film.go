@@ -225,7 +225,7 @@ func (m *meter) forget() {
 func (m *meter) since(from uint32) []Take {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []Take
+	out := []Take{} // not nil, which the codec does not answer
 	for _, t := range m.takes {
 		if t.Frame >= from {
 			out = append(out, *t)

@@ -149,6 +149,12 @@ func (t *tap) moved() (down, up float64) {
 	return of(0), of(1)
 }
 
+// lost returns how many packets the link lost on their way down between the first and the last mark.
+func (t *tap) lost() uint64 {
+	from, to := t.marks[0][0], t.marks[len(t.marks)-1][0]
+	return to.Lost + to.Dropped + to.Cut - from.Lost - from.Dropped - from.Cut
+}
+
 func (t *tap) close() {
 	if t.cancel != nil {
 		t.cancel()

@@ -21,9 +21,10 @@ import (
 
 // A foundation is what stands between a mesh port and its socket, and what a relay is told of it.
 type foundation struct {
-	conn  net.PacketConn // the socket that QUIC uses
-	quic  *quic.Config
-	relay relay.Config // what belongs to the foundation; the rest is empty
+	conn   net.PacketConn // the socket that QUIC uses
+	quic   *quic.Config
+	relay  relay.Config // what belongs to the foundation; the rest is empty
+	parity *protection  // nil when the way has none
 }
 
 // lay makes the foundation of a way, as node does it for the relay's.
@@ -40,30 +41,59 @@ func lay(w way, socket *net.UDPConn, log *slog.Logger) (foundation, error) {
 	}
 	f.conn = wrapped.Socket()
 	if w == wayRelay {
-		f.relay.Parity = protection{wrapped}
+		f.parity = &protection{conn: wrapped, peers: map[netip.AddrPort]bool{}}
+		f.relay.Parity = f.parity
 	}
 	return f, nil
 }
 
-// protection is parity as a relay wants it.
-type protection struct{ *parity.Conn }
+// protection is parity as a relay wants it, which remembers the peers for the figures.
+type protection struct {
+	conn *parity.Conn
 
-func (p protection) Stats(peer netip.AddrPort) relay.ParityStats {
-	s := p.Conn.Stats(peer)
-	return relay.ParityStats{Data: s.Data, Parity: s.Parity, Recovered: s.Recovered, Unrecoverable: s.Unrecoverable}
+	mu    sync.Mutex // guards the following
+	peers map[netip.AddrPort]bool
+}
+
+func (p *protection) Protect(peer netip.AddrPort, packets int) {
+	p.meet(peer)
+	p.conn.Protect(peer, packets)
+}
+
+func (p *protection) Stats(peer netip.AddrPort) relay.ParityStats {
+	p.meet(peer)
+	s := p.conn.Stats(peer)
+	return relay.ParityStats{Data: s.Data, Parity: s.Parity, Loss: s.Loss, Recovered: s.Recovered, Unrecoverable: s.Unrecoverable}
+}
+
+func (p *protection) meet(peer netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peers[peer] = true
+}
+
+// recovered returns how many packets came back by parity, of all peers.
+func (p *protection) recovered() (n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for peer := range p.peers {
+		n += p.conn.Stats(peer).Recovered
+	}
+	return n
 }
 
 // relayed is the real relay.
 type relayed struct {
-	relay *relay.Relay
+	relay  *relay.Relay
+	parity *protection
 
 	mu      sync.Mutex // guards the following
 	parents []string
 	spares  []string
 }
 
-func newRelayed(c SeatConfig, dial func(context.Context, string) (*quic.Conn, error), rc relay.Config) (*relayed, error) {
-	r := &relayed{parents: c.Parents, spares: c.Spares}
+func newRelayed(c SeatConfig, dial func(context.Context, string) (*quic.Conn, error), on foundation) (*relayed, error) {
+	r, rc := &relayed{parity: on.parity, parents: c.Parents, spares: c.Spares}, on.relay
 	rc.Node, rc.Dial, rc.Parent, rc.Standby = c.Name, dial, r.parent, r.standby
 	var err error
 	r.relay, err = relay.New(rc)
@@ -155,6 +185,9 @@ func (r *relayed) tell() (t Tellings) {
 		if s.ID.Name == "video" {
 			t.Parent, t.Path, t.Children = s.Parent, s.Path, len(s.Children)
 		}
+	}
+	if r.parity != nil {
+		t.Recovered = r.parity.recovered()
 	}
 	return t
 }

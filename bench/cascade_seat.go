@@ -54,7 +54,7 @@ type way string
 const (
 	wayRelay     way = "relay"
 	wayNoParity  way = "relay without parity"
-	wayStock     way = "relay, stock window"
+	wayStock     way = "relay with stock window"
 	wayStreams   way = "plain streams"
 	wayDatagrams way = "plain datagrams"
 )
@@ -90,10 +90,10 @@ type carrier interface {
 
 // Tellings are what a carrier knows of itself.
 type Tellings struct {
-	Recovered, Parity uint64   // packets
-	Parent, Standby   string   // of the picture
-	Path              []string // of the picture
-	Children          int
+	Recovered uint64   // packets that were lost on their way here, and came back by parity
+	Parent    string   // of "video"
+	Path      []string // of "video"
+	Children  int      // of "video"
 }
 
 // A seat is what the scenario calls.
@@ -162,7 +162,7 @@ func (s *seat) compose(socket *net.UDPConn, cred *pki.Credentials, log *slog.Log
 	case wayStreams, wayDatagrams:
 		s.carrier = newPlain(s.cfg, dial, s.fail)
 	default:
-		if s.carrier, err = newRelayed(s.cfg, dial, under.relay); err != nil {
+		if s.carrier, err = newRelayed(s.cfg, dial, under); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ type lossScenario struct {
 	Seconds int    `help:"How long each measurement lasts." default:"30"`
 	Rounds  int    `help:"How often all of it is done, with other seeds; medians count." default:"3"`
 	Only    string `help:"Run only the condition with this name." placeholder:"NAME"`
+	Ways    []way  `help:"Which ways of carrying are compared." default:"relay,relay without parity,relay with stock window,plain streams,plain datagrams"`
 	Seed    uint64 `help:"Of what is lost." default:"1"`
 }
 
@@ -64,7 +65,7 @@ func (s *lossScenario) Run(ctx context.Context) error {
 		if s.Only != "" && s.Only != c.name {
 			continue
 		}
-		b := &board{columns: []way{wayRelay, wayNoParity, wayStock, wayStreams, wayDatagrams}}
+		b := &board{columns: s.Ways}
 		fmt.Printf("\n%s: each way %v\n\n", c.name, c.profile)
 		for round := range s.Rounds {
 			if err := s.round(ctx, b, c, s.Seed+uint64(100*round)); err != nil {
@@ -97,6 +98,7 @@ func (s *lossScenario) round(ctx context.Context, b *board, c condition, seed ui
 type lossRun struct {
 	ages ages    // above the link
 	wire float64 // bytes down the link for each byte of the source, both with all headers
+	back float64 // share of the lost packets that parity brought back
 	link time.Duration
 	err  error
 }
@@ -115,6 +117,7 @@ func (r *lossRun) run(ctx context.Context, w way, p impair.Profile, seed uint64,
 	source := float64(l.after[0].Sent-l.before[0].Sent) / videoPacket * (videoPacket + srtpTag + udpHeaders)
 	down, _ := t.moved()
 	r.wire, r.link = down/source, p.Delay
+	r.back = float64(l.after[1].Tellings.Recovered-l.before[1].Tellings.Recovered) / float64(max(1, t.lost()))
 	if r.ages, err = l.ages(ctx, p.Delay); err == nil && r.ages.all < int(d/time.Second)*videoFPS*9/10 {
 		err = errors.New("the source could not keep up: this machine is too busy to measure")
 	}
@@ -131,5 +134,8 @@ func (r *lossRun) show(b *board, w way, c condition) {
 	}
 	b.note("age of complete frames above the link, p50", "%.1f ms", "", w, r.ages.at(0.5))
 	b.note("... p99", "%.1f ms", "", w, r.ages.at(0.99))
+	if w == wayRelay {
+		b.note("lost packets (parity is among them) that parity brought back", "%.1f %%", "", w, 100*r.back)
+	}
 	b.note("bytes on the wire / the source's", "%.3f", "", w, r.wire)
 }
