@@ -62,6 +62,10 @@ func leaving(candidates []Candidate) (nodes []string) {
 	return nodes
 }
 
+func through(path, nodes []string) bool {
+	return slices.ContainsFunc(path, func(n string) bool { return slices.Contains(nodes, n) })
+}
+
 func (s Self) score(c *Candidate, current string, gone []string) scored {
 	hops := len(c.Path)
 	if hops == 0 {
@@ -78,7 +82,7 @@ func (s Self) score(c *Candidate, current string, gone []string) scored {
 	switch {
 	case c.Draining:
 		x.rank = rankDraining
-	case slices.ContainsFunc(gone, func(n string) bool { return slices.Contains(c.Path, n) }):
+	case c.below || through(c.Path, gone):
 		x.rank = rankBelow
 	case c.Node != current && takesNobody(c):
 		x.rank = rankFull

@@ -72,6 +72,8 @@ type Candidate struct {
 	Path     []string
 	Draining bool
 	Carries  bool
+
+	below bool // a node that drains, which is not on the same list any more
 }
 
 // Choose is [Self.Choose] of a node that tells nothing but its name.

@@ -23,6 +23,7 @@ func (s Self) Shortlist(candidates []Candidate, n int, distance func(node string
 		if distance != nil {
 			c.RTT, c.Measured = distance(c.Node)
 		}
+		c.below = c.below || !c.Draining && through(c.Path, gone)
 		if s.possible(&c) {
 			list = append(list, ranked{c, s.score(&c, "", gone)})
 		}
