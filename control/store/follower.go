@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/proto"
 
 	"stentor/control"
 	"stentor/control/controlpb"
@@ -64,17 +63,19 @@ type Follower struct {
 	metrics *metrics
 	file    *sealedFile
 	clock   clock
+	leaders news // a voter says that there is another leader, or none
 
 	mu      sync.Mutex // guards the following
 	state   *control.State
 	changed chan struct{} // closed at the next change
 	beat    *controlpb.Heartbeat
-	fresh   instant // when the state was surely the newest; zero: never
-	heard   word    // what makes it fresh, once it is at its index
-	said    order   // of the last signed heartbeat that counted
-	hint    string  // whom a voter called the leader, when it was asked last
-	dirty   bool    // the file is older than state
-	astray  bool    // a change did not fit
+	fresh   instant              // when the state was surely the newest; zero: never
+	heard   word                 // what makes it fresh, once it is at its index
+	said    order                // of the last signed heartbeat that counted
+	hint    string               // whom a voter called the leader, when it was asked last
+	mute    map[string]time.Time // voters that did not answer, and when
+	dirty   bool                 // the file is older than state
+	astray  bool                 // a change did not fit
 }
 
 // NewFollower makes a replica from what Dir holds; without that, or if it cannot be
@@ -91,7 +92,7 @@ func NewFollower(cfg FollowerConfig) (*Follower, error) {
 		return nil, err
 	}
 	f := &Follower{cfg: cfg, log: cfg.Logger, file: file, clock: newClock(cfg.Now, cfg.Boot), state: control.NewState(),
-		changed: make(chan struct{}), beat: &controlpb.Heartbeat{}}
+		changed: make(chan struct{}), beat: &controlpb.Heartbeat{}, mute: map[string]time.Time{}}
 	f.metrics = newMetrics(cfg.Registerer, f.Staleness)
 	if err := f.load(); err != nil {
 		f.log.Error("the last state on disk cannot be used, starting without", "err", err)
@@ -279,58 +280,4 @@ func (f *Follower) replace(s *control.State) {
 	close(f.changed)
 	f.changed = make(chan struct{})
 	f.metrics.applied(s.Index(), 0)
-}
-
-// Propose has c committed by the voters, and waits until this replica has it too, if the
-// stream is up. A refusal is the error, a [*webinar.Denial], and in the result.
-func (f *Follower) Propose(ctx context.Context, c *controlpb.Command) (control.Result, error) {
-	req, err := commandRequest(c)
-	if err != nil {
-		return control.Result{}, err
-	}
-	resp, err := ask(ctx, req, f.send)
-	if err != nil {
-		f.metrics.proposal("failed")
-		return control.Result{}, err
-	}
-	waitIndex(ctx, f, resp.GetIndex())
-	r, err := result(resp)
-	f.metrics.proposal(outcome(err))
-	return r, err
-}
-
-// send asks the leader; without knowing one, any voter, who may know.
-func (f *Follower) send(ctx context.Context, b []byte) ([]byte, error) {
-	f.mu.Lock()
-	to, voters := f.hint, f.beat.GetVoters()
-	if to == "" {
-		to = f.beat.GetLeader()
-	}
-	f.mu.Unlock()
-	if to == "" && len(voters) > 0 {
-		to = voters[mrand.IntN(len(voters))]
-	}
-	if to == "" {
-		return nil, errors.New("store: no voter is known")
-	}
-	out, err := f.cfg.Forward(ctx, to, b)
-	var resp controlpb.Response
-	if err != nil || proto.Unmarshal(out, &resp) != nil || resp.GetNotLeader() {
-		f.note(resp.GetLeader(), to, voters)
-	}
-	return out, err
-}
-
-// note remembers whom to ask next: the leader that the one just asked knows of, or
-// somebody else.
-func (f *Follower) note(leader, asked string, voters []string) {
-	if leader == "" || leader == asked {
-		leader = ""
-		if len(voters) > 0 {
-			leader = voters[mrand.IntN(len(voters))]
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.hint = leader
 }

@@ -52,6 +52,9 @@ func (f *Follower) heartbeat(b *controlpb.Heartbeat) (err error) {
 	} else if f.cfg.Verify != nil && f.state.Cluster().FeatureLevel >= dutyLevel {
 		age = -1 // older voters sign nothing
 	}
+	if f.beat.GetLeader() != b.GetLeader() {
+		defer f.leaders.tell()
+	}
 	f.beat, f.hint = b, ""
 	if age >= 0 && f.state.Index() >= f.heard.index { // else that comes first
 		f.heard = word{index, f.clock.instant().before(time.Duration(age))}

@@ -38,8 +38,9 @@ func commandRequest(c *controlpb.Command) (*controlpb.Request, error) {
 }
 
 // ask sends a request until it is answered by a leader, or ctx is done. send picks whom
-// to ask; it returns an error when there is nobody.
-func ask(ctx context.Context, req *controlpb.Request, send func(context.Context, []byte) ([]byte, error)) (*controlpb.Response, error) {
+// to ask; it returns an error when there is nobody. It is tried again after a pause, and
+// at once when there is word of another leader.
+func ask(ctx context.Context, req *controlpb.Request, leaders *news, send func(context.Context, []byte) ([]byte, error)) (*controlpb.Response, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, answerIn)
@@ -51,6 +52,7 @@ func ask(ctx context.Context, req *controlpb.Request, send func(context.Context,
 	}
 	pause := 10 * time.Millisecond
 	for {
+		another := leaders.wait()
 		resp, err := try(ctx, b, send)
 		if err == nil || errors.Is(err, ErrStopped) {
 			return resp, err
@@ -58,6 +60,7 @@ func ask(ctx context.Context, req *controlpb.Request, send func(context.Context,
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case <-another:
 		case <-time.After(pause/2 + mrand.N(pause)):
 		}
 		pause = min(2*pause, 250*time.Millisecond)
@@ -102,7 +105,7 @@ func (v *Voter) Propose(ctx context.Context, c *controlpb.Command) (control.Resu
 	if err != nil {
 		return control.Result{}, err
 	}
-	resp, err := ask(ctx, req, v.send)
+	resp, err := ask(ctx, req, &v.leaders, v.send)
 	if err != nil {
 		v.metrics.proposal("failed")
 		return control.Result{}, err
@@ -137,29 +140,13 @@ func (v *Voter) send(ctx context.Context, b []byte) ([]byte, error) {
 	}
 }
 
-// leaderLook is how often a voter that waits for the leader's answer makes sure that
-// it still is the leader.
-const leaderLook = 50 * time.Millisecond
-
 // forward asks the leader, and gives up when this voter no longer takes it for one: a
 // machine that died does not say so, and whoever waited for it out would wait seconds
 // after the next leader is there.
 func (v *Voter) forward(ctx context.Context, leader string, b []byte) ([]byte, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		look := time.NewTicker(leaderLook)
-		defer look.Stop()
-		for v.Leader() == leader {
-			select {
-			case <-look.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-		cancel()
-	}()
-	return v.cfg.Forward(ctx, leader, b)
+	return v.leaders.while(ctx, func() bool { return v.Leader() == leader }, func(ctx context.Context) ([]byte, error) {
+		return v.cfg.Forward(ctx, leader, b)
+	})
 }
 
 // HandlePropose answers another node's request. Only the leader can; others say who

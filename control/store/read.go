@@ -66,7 +66,7 @@ func (b *barriers) run(v *Voter, r *raft.Raft) {
 // Read returns a state with everything that was acknowledged anywhere before it was
 // called. What may be a moment old is in State, for nothing.
 func (v *Voter) Read(ctx context.Context) (*control.State, error) {
-	resp, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_Barrier{Barrier: &controlpb.Barrier{}}}, v.send)
+	resp, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_Barrier{Barrier: &controlpb.Barrier{}}}, &v.leaders, v.send)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,12 @@ func (v *Voter) AddVoter(ctx context.Context, node string) error {
 	if err := checkNode(node); err != nil {
 		return err
 	}
-	_, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_AddVoter{AddVoter: node}}, v.send)
+	_, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_AddVoter{AddVoter: node}}, &v.leaders, v.send)
 	return err
 }
 
 // RemoveServer takes node out of the voters.
 func (v *Voter) RemoveServer(ctx context.Context, node string) error {
-	_, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_RemoveServer{RemoveServer: node}}, v.send)
+	_, err := ask(ctx, &controlpb.Request{Kind: &controlpb.Request_RemoveServer{RemoveServer: node}}, &v.leaders, v.send)
 	return err
 }

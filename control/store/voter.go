@@ -78,6 +78,7 @@ type Voter struct {
 	raft     atomic.Pointer[raft.Raft] // nil until Run
 	leading  atomic.Uint64             // the term in which this leader has everything of earlier ones
 	gate     *gate
+	leaders  news // this voter has another leader, or none
 	reads    barriers
 	clock    clock
 	fresh    freshness
@@ -153,7 +154,7 @@ func (v *Voter) raftConfig(leading chan bool) *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = raft.ServerID(v.cfg.Node)
 	c.HeartbeatTimeout, c.ElectionTimeout = v.cfg.Timers.Heartbeat, v.cfg.Timers.Election
-	c.LeaderLeaseTimeout, c.CommitTimeout = v.cfg.Timers.Lease, v.cfg.Timers.Commit
+	c.LeaderLeaseTimeout, c.CommitTimeout = min(v.cfg.Timers.Lease, c.HeartbeatTimeout-nudge), v.cfg.Timers.Commit
 	if v.cfg.SnapshotThreshold != 0 {
 		c.SnapshotThreshold = v.cfg.SnapshotThreshold
 		c.TrailingLogs = v.cfg.SnapshotThreshold
@@ -192,6 +193,8 @@ func (v *Voter) Run(ctx context.Context) (err error) {
 	wg.Go(func() { v.lead(inner, leading) })
 	wg.Go(func() { v.askBeats(inner) })
 	wg.Go(func() { v.keepCommitted(inner, r) })
+	wg.Go(func() { v.watchLeader(inner, r) })
+	wg.Go(func() { v.hearLeaders(inner, r) })
 	select {
 	case <-ctx.Done():
 		v.handOver(r)

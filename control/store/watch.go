@@ -88,6 +88,7 @@ type watch struct {
 func (w *watch) run(ctx context.Context) error {
 	tick := time.NewTicker(heartbeatEvery)
 	defer tick.Stop()
+	leader := w.v.leaders.wait()
 	pending := w.v.heartbeat() // is sent when the stream has come to what it is about
 	for {
 		entries, changed, ok := w.v.machine.feed.since(w.cursor, batch)
@@ -113,6 +114,9 @@ func (w *watch) run(ctx context.Context) error {
 			return nil
 		case <-w.v.stop:
 			return nil
+		case <-leader: // the edge's requests wait for it
+			leader = w.v.leaders.wait()
+			pending = w.v.heartbeat()
 		case <-tick.C:
 			if pending == nil {
 				pending = w.v.heartbeat()
