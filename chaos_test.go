@@ -18,7 +18,7 @@ import (
 // again.
 func TestChaosAgainstRealProcesses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes minutes, and seed 0 fails: go test -run Chaos .")
+		t.Skip("it takes three minutes: make e2e")
 	}
 	stentor := binary(t)
 	os.Setenv("STENTOR_BINARY", stentor) // for the one inside
