@@ -94,6 +94,7 @@ type Gossip struct {
 	queue   *memberlist.TransmitLimitedQueue
 	count   atomic.Int64 // members alive
 
+	doubt    chan struct{} // a member died without a goodbye
 	overflow chan struct{} // there is more to tell than packets carry
 	brought  atomic.Int64  // words and members that were news
 
@@ -142,6 +143,7 @@ func New(c Config) (*Gossip, error) {
 		keys:     keys,
 		wake:     make(chan struct{}, 1),
 		overflow: make(chan struct{}, 1),
+		doubt:    make(chan struct{}, 1),
 		heard:    map[string]*heard{},
 		seq:      c.Meta.Epoch,
 		signedBy: c.Port.Credentials(),

@@ -126,6 +126,11 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 	g.log.Info("member is gone", "node", n.Name, "left", m.leaving)
 	if m.leaving {
 		g.left(m)
+	} else {
+		select {
+		case g.doubt <- struct{}{}:
+		default:
+		}
 	}
 	g.notify()
 }

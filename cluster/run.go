@@ -62,6 +62,10 @@ const (
 	retryMost      = 10 * time.Second
 	// joinJitter spreads a mesh that starts at once; one node hardly notices it.
 	joinJitter = 200 * time.Millisecond
+	// doubtAfter is when a member that died without a goodbye is called once more:
+	// packets say that it is dead, and anyone with the key can write them. If it lives, it
+	// has objected by then or does so when it is called.
+	doubtAfter = 500 * time.Millisecond
 	// callsMost bounds one round of calls: with half of a mesh away, each node calls
 	// a few of that half, and together they call all of it.
 	callsMost = 5
@@ -170,9 +174,19 @@ func (g *Gossip) join(ctx context.Context, ml *memberlist.Memberlist) {
 		if joined = joined || g.count.Load() > 1; joined {
 			wait = rejoinInterval
 		}
-		if !sleep(ctx, wait/2+rand.N(wait)) {
+		timer := time.NewTimer(wait/2 + rand.N(wait))
+		select {
+		case <-timer.C:
+		case <-g.doubt:
+			// One answer at a time, so that forged deaths do not make a node dial
+			// without end.
+			if !sleep(ctx, doubtAfter+rand.N(joinJitter)) {
+				return
+			}
+		case <-ctx.Done():
 			return
 		}
+		timer.Stop()
 		if !joined {
 			wait = min(2*wait, retryMost)
 		}

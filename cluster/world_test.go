@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,9 @@ type world struct {
 	wg  sync.WaitGroup
 
 	links []*simnet.SimulatedLink
+
+	issue    func(pki.Identity) *pki.Credentials // nil: credentials
+	disguise string                              // the name that the next node runs under
 }
 
 func inWorld(t *testing.T, f func(w *world)) {
@@ -68,6 +72,7 @@ type member struct {
 	name   string
 	port   *mesh.Port
 	conn   *filtered
+	cred   *atomic.Pointer[pki.Credentials]
 	reg    *prometheus.Registry
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -125,8 +130,13 @@ func (w *world) start(i int, latency time.Duration, epoch uint64, options ...opt
 	w.net.Router.AddNode(udp, link)
 	w.links = append(w.links, link)
 
-	cred := w.credentials(pki.Identity{Node: name, Role: pki.Edge})
-	port, err := mesh.New(mesh.Config{Conn: m.conn, Credentials: func() *pki.Credentials { return cred }, Registerer: m.reg})
+	issue := w.issue
+	if issue == nil {
+		issue = w.credentials
+	}
+	m.cred = &atomic.Pointer[pki.Credentials]{}
+	m.cred.Store(issue(pki.Identity{Node: name, Role: pki.Edge}))
+	port, err := mesh.New(mesh.Config{Conn: m.conn, Credentials: m.cred.Load, Registerer: m.reg})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -143,6 +153,10 @@ func (w *world) start(i int, latency time.Duration, epoch uint64, options ...opt
 	}
 	if m.Gossip, err = New(c); err != nil {
 		w.Fatal(err)
+	}
+	if w.disguise != "" {
+		m.config.Meta.Node, m.meta.Node, m.tracks.self = w.disguise, w.disguise, w.disguise
+		w.disguise = ""
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	m.cancel = cancel
@@ -164,13 +178,16 @@ func (w *world) start(i int, latency time.Duration, epoch uint64, options ...opt
 	return m
 }
 
-func (w *world) credentials(id pki.Identity) *pki.Credentials {
+func (w *world) credentials(id pki.Identity) *pki.Credentials { return w.signed(id, time.Now()) }
+
+// signed are credentials that were signed at some time.
+func (w *world) signed(id pki.Identity, at time.Time) *pki.Credentials {
 	w.Helper()
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		w.Fatal(err)
 	}
-	der, err := w.ca.Sign(pub, id, time.Now())
+	der, err := w.ca.Sign(pub, id, at)
 	if err != nil {
 		w.Fatal(err)
 	}
