@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
@@ -24,11 +25,13 @@ type cast struct {
 
 // A member is one seat's process, seen from the scenario.
 type member struct {
-	name string
-	addr string
-	cmd  *exec.Cmd
-	rpc  *rpc.Client
-	done chan struct{}
+	name   string
+	addr   string
+	config SeatConfig
+	peers  map[string]string // where others are
+	cmd    *exec.Cmd
+	rpc    *rpc.Client
+	done   chan struct{}
 }
 
 // newCast makes an empty cast, whose processes do not outlive ctx.
@@ -39,34 +42,56 @@ func newCast(ctx context.Context) (*cast, error) {
 
 // start starts a seat and opens it.
 func (c *cast) start(name string, w way, parents ...string) (*member, error) {
-	self, err := os.Executable()
+	config, err := c.config(name, w, parents)
 	if err != nil {
 		return nil, err
 	}
-	m := &member{name: name, cmd: exec.CommandContext(c.ctx, self, "--binary", self, "seat"), done: make(chan struct{})}
-	m.cmd.Stderr = os.Stderr
-	in, err := m.cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := m.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := m.cmd.Start(); err != nil {
+	m := &member{name: name, config: config, peers: map[string]string{}}
+	if err := c.launch(m); err != nil {
 		return nil, err
 	}
 	c.members = append(c.members, m)
-	go func() {
-		_ = m.cmd.Wait()
-		close(m.done)
-	}()
-	m.rpc = jsonrpc.NewClient(pipes{out, in})
-	config, err := c.config(name, w, parents)
-	if err == nil {
-		err = m.call("Open", config, &m.addr)
+	return m, nil
+}
+
+// again starts a seat that was killed, with the same certificate, address and neighbours, and nothing else of before.
+func (c *cast) again(m *member) error {
+	m.config.Listen = m.addr
+	if err := c.launch(m); err != nil {
+		return err
 	}
-	return m, err
+	return m.knows(m.peers)
+}
+
+func (c *cast) launch(m *member) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(c.ctx, self, "--binary", self, "seat")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+	m.cmd, m.done, m.rpc = cmd, done, jsonrpc.NewClient(pipes{out, in})
+	if err := m.call("Open", m.config, &m.addr); err != nil {
+		m.kill()
+		return err
+	}
+	return nil
 }
 
 // config gives a seat its certificate.
@@ -114,7 +139,10 @@ func (m *member) call(method string, args, reply any) error {
 }
 
 // knows tells the seat where others are.
-func (m *member) knows(addrs map[string]string) error { return m.call("Peers", addrs, nil) }
+func (m *member) knows(addrs map[string]string) error {
+	maps.Copy(m.peers, addrs)
+	return m.call("Peers", addrs, nil)
+}
 
 // use asks what the seat has used until now.
 func (m *member) use() (u Usage, err error) {

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"stentor/bench/impair"
+)
+
+// relaykillScenario measures what viewers see when the relay above them dies, or is drained.
+type relaykillScenario struct {
+	Kills  int      `help:"How many relays die, or are drained, one after the other." default:"50"`
+	Leaves int      `help:"How many nodes hang below the one that dies." default:"4"`
+	Runs   []string `help:"What is done: kill or drain, on loopback or far (through the impairment proxy)." default:"kill-loopback,kill-far,drain-loopback,drain-far"`
+	Seed   uint64   `help:"Of the proxies." default:"1"`
+}
+
+// The round trips of the far runs: from the relays to the origin, and from the leaves to the relays.
+const (
+	farOrigin = 60 * time.Millisecond
+	farRelay  = 90 * time.Millisecond
+)
+
+// Run runs the scenario.
+func (s *relaykillScenario) Run(ctx context.Context) error {
+	fmt.Printf("An origin, two relays, %d leaves that read a 4K stream (20 Mbps, 30 frames a second) and sound (50 packets a second), each a\nprocess. A leaf pulls from one relay and keeps the other as standby; the one with most leaves dies (SIGKILL) or drains, and\ncomes back empty: %d times. far: %v to the origin, %v to the relays, there and back.\n\n",
+		s.Leaves, s.Kills, farOrigin, farRelay)
+	b := &board{}
+	for _, run := range s.Runs {
+		b.columns = append(b.columns, way(run))
+		if err := s.run(ctx, b, run); err != nil {
+			return fmt.Errorf("%s: %w", run, err)
+		}
+	}
+	b.print()
+	return nil
+}
+
+func (s *relaykillScenario) run(ctx context.Context, b *board, run string) error {
+	drains, far := run == "drain-loopback" || run == "drain-far", run == "kill-far" || run == "drain-far"
+	t, err := s.plant(ctx, far)
+	if err != nil {
+		return err
+	}
+	defer t.fell()
+	var all []scar
+	for n := range s.Kills {
+		scars, err := t.strike(ctx, drains)
+		if err != nil {
+			return fmt.Errorf("%d: %w", n, err)
+		}
+		for _, c := range scars {
+			if c.lost+c.silent > 0 || c.gap > 300*time.Millisecond {
+				fmt.Printf("%s %d: %s\n", run, n, c)
+			}
+		}
+		all = append(all, scars...)
+	}
+	report(b, way(run), all)
+	return nil
+}
+
+// A tree is an origin, two relays and their leaves.
+type tree struct {
+	*cast
+	origin *member
+	relays []*member
+	leaves []*member
+	taps   []*tap
+	seen   uint32 // frames up to this one were looked at
+}
+
+// plant starts the tree, and waits until all leaves see the picture.
+func (s *relaykillScenario) plant(ctx context.Context, far bool) (t *tree, err error) {
+	t = &tree{}
+	if t.cast, err = newCast(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			t.fell()
+		}
+	}()
+	if t.origin, err = t.start("origin", wayRelay); err != nil {
+		return t, err
+	}
+	above, err := t.reach(t.origin, far, farOrigin, s.Seed)
+	if err != nil {
+		return t, err
+	}
+	relays := map[string]string{}
+	for i, name := range []string{"left", "right"} {
+		m, err := t.start(name, wayRelay, "origin")
+		if err != nil {
+			return t, err
+		}
+		t.relays = append(t.relays, m)
+		if err := m.knows(map[string]string{"origin": above}); err != nil {
+			return t, err
+		}
+		if relays[name], err = t.reach(m, far, farRelay, s.Seed+1000*uint64(i+1)); err != nil {
+			return t, err
+		}
+	}
+	return t, s.watch(t, relays)
+}
+
+// watch starts the film and the leaves.
+func (s *relaykillScenario) watch(t *tree, relays map[string]string) error {
+	films := []string{"video", "audio"}
+	if err := t.origin.call("Show", Showing{Films: films}, nil); err != nil {
+		return err
+	}
+	for i := range s.Leaves {
+		m, err := t.start(fmt.Sprint("leaf", i+1), wayRelay, "left", "right")
+		if err != nil {
+			return err
+		}
+		t.leaves = append(t.leaves, m)
+		if err := m.knows(relays); err != nil {
+			return err
+		}
+		if err := m.call("Follow", Neighbours{Parents: []string{"left", "right"}, Spares: []string{"left", "right"}}, nil); err != nil {
+			return err
+		}
+		if err := m.call("Play", films, nil); err != nil {
+			return err
+		}
+	}
+	for _, m := range t.leaves {
+		if err := m.call("First", 20*time.Second, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach returns the address by which others reach m: its own, or that of a proxy before it.
+func (t *tree) reach(m *member, far bool, rtt time.Duration, seed uint64) (string, error) {
+	if !far {
+		return m.addr, nil
+	}
+	p := &tap{}
+	t.taps = append(t.taps, p)
+	return p.open(t.ctx, impair.Symmetric(rtt, 0), seed)(m.addr)
+}
+
+// fell ends the tree.
+func (t *tree) fell() {
+	t.stop()
+	for _, p := range t.taps {
+		p.close()
+	}
+}
+
+const (
+	// warming is how long the leaves have from a relay's return to its death of the other: shunning a node that failed
+	// ends after two seconds, a standby is looked for each second, and connecting takes three round trips.
+	warming = 5 * time.Second
+	// aftermath is how long after a death the relay comes back; by then all is over that viewers could notice.
+	aftermath = 2 * time.Second
+	// landing is how long a frame may take from the origin to a leaf and still be looked at in its own turn.
+	landing = time.Second
+)
+
+// strike ends the relay that most leaves pull from, lets it come back, and says what each leaf saw since the last time.
+func (t *tree) strike(ctx context.Context, drains bool) ([]scar, error) {
+	if err := pause(ctx, warming); err != nil {
+		return nil, err
+	}
+	if t.seen == 0 { // what was before the first death is nobody's
+		if err := t.skip(); err != nil {
+			return nil, err
+		}
+	}
+	victim, below, err := t.choose()
+	if err != nil {
+		return nil, err
+	}
+	if drains {
+		if err := victim.call("Drain", 10*time.Second, nil); err != nil {
+			return nil, err
+		}
+	}
+	victim.kill()
+	if err := pause(ctx, aftermath); err != nil {
+		return nil, err
+	}
+	if err := t.again(victim); err != nil {
+		return nil, err
+	}
+	return t.scars(ctx, below)
+}
+
+// choose returns the relay that has the most leaves, and those.
+func (t *tree) choose() (*member, map[string]bool, error) {
+	below := map[string]map[string]bool{}
+	for _, r := range t.relays {
+		below[r.name] = map[string]bool{}
+	}
+	for _, m := range t.leaves {
+		u, err := m.use()
+		if err != nil {
+			return nil, nil, err
+		}
+		if below[u.Tellings.Parent] == nil {
+			return nil, nil, fmt.Errorf("%s pulls from %q", m.name, u.Tellings.Parent)
+		}
+		below[u.Tellings.Parent][m.name] = true
+	}
+	victim := slices.MaxFunc(t.relays, func(a, b *member) int { return len(below[a.name]) - len(below[b.name]) })
+	return victim, below[victim.name], nil
+}
+
+func (t *tree) skip() error {
+	u, err := t.origin.use()
+	t.seen = u.Last
+	return err
+}
+
+// scars looks at all frames since the last time.
+func (t *tree) scars(ctx context.Context, below map[string]bool) ([]scar, error) {
+	u, err := t.origin.use()
+	if err != nil {
+		return nil, err
+	}
+	if err := pause(ctx, landing); err != nil {
+		return nil, err
+	}
+	from := t.seen + 1
+	t.seen = u.Last
+	var out []scar
+	for _, m := range t.leaves {
+		video, err := m.takes("video", from)
+		if err != nil {
+			return nil, err
+		}
+		audio, err := m.takes("audio", soundOf(from))
+		if err != nil {
+			return nil, err
+		}
+		c := scarOf(m.name, video, audio, from, t.seen)
+		c.below = below[m.name]
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// A scar is what one leaf saw of one death.
+type scar struct {
+	leaf   string
+	below  bool          // it pulled from the one that ended
+	gap    time.Duration // the longest time between two complete frames
+	late   time.Duration // how much longer than the median the slowest frame took
+	lost   int           // packets of the picture
+	silent int           // packets of the sound that are missing
+	hoarse time.Duration // how much longer than the median the slowest packet of sound took
+}
+
+func (c scar) String() string {
+	return fmt.Sprintf("%s: gap %v, late %v, %d packets lost, %d of sound, sound late %v", c.leaf, c.gap.Round(time.Millisecond), c.late.Round(time.Millisecond),
+		c.lost, c.silent, c.hoarse.Round(time.Millisecond))
+}
+
+// soundOf returns the first packet of the sound that belongs to a frame or comes after it: 50 for 30 frames.
+func soundOf(frame uint32) uint32 { return (frame*50 + videoFPS - 1) / videoFPS }
+
+// scarOf looks at the frames from from to to, and at the sound of the same time.
+func scarOf(leaf string, video, audio []Take, from, to uint32) scar {
+	c := scar{leaf: leaf}
+	c.lost, c.late, c.gap = tale(video, from, to, packetsOf)
+	c.silent, c.hoarse, _ = tale(audio, soundOf(from), soundOf(to+1)-1, func(uint32) int { return 1 })
+	return c
+}
+
+// tale tells of the frames from from to to: how many packets are missing, how much longer than the median the slowest
+// took, and how long nothing new was complete.
+func tale(takes []Take, from, to uint32, packets func(uint32) int) (lost int, late, gap time.Duration) {
+	var took []time.Duration
+	var whole []int64
+	for frame := from; frame <= to; frame++ {
+		lost += packets(frame)
+	}
+	for _, t := range takes {
+		if t.Frame < from || t.Frame > to {
+			continue
+		}
+		lost -= t.Packets
+		if t.Whole > 0 {
+			took, whole = append(took, time.Duration(t.Whole-t.Sent)), append(whole, t.Whole)
+		}
+	}
+	if len(took) == 0 {
+		return lost, 0, math.MaxInt64
+	}
+	slices.Sort(took)
+	slices.Sort(whole)
+	for i := 1; i < len(whole); i++ {
+		gap = max(gap, time.Duration(whole[i]-whole[i-1]))
+	}
+	return lost, took[len(took)-1] - took[len(took)/2], gap
+}
+
+// report notes the figures of a run.
+func report(b *board, run way, all []scar) {
+	var gaps, late, hoarse []float64
+	var lost, silent int
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	for _, c := range all {
+		lost, silent = lost+c.lost, silent+c.silent
+		if c.below {
+			gaps, late, hoarse = append(gaps, ms(c.gap)), append(late, ms(c.late)), append(hoarse, ms(c.hoarse))
+		}
+	}
+	for _, v := range [][]float64{gaps, late, hoarse} {
+		slices.Sort(v)
+	}
+	at := func(v []float64, p float64) float64 { return v[min(len(v)-1, int(p*float64(len(v))))] }
+	b.note("times that a leaf lost its parent", "%.0f", "", run, float64(len(gaps)))
+	b.note("longest time between two complete frames (33 ms is none), p50", "%.0f ms", "", run, at(gaps, 0.5))
+	b.note("... p99 of the times", "%.0f ms", "kill on loopback <= 60 ms; drain <= 1 frame more", run, at(gaps, 0.99))
+	b.note("... at the worst edge", "%.0f ms", "", run, at(gaps, 1))
+	b.note("slowest frame, above the median, p50", "%.0f ms", "", run, at(late, 0.5))
+	b.note("slowest frame, p99", "%.0f ms", "", run, at(late, 0.99))
+	b.note("slowest frame, worst", "%.0f ms", "<= 250 ms", run, at(late, 1))
+	b.note("packets of the picture lost", "%.0f", "0", run, float64(lost))
+	b.note("packets of the sound lost", "%.0f", "0", run, float64(silent))
+	b.note("slowest packet of sound, above the median, worst", "%.0f ms", "", run, at(hoarse, 1))
+}
