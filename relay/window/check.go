@@ -26,10 +26,13 @@ const (
 	Version = "v0.65.0"
 	// checkTime is how long the connection with itself may take: three milliseconds on an idle machine.
 	checkTime = 5 * time.Second
-	// trialWindow is a window that quic-go's own arithmetic never comes to, wide enough for the trial's data.
-	trialWindow = 123457
-	// trialData is what is sent in the trial: more than fifty packets, so that stock control would move the window.
+	// trialWindow is a window that quic-go's own arithmetic never comes to. It is full most of the time, so that stock
+	// control would widen it.
+	trialWindow = 12347
+	// trialData is what is sent in the trial: more than fifty packets.
 	trialData = 64 << 10
+	// trialLoss is the packet that is lost in the trial, after the handshake: stock control would halve the window.
+	trialLoss = 30
 )
 
 // check makes a connection with itself, in memory, and returns the layout of quic-go if its window can be owned there.
@@ -81,6 +84,9 @@ func exchange(ctx context.Context, t *trial) (*quic.Conn, error) {
 	}
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"trial"}, InsecureSkipVerify: true}
 	near, far := pipe()
+	if t != nil {
+		near.lose = trialLoss
+	}
 	a, b := &quic.Transport{Conn: near}, &quic.Transport{Conn: far}
 	defer near.Close()
 	defer far.Close()
@@ -99,6 +105,8 @@ func exchange(ctx context.Context, t *trial) (*quic.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(0, "") })
+	defer stop()
 	if err := transfer(ctx, listener, conn, t); err != nil {
 		return nil, err
 	}
@@ -153,6 +161,7 @@ type trial struct {
 	sender *sender
 	wrote  bool
 	kept   int // how often quic-go said that the window is what was written
+	lost   int
 	broke  error
 }
 
@@ -167,13 +176,14 @@ func (t *trial) own(s *sender) {
 
 // RecordEvent writes the window once, and compares afterwards.
 func (t *trial) RecordEvent(e qlogwriter.Event) {
-	m, ok := e.(qlog.MetricsUpdated)
-	if !ok {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if _, ok := e.(qlog.PacketLost); ok && t.wrote {
+		t.lost++
+	}
+	m, ok := e.(qlog.MetricsUpdated)
 	switch {
+	case !ok:
 	case t.sender == nil || t.broke != nil:
 	case !t.sender.freeze():
 		t.broke = errOther
@@ -193,8 +203,8 @@ func (t *trial) RecordEvent(e qlogwriter.Event) {
 func (t *trial) verdict() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.broke == nil && t.kept < trialData/quicPacket/2 {
-		return fmt.Errorf("quic-go told of %d packets only", t.kept)
+	if t.broke == nil && (t.kept < trialData/quicPacket/2 || t.lost == 0) {
+		return fmt.Errorf("quic-go told of %d packets and %d losses only", t.kept, t.lost)
 	}
 	return t.broke
 }

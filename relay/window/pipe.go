@@ -24,8 +24,10 @@ type end struct {
 	out           chan<- []byte
 	closed        chan struct{}
 	once          sync.Once
+	lose          int // which packet that is written is lost, counted from 1
 
-	mu      sync.Mutex    // guards the following
+	mu      sync.Mutex // guards the following
+	written int
 	expired chan struct{} // closed when reads are to end
 }
 
@@ -48,6 +50,13 @@ func (e *end) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (e *end) WriteTo(b []byte, _ net.Addr) (int, error) {
+	e.mu.Lock()
+	e.written++
+	lost := e.written == e.lose
+	e.mu.Unlock()
+	if lost {
+		return len(b), nil
+	}
 	select {
 	case e.out <- append([]byte(nil), b...):
 	default:

@@ -16,6 +16,13 @@ const (
 	lossy = 0.15
 	// congestedFor is for how long a queue that was seen makes the rule careful: as long as a rate lasts.
 	congestedFor = rateMemory
+	// queue is how long a queue of our own may be where one was seen. It is a time and no multiple of the round trip,
+	// so that links with different round trips that share a bottleneck share it fairly: with twice the round trip, one
+	// of 120 ms left 3 of 30 Mbps to one of 20 ms; with this, 14. Frames come no later (DESIGN.md).
+	queue = 40 * time.Millisecond
+	// swell is by how much a round trip grows, besides a quarter, before that is called a queue. Less would take a busy
+	// machine for a busy path: goroutines wait for ten milliseconds at times.
+	swell = 15 * time.Millisecond
 	// slack is what the far side may hold acknowledgements back (quic-go: 25 ms when it has one packet, less when it
 	// has more), and what a busy machine adds. Without it a link with a round trip of one millisecond would wait for
 	// acknowledgements most of the time.
@@ -33,6 +40,9 @@ const (
 	firstRate = 20_000_000
 	// leastRate is the pacing on a path that loses much.
 	leastRate = 2_000_000
+	// fastest is the rate up to which short trains are believed without a steady rate as high. At twice that a 4K key
+	// frame of 1 MB is out after 20 ms; the five milliseconds that more would win are not worth the burst.
+	fastest = 200_000_000
 	// shortest is the shortest stretch in which a rate is measured: eight packets at 30 Mbps.
 	shortest = 3 * time.Millisecond
 	// steady is the shortest stretch in which a rate counts as one that lasts.
@@ -52,12 +62,15 @@ type reading struct {
 
 // A rule decides how much may be in flight, and how fast it leaves.
 //
-// The window is the rate at which the path was seen to deliver (the maximum of 2.5 s) times the shortest round trip (the
-// minimum of 10 s) times two, and times one when more than 15 % is lost. A single loss means nothing to it: that is the
-// point. While there is no queue, the rate is that of short trains of packets, since live video fills the path for a few
-// milliseconds at a time only; when the round trip grows or much is lost, it is the rate of whole round trips, which
-// others on the same path share. Packets leave at twice the rate of trains, so that an unknown path is found as in BBR's
-// start-up (doubling until the rate stops growing), and at 1.25 times the steady rate when there is a queue.
+// The window is the rate at which the path was seen to deliver (the maximum of 2.5 s) times twice the shortest round trip
+// (the minimum of 10 s). A single loss means nothing to it: that is the point. While there is no queue, the rate is that
+// of short trains of packets, since live video fills its path for a few milliseconds at a time only. Packets leave at
+// twice that rate, so that an unknown path is found as in BBR's start-up: doubling until the rate stops growing.
+//
+// When the round trip grows by more than a quarter and 15 ms, or a router marks packets, or more than 15 % is
+// lost, there is a queue, which others may share. For the next 2.5 s the rate is that of whole round trips, packets leave at
+// 1.25 times of it, and the window is the rate times one shortest round trip and 40 ms; less of those the more is lost, and
+// nothing of them from 15 % on.
 //
 // It holds no clock and is for one goroutine.
 type rule struct {
@@ -137,20 +150,21 @@ func (r *rule) measure(x reading) {
 // decide sets the window and the pacing.
 func (r *rule) decide(x reading) {
 	trip := r.shortestTrip()
-	full := r.loss.share(x.now) > lossy
-	if full || x.smoothed > trip+trip/4+10*time.Millisecond {
+	share := r.loss.share(x.now)
+	full := share > lossy
+	if full || x.smoothed > trip+trip/4+swell {
 		r.congested = x.now + congestedFor
 	}
 	careful, rate := r.careful(x.now), r.rate()
-	pacing := 2 * rate
+	pacing, over, least, slowest := 2*rate, 2*trip+slack, firstPackets, uint64(firstRate)
 	if careful {
 		pacing = rate + rate/4
+		over = trip + time.Duration((1-min(share/lossy, 1))*float64(queue))
 	}
-	gain, least, slowest := 2*trip+slack, firstPackets, uint64(firstRate)
 	if full {
-		gain, least, slowest = trip, leastPackets, leastRate
+		least, slowest = leastPackets, leastRate
 	}
-	window := max(bytesIn(rate, gain), least*x.packet)
+	window := max(bytesIn(rate, over), least*x.packet)
 	if r.primed > 0 && !careful {
 		window = max(window, r.primed)
 		pacing = max(pacing, perSecond(r.primed, max(trip/2, slack)))
@@ -169,7 +183,7 @@ func (r *rule) rate() uint64 {
 	if r.careful(r.last.now) {
 		return r.steady.value(r.last.now)
 	}
-	return r.burst.value(r.last.now)
+	return min(r.burst.value(r.last.now), max(fastest, r.steady.value(r.last.now)))
 }
 
 // probe reports whether the window is to be so small for a moment that a queue of our own drains and shows the round

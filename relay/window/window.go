@@ -43,8 +43,17 @@ type Windows struct {
 
 // New returns the windows of a node, after having tried, on a connection in memory, that quic-go is as this package takes
 // it to be. When it is not, [Windows.Own] owns nothing. It takes some milliseconds and leaves nothing running.
-func New(c Config) *Windows {
-	w := newWindows(c)
+func New(c Config) *Windows { return newWindows(c, check) }
+
+func newWindows(c Config, check func() (*layout, error)) *Windows {
+	w := &Windows{
+		log: c.Logger, start: time.Now(),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stentor_relay_window_connections", Help: "Connections whose congestion window is this node's own."}),
+		refused:     prometheus.NewCounter(prometheus.CounterOpts{Name: "stentor_relay_window_refused_total", Help: "Connections that kept quic-go's congestion window though they should not have."}),
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
 	layout, err := check()
 	if err != nil {
 		w.log.Error("congestion windows stay quic-go's own: live video suffers on paths that lose packets", "err", err,
@@ -57,18 +66,6 @@ func New(c Config) *Windows {
 	}
 	if c.Registerer != nil {
 		c.Registerer.MustRegister(owned, w.connections, w.refused)
-	}
-	return w
-}
-
-func newWindows(c Config) *Windows {
-	w := &Windows{
-		log: c.Logger, start: time.Now(),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stentor_relay_window_connections", Help: "Connections whose congestion window is this node's own."}),
-		refused:     prometheus.NewCounter(prometheus.CounterOpts{Name: "stentor_relay_window_refused_total", Help: "Connections that kept quic-go's congestion window though they should not have."}),
-	}
-	if w.log == nil {
-		w.log = slog.New(slog.DiscardHandler)
 	}
 	return w
 }

@@ -1,0 +1,177 @@
+package window
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"stentor/bench/impair"
+)
+
+const (
+	bitrate = 20_000_000 // of 4K
+	large   = 500_000    // a key frame, every two seconds
+)
+
+// video sends 4K over a hop with that profile, in both its windows, and returns the hops after ten seconds.
+func video(t *testing.T, p impair.Profile, check func(t *testing.T, h *hop, there *impair.Link)) {
+	for _, c := range []struct {
+		name string
+		ours func() *Windows
+	}{{"ours", func() *Windows { return New(Config{}) }}, {"quic-go's", func() *Windows { return nil }}} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				there := impair.New(p, 1)
+				h := w.hop(c.ours(), there, impair.New(impair.Profile{Delay: p.Delay}, 2), p.Delay)
+				h.send(bitrate, large, 10*time.Second)
+				t.Logf("within 50 ms %.3f, 100 ms %.3f, 200 ms %.3f, 400 ms %.3f; %+v", h.within(settled, 50*ms), h.within(settled, 100*ms), h.within(settled, 200*ms), h.within(settled, 400*ms), there.Counts())
+				check(t, h, there)
+				h.close()
+			})
+		})
+	}
+}
+
+// settled is the first frame that counts: after one key frame, of which nobody could know.
+const settled = 2 * fps
+
+func TestVideoOverALongLossyPath(t *testing.T) {
+	video(t, impair.Profile{Delay: 75 * ms, Loss: .01}, func(t *testing.T, h *hop, _ *impair.Link) {
+		switch share := h.within(settled, 200*ms); {
+		case h.window != nil && (share < .99 || h.within(settled, 500*ms) < 1):
+			t.Errorf("%.3f within 200 ms, %.3f within 500", share, h.within(settled, 500*ms))
+		case h.window == nil && share > .5:
+			t.Errorf("%.3f within 200 ms with quic-go's window: it is not needed any more", share)
+		}
+	})
+}
+
+func TestVideoOverALongPathWithBurstsOfLosses(t *testing.T) {
+	video(t, impair.Profile{Delay: 75 * ms, Loss: .01, Burst: 4}, func(t *testing.T, h *hop, _ *impair.Link) {
+		if h.window != nil && (h.within(settled, 200*ms) < .98 || h.within(settled, 500*ms) < 1) {
+			t.Errorf("%.3f within 200 ms, %.3f within 500", h.within(settled, 200*ms), h.within(settled, 500*ms))
+		}
+	})
+}
+
+func TestVideoThroughABottleneckDoesNotCollapse(t *testing.T) {
+	video(t, impair.Profile{Delay: 75 * ms, Loss: .01, Rate: 30_000_000}, func(t *testing.T, h *hop, there *impair.Link) {
+		if h.window == nil {
+			return
+		}
+		if h.within(settled, 200*ms) < .88 || h.within(settled, 500*ms) < .99 {
+			t.Errorf("%.3f within 200 ms, %.3f within 500", h.within(settled, 200*ms), h.within(settled, 500*ms))
+		}
+		if n := there.Counts(); n.Dropped*100 > n.Sent || n.SentBytes > bitrate/8*10*110/100 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+func TestVideoThroughAShortBuffer(t *testing.T) {
+	video(t, impair.Profile{Delay: 10 * ms, Rate: 25_000_000, Queue: 100_000}, func(t *testing.T, h *hop, there *impair.Link) {
+		if n := there.Counts(); h.window != nil && n.Dropped*20 > n.Sent {
+			t.Errorf("%d of %d packets are dropped", n.Dropped, n.Sent)
+		}
+		if h.window != nil && h.within(settled, 200*ms) < .97 {
+			t.Errorf("%.3f within 200 ms", h.within(settled, 200*ms))
+		}
+	})
+}
+
+func TestVideoWhenHalfOfThePathGoes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		wide := impair.Profile{Delay: 30 * ms, Rate: 40_000_000}
+		there := impair.New(wide, 1)
+		h := w.hop(New(Config{}), there, impair.New(impair.Profile{Delay: 30 * ms}, 2), 30*ms)
+		defer h.close()
+		h.send(bitrate*3/4, 0, 3*time.Second)
+		wide.Rate = 16_000_000
+		there.Set(wide)
+		h.send(bitrate*3/4, 0, 4*time.Second)
+		if h.within(3*fps, 200*ms) < .95 {
+			t.Errorf("%.3f within 200 ms, %+v", h.within(3*fps, 200*ms), there.Counts())
+		}
+	})
+}
+
+// greedy sends as much as it can for d.
+func (h *hop) greedy(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	s, err := h.from.OpenUniStreamSync(ctx)
+	if err != nil {
+		h.world.t.Error(err)
+		return
+	}
+	context.AfterFunc(ctx, func() { s.CancelWrite(0) })
+	for b := make([]byte, 1<<16); err == nil; {
+		_, err = s.Write(b)
+	}
+}
+
+func TestTwoLinksShareABottleneck(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		first, second time.Duration // round trips
+		loss          float64
+	}{
+		{"as long as each other", 40 * ms, 40 * ms, 0},
+		{"with losses", 40 * ms, 40 * ms, .01},
+		{"of which the second is much shorter", 120 * ms, 20 * ms, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				ws := New(Config{})
+				shared := impair.New(impair.Profile{Rate: 30_000_000, Loss: c.loss}, 1)
+				a := w.hop(ws, shared, impair.New(impair.Profile{Delay: c.first}, 2), 0)
+				b := w.hop(ws, shared, impair.New(impair.Profile{Delay: c.second}, 3), 0)
+				var wg sync.WaitGroup
+				wg.Go(func() { a.greedy(20 * time.Second) })
+				time.Sleep(4 * time.Second) // the second comes when the first has everything
+				wg.Go(func() { b.greedy(16 * time.Second) })
+				time.Sleep(6 * time.Second)
+				beginA, beginB := a.window.Stats().Delivered, b.window.Stats().Delivered
+				time.Sleep(10 * time.Second)
+				endA, endB := a.window.Stats().Delivered-beginA, b.window.Stats().Delivered-beginB
+				t.Logf("%.1f and %.1f Mbps, %+v", float64(endA)*8/10e6, float64(endB)*8/10e6, shared.Counts())
+				if min(endA, endB)*4 < endA+endB {
+					t.Errorf("%d and %d bytes", endA, endB)
+				}
+				if (endA+endB)*8 < 30_000_000*10*92/100 {
+					t.Errorf("%d bytes of %d", endA+endB, 30_000_000*10/8)
+				}
+				wg.Wait()
+				a.close()
+				b.close()
+			})
+		})
+	}
+}
+
+func TestAPrimedStandbyCarriesAStreamAtOnce(t *testing.T) {
+	worst := map[bool]time.Duration{}
+	for _, primed := range []bool{false, true} {
+		inWorld(t, func(t *testing.T, w *world) {
+			p := impair.Profile{Delay: 45 * ms, Rate: 200_000_000}
+			h := w.hop(New(Config{}), impair.New(p, 1), impair.New(impair.Profile{Delay: 45 * ms}, 2), 45*ms)
+			defer h.close()
+			if primed {
+				h.window.Prime(1_200_000)
+			}
+			for range 100 { // it waits for its time, with a heartbeat every 50 ms
+				if err := h.from.SendDatagram(make([]byte, 10)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(50 * ms)
+			}
+			h.send(bitrate, 1_000_000, time.Second)
+			worst[primed] = h.at(0, 1)
+		})
+	}
+	t.Logf("worst frame %v late, %v when primed", worst[false], worst[true])
+	if worst[true] > 100*ms || worst[false] < 2*worst[true] {
+		t.Errorf("worst frame %v late, %v when primed", worst[false], worst[true])
+	}
+}
