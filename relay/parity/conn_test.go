@@ -194,6 +194,17 @@ func TestStrangers(t *testing.T) {
 	})
 }
 
+// TestAskingIsNaming shows that a relay which only receives, and so has no parity to ask for, gets what it asks about.
+func TestAskingIsNaming(t *testing.T) {
+	between(t, impair.Profile{Delay: 10 * time.Millisecond, Loss: 0.05}, 1, func(t *testing.T, a, b *end) {
+		b.Stats(a.port())
+		a.Protect(b.port(), 3)
+		if n := sound(t, a, b, 400); n < 397 {
+			t.Errorf("%d of 400 arrived", n)
+		}
+	})
+}
+
 // TestTheEndOfParity shows that 0 ends it at once, with what was collected still sent.
 func TestTheEndOfParity(t *testing.T) {
 	between(t, impair.Profile{Delay: 10 * time.Millisecond}, 1, func(t *testing.T, a, b *end) {

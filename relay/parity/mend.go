@@ -41,6 +41,7 @@ type mender struct {
 type pending struct {
 	known   bool
 	over    bool // nothing more is to be done
+	before  bool // its packets came before anything was kept, or so it seems: it does not count
 	number  uint32
 	count   int
 	shape   shape
@@ -113,6 +114,7 @@ func (m *mender) begin(p *pending, r *row) {
 			p.missing++
 		}
 	}
+	p.before = p.missing == p.count && m.next < group
 	m.sums.block = r.block
 	if p.missing > 0 {
 		m.broken = append(m.broken, p)
@@ -246,9 +248,11 @@ func (m *mender) end(p *pending) {
 // over counts a block and forgets what it held.
 func (m *mender) over(p *pending, missed, recovered int) {
 	p.over = true
-	m.sums.covered += uint32(p.count)
-	m.sums.missed += uint32(missed)
-	m.sums.recovered += uint32(recovered)
+	if !p.before {
+		m.sums.covered += uint32(p.count)
+		m.sums.missed += uint32(missed)
+		m.sums.recovered += uint32(recovered)
+	}
 	for i, q := range m.broken {
 		if p == q {
 			m.broken = append(m.broken[:i], m.broken[i+1:]...)

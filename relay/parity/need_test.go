@@ -107,8 +107,8 @@ func TestNeedIsEnough(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			parity := Need(c.path.Loss, c.path.Burst, 150*ms, 100*ms)
-			got := failures(c.path, parity, c.n, 400_000)
-			if none := failures(c.path, 0, c.n, 400_000); got > c.most || none < 10*got {
+			got := failures(c.path, parity, c.n, 100_000)
+			if none := failures(c.path, 0, c.n, 100_000); got > c.most || none < 10*got {
 				t.Errorf("with %d of parity %.5f of the blocks fail, %.5f without", parity, got, none)
 			}
 		})

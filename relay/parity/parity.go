@@ -28,7 +28,7 @@
 // was seen, so that who sees no packets cannot forge it.
 //
 // What cannot be parsed, what speaks of blocks that no memory is left for, and what comes from an address that
-// [Conn.Protect] was not called for is dropped and counted. Nothing is kept for strangers. Forged parity of a known
+// [Conn.Protect] and [Conn.Stats] were not called for is dropped and counted. Nothing is kept for strangers. Forged parity of a known
 // peer can at worst undo the recovery of what is in flight and costs less than forged QUIC does: QUIC
 // authenticates what comes out.
 //
@@ -110,9 +110,10 @@ func Wrap(c net.PacketConn, cfg Config) (*Conn, error) {
 // Closing it closes what was wrapped.
 func (c *Conn) Socket() net.PacketConn { return c.socket }
 
-// Protect sends so many packets' worth of parity to peer for each 20 data packets, up to [Most]; 0 ends that. Parity
-// from an address is accepted once Protect was called for it, be it with 0, so it must be called for every neighbour
-// that understands parity. Who was neither sent to nor named for a minute is forgotten.
+// Protect sends so many packets' worth of parity to peer for each 20 data packets, of whatever connection, up to [Most]; 0
+// ends that. Parity from an address is accepted once Protect or Stats was called for it, so one of them must be called for
+// every neighbour that understands parity, and for nobody else. Who was neither sent to nor named for a minute is
+// forgotten.
 func (c *Conn) Protect(peer netip.AddrPort, parity int) {
 	for p := c.meet(unmap(peer)); p != nil; p = c.meet(unmap(peer)) {
 		p.used.Store(true)
@@ -135,11 +136,12 @@ type Stats struct {
 	Loss          float64 // share of Data of the last seconds that did not reach the peer by itself; QUIC sees only what parity left
 }
 
-// Stats returns what is known of peer; zeros when it is not known.
+// Stats returns what is known of peer, whose parity is accepted from now on; zeros when there was nothing.
 func (c *Conn) Stats(peer netip.AddrPort) Stats {
-	p := c.peer(unmap(peer))
+	p := c.meet(unmap(peer))
 	if p == nil {
 		return Stats{}
 	}
+	p.used.Store(true)
 	return p.snapshot(c.now())
 }
