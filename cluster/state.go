@@ -95,25 +95,27 @@ func (s state) records(room int) (b []byte, n, left int) {
 
 func (s state) groups(room int) (b []byte, n, left int) {
 	for list := s.list; len(list) > 0; {
-		node, incarnation := list[0].Node, list[0].incarnation
-		head := binary.AppendUvarint(appendString(nil, node), incarnation)
-		var group []byte
-		count := 0
-		for _, w := range list {
-			if w.Node != node || w.incarnation != incarnation {
-				break
-			}
-			one := w.appendWord(nil)
-			if len(b)+len(head)+binary.MaxVarintLen64+len(group)+len(one) > room {
-				break
-			}
-			group, count = append(group, one...), count+1
+		end := slices.IndexFunc(list, func(w record) bool { return w.Node != list[0].Node || w.incarnation != list[0].incarnation })
+		if end < 0 {
+			end = len(list)
 		}
-		if count == 0 {
+		head := binary.AppendUvarint(appendString(nil, list[0].Node), list[0].incarnation)
+		var words []byte
+		count := 0
+		for _, w := range list[:end] {
+			one := w.appendWord(nil)
+			if len(b)+len(head)+binary.MaxVarintLen64+len(words)+len(one) > room {
+				break
+			}
+			words, count = append(words, one...), count+1
+		}
+		if count > 0 {
+			b = binary.AppendUvarint(append(b, head...), uint64(count))
+			b, n = append(b, words...), n+1
+		}
+		if list = list[count:]; count < end {
 			return b, n, len(list)
 		}
-		b = binary.AppendUvarint(append(b, head...), uint64(count))
-		b, n, list = append(b, group...), n+1, list[count:]
 	}
 	return b, n, 0
 }
@@ -191,10 +193,16 @@ func (r *reader) records() (list []record) {
 	return list
 }
 
+// groups refuses an empty one, and two in a row that should be one: a list has one
+// form.
 func (r *reader) groups() (list []record) {
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
 		node, incarnation := r.string(), r.uvarint()
-		for count := r.uvarint(); count > 0 && !r.bad; count-- {
+		count := r.uvarint()
+		if last := len(list) - 1; count == 0 || last >= 0 && list[last].Node == node && list[last].incarnation == incarnation {
+			r.fail()
+		}
+		for ; count > 0 && !r.bad; count-- {
 			list = append(list, r.word(node, incarnation))
 		}
 	}

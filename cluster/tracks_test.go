@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"net/netip"
@@ -330,6 +331,75 @@ func FuzzMeta(f *testing.F) {
 			t.Fatalf("%x came out as %x", b, again)
 		}
 	})
+}
+
+// A list of words is written again byte for byte. (A state has a signature around it
+// that a fuzzer cannot make.)
+func FuzzGroups(f *testing.F) {
+	signed := carries("n2", "w_x/main/video", 1, 300)
+	signed.signature = make([]byte, 64)
+	b, n, _ := state{list: []record{carries("n1", "t", 1, 1), gone("n1", "u", 1, 2), carries("n1", "t", 2, 1), signed}}.groups(1 << 20)
+	f.Add(append(binary.AppendUvarint(nil, uint64(n)), b...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := reader{b: b}
+		list := r.groups()
+		if r.bad || len(r.b) > 0 {
+			return
+		}
+		if len(list) > len(b) {
+			t.Fatalf("%d words out of %d bytes", len(list), len(b))
+		}
+		again, n, left := state{list: list}.groups(1 << 30)
+		if again = append(binary.AppendUvarint(nil, uint64(n)), again...); left > 0 || !bytes.Equal(again, b) {
+			t.Fatalf("%x came out as %x", b, again)
+		}
+	})
+}
+
+func FuzzCoordinate(f *testing.F) {
+	c, _ := coordinate.NewClient(coordinate.DefaultConfig())
+	f.Add(appendCoordinate(nil, c.GetCoordinate()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, ok := parseCoordinate(b); ok && !bytes.Equal(appendCoordinate(nil, c), b) {
+			t.Fatalf("%x came out as %x", b, appendCoordinate(nil, c))
+		}
+	})
+}
+
+// What does not fit one exchange fits the next ones: every node gets its turn.
+func TestAStateThatIsTooLargeTellsEveryWordInTurn(t *testing.T) {
+	ca, err := pki.NewAuthority("test", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := newCredentials(t, ca, "me")
+	var list []record
+	list = append(list, carries("me", "mine", 1, 1))
+	for node := range 40 {
+		for track := range 1000 {
+			list = append(list, carries(fmt.Sprintf("n%02d", node), fmt.Sprintf("%s%d", strings.Repeat("t", 190), track), 1, 1))
+		}
+	}
+	told := map[string]bool{}
+	for range 200 {
+		s := state{version: 2, sender: "me", incarnation: 1, seq: 1, list: slices.Clone(list)}
+		s.shuffle()
+		b, left := s.append(nil, me)
+		if len(b) > maxState || left == 0 {
+			t.Fatalf("%d bytes, %d left", len(b), left)
+		}
+		got, err := parseState(b, me, noon)
+		if err != nil || len(got.list)+left != len(list) || got.list[0].Track != "mine" {
+			t.Fatalf("%d words read, %d left: %v", len(got.list), left, err)
+		}
+		for _, w := range got.list {
+			told[w.Node+w.Track] = true
+		}
+		if len(told) == len(list) {
+			return
+		}
+	}
+	t.Errorf("%d of %d words told", len(told), len(list))
 }
 
 // sameBut compares all but one byte: the flags, of which this version knows three.

@@ -52,6 +52,9 @@ type JoinReply struct {
 	CA          []byte       `json:"ca"`          // DER
 	GossipKey   []byte       `json:"gossip_key"`
 	Members     []JoinMember `json:"members"`
+	// GossipKeys are all keys while they rotate, the one that seals (GossipKey)
+	// first; empty from voters before v0.3.
+	GossipKeys [][]byte `json:"gossip_keys,omitempty"`
 
 	// For voters only: the authority's key (PKCS #8 PEM) and the key of PINs.
 	CAKey  []byte `json:"ca_key,omitempty"`

@@ -13,3 +13,11 @@ type RenewRequest struct {
 type RenewReply struct {
 	Certificate []byte `json:"certificate"` // DER
 }
+
+// KeysReply is what a voter answers a node that asks for the cluster's gossip keys
+// over calls: all that are installed now, the one that seals first. A node that was
+// away while they rotated asks before it gossips; calls need a certificate alone.
+type KeysReply struct {
+	Generation uint64   `json:"generation"` // of the rotation that they belong to
+	Keys       [][]byte `json:"keys"`       // 32 bytes each
+}
