@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"stentor/bench/impair"
 )
 
@@ -336,4 +338,15 @@ func TestForgedTelling(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMetrics holds their names and helps to what Prometheus asks for.
+func TestMetrics(t *testing.T) {
+	between(t, impair.Profile{}, 1, func(t *testing.T, a, b *end) {
+		a.Stats(b.port())
+		problems, err := testutil.GatherAndLint(a.reg)
+		if err != nil || len(problems) > 0 {
+			t.Errorf("%v, %v", problems, err)
+		}
+	})
 }
