@@ -112,6 +112,7 @@ func (h *hop) greedy(d time.Duration) {
 }
 
 func TestTwoLinksShareABottleneck(t *testing.T) {
+	const narrow = 16_000_000
 	for _, c := range []struct {
 		name          string
 		first, second time.Duration // round trips
@@ -124,23 +125,23 @@ func TestTwoLinksShareABottleneck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				ws := New(Config{})
-				shared := impair.New(impair.Profile{Rate: 30_000_000, Loss: c.loss}, 1)
+				shared := impair.New(impair.Profile{Rate: narrow, Loss: c.loss}, 1)
 				a := w.hop(ws, shared, impair.New(impair.Profile{Delay: c.first}, 2), 0)
 				b := w.hop(ws, shared, impair.New(impair.Profile{Delay: c.second}, 3), 0)
 				var wg sync.WaitGroup
-				wg.Go(func() { a.greedy(20 * time.Second) })
+				wg.Go(func() { a.greedy(16 * time.Second) })
 				time.Sleep(4 * time.Second) // the second comes when the first has everything
-				wg.Go(func() { b.greedy(16 * time.Second) })
-				time.Sleep(6 * time.Second)
+				wg.Go(func() { b.greedy(12 * time.Second) })
+				time.Sleep(4 * time.Second)
 				beginA, beginB := a.window.Stats().Delivered, b.window.Stats().Delivered
-				time.Sleep(10 * time.Second)
+				time.Sleep(8 * time.Second)
 				endA, endB := a.window.Stats().Delivered-beginA, b.window.Stats().Delivered-beginB
-				t.Logf("%.1f and %.1f Mbps, %+v", float64(endA)*8/10e6, float64(endB)*8/10e6, shared.Counts())
+				t.Logf("%.1f and %.1f Mbps, %+v", float64(endA)/1e6, float64(endB)/1e6, shared.Counts())
 				if min(endA, endB)*4 < endA+endB {
 					t.Errorf("%d and %d bytes", endA, endB)
 				}
-				if (endA+endB)*8 < 30_000_000*10*92/100 {
-					t.Errorf("%d bytes of %d", endA+endB, 30_000_000*10/8)
+				if (endA+endB)*8 < narrow*8*92/100 {
+					t.Errorf("%d bytes of %d", endA+endB, narrow)
 				}
 				wg.Wait()
 				a.close()
