@@ -28,6 +28,7 @@ const (
 	// At the edge.
 	seatIsFreeBeforeItIsCommitted
 	unknownMeansNotDone
+	refusedMeansNeverDone
 	supersededGoesOn
 	supersededEndsLater
 	answersCountBeforeTheSnapshot
@@ -55,6 +56,7 @@ var bugNames = map[bug]string{
 	jumpsOfTheClockCount:          "jumps of the leader's clock count as silence",
 	seatIsFreeBeforeItIsCommitted: "a seat is given again before the leave is committed",
 	unknownMeansNotDone:           "a proposal without an answer is forgotten",
+	refusedMeansNeverDone:         "a proposal that was refused is forgotten, with a copy of it on its way",
 	supersededGoesOn:              "who was superseded stays inside",
 	supersededEndsLater:           "who was superseded is reported before they are gone",
 	answersCountBeforeTheSnapshot: "seats are counted by answers beside the snapshot",
@@ -191,6 +193,9 @@ func (w *world) mishear(e *edge, l letter) {
 	t := e.tenant
 	switch {
 	case w.bug == unknownMeansNotDone && !l.ok && t.flight != nil && t.flight.c == l.c:
+		t.flight.seq = 0
+		t.land(w.clock(e))
+	case w.bug == refusedMeansNeverDone && l.refuse && t.flight != nil && t.flight.refused:
 		t.flight.seq = 0
 		t.land(w.clock(e))
 	case w.bug == answersCountBeforeTheSnapshot && l.ok && l.c.GetAcquireSeats() != nil:

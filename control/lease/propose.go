@@ -20,6 +20,10 @@ const (
 	// resendAfter is when a proposal that nobody answered is sent again. The first answer
 	// that counts is the snapshot.
 	resendAfter = time.Second
+	// refusedMost bounds the pause after a refusal that no snapshot explains: a version that
+	// the cluster is not at, or a mistake of ours. It begins with resendAfter and doubles, so
+	// that an edge that is wrong costs the log a command a minute, not one each second.
+	refusedMost = time.Minute
 	// askPause is the first pause before an edge asks again where there are no seats; it
 	// doubles up to askPauseMost. Each asking recalls idle seats from all.
 	askPause     = 250 * time.Millisecond
@@ -40,6 +44,7 @@ type flight struct {
 	joined    []string
 	left      []string
 	acquires  bool
+	refused   bool // c only puts the numbers in order: see Refused
 	sent      time.Time
 	busy      bool // somebody still waits for its answer
 }
@@ -49,6 +54,9 @@ type flight struct {
 func (t *Tenant) Next(now time.Time) (*controlpb.Command, time.Duration) {
 	if t.w == nil {
 		return nil, 0
+	}
+	if wait := t.resume.Sub(now); wait > 0 {
+		return nil, wait
 	}
 	if f := t.flight; f != nil {
 		switch wait := f.sent.Add(resendAfter).Sub(now); {
@@ -90,11 +98,39 @@ func (t *Tenant) Answered(c *controlpb.Command, ok bool, n int, now time.Time) {
 	}
 }
 
+// Refused is Answered for a proposal that the voters will not have as it is, for another
+// reason than its number: to send it again would be of no use. A copy of it that is still
+// on its way may count all the same one day, so what it would do is not forgotten: in its
+// place goes one that does nothing and has a higher number, and once a snapshot shows that
+// one, the first can never count.
+func (t *Tenant) Refused(c *controlpb.Command, now time.Time) {
+	f := t.flight
+	if f == nil || f.c != c {
+		t.Answered(c, false, 0, now)
+		return
+	}
+	if f.seq == t.guesses.pending {
+		t.guesses.pending, t.guesses.again = 0, now.Add(guessPause)
+	}
+	t.seq++
+	f.seq, f.sent, f.busy, f.acquires, f.refused = t.seq, time.Time{}, false, false, true
+	f.c = &controlpb.Command{
+		Principal: "node:" + t.node, RequestId: fmt.Sprintf("%s/%d/%d", t.id, t.epoch, f.seq),
+		Kind: &controlpb.Command_AcquireSeats{AcquireSeats: &controlpb.AcquireSeats{
+			Webinar: t.id, Node: t.node, Epoch: t.epoch, Seq: f.seq}},
+	}
+	t.rest = min(max(2*t.rest, resendAfter), refusedMost)
+	t.resume = now.Add(t.rest)
+}
+
 // land settles the proposal under way: the snapshot says that it was applied, or never
 // will be.
 func (t *Tenant) land(now time.Time) {
 	f := t.flight
 	t.flight = nil
+	if !f.refused {
+		t.rest = 0
+	}
 	if f.seq == t.guesses.pending && !f.busy {
 		t.guesses.pending = 0
 	}

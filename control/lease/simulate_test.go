@@ -65,6 +65,7 @@ func (w *world) elapse(d time.Duration) {
 type mood struct {
 	slow   int // letters that take up to a minute and a half
 	lost   int // letters that are lost
+	refuse int // letters that the leader does not have: its cluster is of an older version
 	known  int // guests who were here before
 	breaks int
 	leaps  int // steps of up to half a minute
@@ -77,7 +78,7 @@ func (w *world) draw() mood {
 		}
 		return usual
 	}
-	return mood{slow: one(3, 30), lost: one(5, 30), known: one(30, 90), breaks: one(12, 30), leaps: one(4, 15)}
+	return mood{slow: one(3, 30), lost: one(5, 30), refuse: one(0, 30), known: one(30, 90), breaks: one(12, 30), leaps: one(4, 15)}
 }
 
 // step lets some time pass, and something happen.
@@ -255,7 +256,7 @@ func (w *world) edits() {
 
 // heal repairs everything, and sees whether the seats can be used again.
 func (w *world) heal() {
-	w.mood.slow, w.mood.lost = 0, 0
+	w.mood.slow, w.mood.lost, w.mood.refuse = 0, 0, 0
 	for _, e := range w.edges {
 		w.repairs(e)
 	}

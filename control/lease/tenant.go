@@ -80,6 +80,8 @@ type Tenant struct {
 	called time.Time // when the newest recall was seen
 	ask    time.Time // when it is worth asking for seats again, though there are none
 	pause  time.Duration
+	resume time.Time // when it is worth proposing again, after a refusal
+	rest   time.Duration
 
 	seq    uint64
 	flight *flight
@@ -109,9 +111,10 @@ func (t *Tenant) Idle() int {
 	return idle
 }
 
-// Unused reports whether nothing would be lost with t.
+// Unused reports whether nothing would be lost with t. What is under way about a webinar
+// that is gone is nothing.
 func (t *Tenant) Unused() bool {
-	return len(t.seats) == 0 && len(t.waits) == 0 && t.flight == nil && t.granted == 0 && !t.guesses.held()
+	return len(t.seats) == 0 && len(t.waits) == 0 && (t.flight == nil || t.w == nil) && t.granted == 0 && !t.guesses.held()
 }
 
 // Strict reports whether the edge has something to lose in a strict webinar: it should

@@ -48,6 +48,7 @@ type letter struct {
 	c      *controlpb.Command
 	answer bool
 	ok     bool
+	refuse bool // the voters do not have it, whatever its number
 	n      int
 }
 
@@ -266,6 +267,11 @@ func (w *world) deliver() {
 		} else {
 			c = copyOf(c)
 		}
+		if refuse := w.chance(w.mood.refuse); refuse && c.GetRenewLease() == nil && c.GetRegisterNode() == nil {
+			l.answer, l.refuse, l.at = true, true, w.now+w.some(40*time.Millisecond)
+			w.mail = append(w.mail, l)
+			continue
+		}
 		r := w.commit(c)
 		if l.from.unheard || w.chance(w.mood.lost) {
 			continue
@@ -295,7 +301,11 @@ func (w *world) answered(l letter) {
 		return
 	}
 	if e.tenant != nil {
-		e.tenant.Answered(l.c, l.ok, l.n, w.clock(e))
+		if l.refuse {
+			e.tenant.Refused(l.c, w.clock(e))
+		} else {
+			e.tenant.Answered(l.c, l.ok, l.n, w.clock(e))
+		}
 		w.mishear(e, l)
 	}
 }

@@ -29,6 +29,7 @@ type cluster struct {
 	state    *control.State
 	changed  chan struct{}
 	commands map[string]int // by kind
+	refuses  func(*controlpb.Command) error
 }
 
 func newCluster(t testing.TB, limit uint32, partition string) *cluster {
@@ -46,6 +47,11 @@ func (c *cluster) apply(cmd *controlpb.Command) control.Result {
 	cmd = proto.CloneOf(cmd)
 	cmd.ProposedAt = time.Now().UnixNano()
 	c.commands[fmt.Sprintf("%T", cmd.GetKind())]++
+	if c.refuses != nil {
+		if err := c.refuses(cmd); err != nil {
+			return control.Result{Err: err}
+		}
+	}
 	next, r := c.state.Apply(c.state.Index()+1, cmd)
 	if r.Halt != nil {
 		c.t.Errorf("halt: %v", r.Halt)
@@ -205,6 +211,13 @@ func (n *node) kept() int          { n.Keeper.mu.Lock(); defer n.Keeper.mu.Unloc
 
 // lose has the answers to all proposals be lost.
 func (n *node) lose() { n.mu.Lock(); defer n.mu.Unlock(); n.loses = true }
+
+// refuse has the voters refuse what f has an error for.
+func (c *cluster) refuse(f func(*controlpb.Command) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuses = f
+}
 
 // total is how many commands there were.
 func (c *cluster) total() int {

@@ -36,6 +36,9 @@ const (
 	// registerEvery is how often a node that just started asks for its registration: the
 	// voters are found within a second or two.
 	registerEvery = 100 * time.Millisecond
+	// registerMost bounds the pause after which one that was refused asks again: the cluster
+	// may be of an older version, and be raised one day.
+	registerMost = 10 * time.Second
 	// answerIn is how long a proposal may take before it is sent again.
 	answerIn = 3 * time.Second
 )
@@ -83,6 +86,8 @@ type Keeper struct {
 	registered bool          // the replica knows this incarnation
 	replaced   bool          // it knows a newer one, or has put the node out
 	asking     bool          // a RegisterNode is under way
+	refusals   int           // of it, one after the other
+	registerAt time.Time     // not before
 	passed     time.Time     // when Run last looked at everything
 	fenced     bool          // strict webinars were ended, since this node is cut off
 	stocked    time.Time     // when it was looked last for whom to have a guess in stock

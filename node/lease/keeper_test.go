@@ -402,3 +402,70 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 }
+
+// TestARefusalIsNotAskedForAgainAndAgain: the voters refuse what an edge proposes, for a
+// reason that no snapshot shows (they are of an older version, or the edge is wrong).
+func TestARefusalIsNotAskedForAgainAndAgain(t *testing.T) {
+	of := func(kind any) func(*controlpb.Command) error {
+		return func(c *controlpb.Command) error {
+			if fmt.Sprintf("%T", c.GetKind()) == fmt.Sprintf("%T", kind) {
+				return control.ErrFeatureLevel
+			}
+			return nil
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		refuses func(*controlpb.Command) error
+	}{
+		{"seats", of(&controlpb.Command_AcquireSeats{})},
+		{"names on seats", of(&controlpb.Command_ReportSeats{})},
+		{"everything", func(*controlpb.Command) error { return control.ErrFeatureLevel }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 20, "keep")
+				a := c.join("a", 1)
+				a.enter("a", 4)
+				c.refuse(tt.refuses)
+				a.enter("b", 8)
+				began, before := time.Now(), c.total()
+				time.Sleep(time.Hour)
+				if n := c.total() - before; n > 130 { // a refused one and one in its place, each minute
+					t.Errorf("%d commands in %v", n, time.Since(began))
+				}
+				c.refuse(nil)
+				time.Sleep(2 * time.Minute)
+				b := c.join("b", 1)
+				inA, _ := a.enter("c", 20)
+				inB, _ := b.enter("d", 20)
+				if held, _ := a.count(); held+inB != 20 {
+					t.Errorf("%d and %d of 20 are inside when nothing is refused any more (%d came)", held, inB, inA)
+				}
+			})
+		})
+	}
+}
+
+func TestANodeThatIsRefusedRegistersMoreAndMoreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 20, "keep")
+		c.refuse(func(c *controlpb.Command) error {
+			if c.GetRegisterNode() != nil {
+				return control.ErrFeatureLevel
+			}
+			return nil
+		})
+		before := c.total()
+		a := c.join("a", 1)
+		time.Sleep(10 * time.Minute)
+		if n := c.total() - before; n > 70 {
+			t.Errorf("%d attempts in ten minutes", n)
+		}
+		c.refuse(nil)
+		time.Sleep(registerMost + time.Second)
+		if in, _ := a.enter("a", 20); in != 20 {
+			t.Errorf("%d of 20 are inside once the node is registered", in)
+		}
+	})
+}

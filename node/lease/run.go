@@ -176,19 +176,24 @@ func (k *Keeper) propose(ctx context.Context, wg *sync.WaitGroup) time.Duration 
 
 // register proposes this incarnation. k.mu is held.
 func (k *Keeper) register(ctx context.Context, wg *sync.WaitGroup) {
-	if k.asking {
+	if k.asking || k.cfg.Now().Before(k.registerAt) {
 		return
 	}
 	k.asking = true
 	c := &controlpb.Command{Principal: "node:" + k.cfg.Node, Kind: &controlpb.Command_RegisterNode{
 		RegisterNode: &controlpb.RegisterNode{Node: k.cfg.Node, Epoch: k.cfg.Epoch, Role: k.cfg.Role}}}
 	wg.Go(func() {
-		if _, err := k.ask(ctx, c); err != nil && ctx.Err() == nil {
+		_, err := k.ask(ctx, c)
+		if err != nil && ctx.Err() == nil {
 			k.log.Info("this node is not registered yet", "err", err)
 		}
 		k.mu.Lock()
+		defer k.mu.Unlock()
 		k.asking = false
-		k.mu.Unlock()
+		if k.refusals++; !refusal(err) {
+			k.refusals = 0
+		}
+		k.registerAt = k.cfg.Now().Add(min(registerEvery<<min(k.refusals, 10), registerMost))
 	})
 }
 
@@ -200,20 +205,30 @@ func (k *Keeper) carry(ctx context.Context, id string, c *controlpb.Command) {
 		k.log.Debug("a command about seats was not answered", "webinar", id, "err", err)
 	}
 	k.mu.Lock()
-	if t := k.tenants[id]; t != nil {
+	switch t := k.tenants[id]; {
+	case t == nil:
+	case refusal(err) && !errors.Is(err, webinar.ErrStaleLease): // else a snapshot will tell
+		k.log.Warn("the voters refuse a command about seats", "webinar", id, "err", err)
+		t.Refused(c, k.cfg.Now())
+	default:
 		t.Answered(c, err == nil, n, k.cfg.Now())
 	}
 	k.mu.Unlock()
 	k.poke()
 }
 
+// refusal reports whether the voters have said no, rather than nothing.
+func refusal(err error) bool {
+	var denial *webinar.Denial
+	return errors.As(err, &denial)
+}
+
 func (k *Keeper) ask(ctx context.Context, c *controlpb.Command) (control.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
 	r, err := k.cfg.Propose(ctx, c)
-	var denial *webinar.Denial
 	switch {
-	case errors.As(err, &denial), err == nil && r.Err != nil:
+	case refusal(err), err == nil && r.Err != nil:
 		k.metrics.proposals.WithLabelValues("refused").Inc()
 		return r, errors.Join(err, r.Err)
 	case err != nil:
