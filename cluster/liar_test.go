@@ -225,16 +225,16 @@ func TestANodeThatCannotSignYetIsBelievedUntilAllCan(t *testing.T) {
 // The proofs that others hold are renewed with the certificates, here with keys.
 func TestProofsAreRenewedWithCertificates(t *testing.T) {
 	inWorld(t, func(w *world) {
-		half := func(id pki.Identity) *pki.Credentials { // good for half an hour more
-			return w.signed(id, time.Now().Add(30*time.Minute-pki.Lifetime))
+		short := func(id pki.Identity) *pki.Credentials { // good for six minutes more
+			return w.signed(id, time.Now().Add(6*time.Minute-pki.Lifetime))
 		}
-		w.issue = half
+		w.issue = short
 		all := w.five()
 		all[0].Announce(Announcement{Track: "t", Path: []string{"n1"}})
 		for range 3 {
-			time.Sleep(20 * time.Minute) // virtual
+			time.Sleep(4 * time.Minute) // virtual
 			for _, m := range all {
-				m.cred.Store(half(m.port.Self()))
+				m.cred.Store(short(m.port.Self()))
 			}
 		}
 		time.Sleep(time.Minute) // virtual
@@ -242,7 +242,7 @@ func TestProofsAreRenewedWithCertificates(t *testing.T) {
 			if m.sees() != "n1 n2 n3 n4 n5" || m.carriers("t") != "n1" {
 				t.Errorf("%s sees %q, and %q carry", m.name, m.sees(), m.carriers("t"))
 			}
-			if h := m.heard["n1"]; m != all[0] && time.Until(h.until) < 20*time.Minute {
+			if h := m.heard["n1"]; m != all[0] && time.Until(h.until) < 4*time.Minute {
 				t.Errorf("%s knows a proof that ends in %v", m.name, time.Until(h.until))
 			}
 		}

@@ -375,13 +375,13 @@ func TestAStateThatIsTooLargeTellsEveryWordInTurn(t *testing.T) {
 	me := newCredentials(t, ca, "me")
 	var list []record
 	list = append(list, carries("me", "mine", 1, 1))
-	for node := range 40 {
+	for node := range 24 {
 		for track := range 1000 {
 			list = append(list, carries(fmt.Sprintf("n%02d", node), fmt.Sprintf("%s%d", strings.Repeat("t", 190), track), 1, 1))
 		}
 	}
 	told := map[string]bool{}
-	for range 200 {
+	for range 100 {
 		s := state{version: 2, sender: "me", incarnation: 1, seq: 1, list: slices.Clone(list)}
 		s.shuffle()
 		b, left := s.append(nil, me)

@@ -36,11 +36,11 @@ func TestChooseKnowsItsPlace(t *testing.T) {
 		want       string
 	}{
 		{"a hub of the own region rather than one as near in another", me,
-			none(with(at(50*ms, 30*ms, "o", "there"), in("us")), with(at(50*ms, 60*ms, "o", "here"), in("eu"))), "", "here"},
+			none(with(at(50*ms, 30*ms, "o", "there"), in("us")), with(at(50*ms, 50*ms, "o", "here"), in("eu"))), "", "here"},
 		{"a hub of another region when the own is too far around", me,
 			none(with(at(50*ms, 30*ms, "o", "there"), in("us")), with(at(50*ms, 120*ms, "o", "here"), in("eu"))), "", "there"},
 		{"without a region of its own, none counts", Self{Node: "me"},
-			none(with(at(50*ms, 30*ms, "o", "there"), in("us")), with(at(50*ms, 60*ms, "o", "here"), in("eu"))), "", "there"},
+			none(with(at(50*ms, 30*ms, "o", "there"), in("us")), with(at(50*ms, 50*ms, "o", "here"), in("eu"))), "", "there"},
 		{"not who has all the children it may have", me, none(at(0, 200*ms, "o"), with(at(10*ms, 5*ms, "o", "hub"), feeds(64, 64))), "", "o"},
 		{"who has room for one more", me, none(at(0, 200*ms, "o"), with(at(10*ms, 5*ms, "o", "hub"), feeds(63, 64))), "", "hub"},
 		{"children without a limit fill nobody", me, none(at(0, 200*ms, "o"), with(at(10*ms, 5*ms, "o", "hub"), feeds(500, 0))), "", "hub"},
