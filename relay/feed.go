@@ -74,6 +74,10 @@ func (f *feed) run() {
 	}
 	defer sub.Close()
 	t := sub.Track()
+	if t.info.Kind == wire.Data && f.link.speaks() < 2 { // to such a child there is none
+		f.link.refuse(f.alias, wire.CodeNotFound)
+		return
+	}
 	f.mu.Lock()
 	f.track = t
 	f.mu.Unlock()

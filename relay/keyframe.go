@@ -1,6 +1,10 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	"stentor/relay/wire"
+)
 
 // requestKeyFrame sends a request now, or once half a second has passed since the last.
 func (l *layer) requestKeyFrame() {
@@ -81,7 +85,7 @@ func (l *layer) keyArrived() {
 // one only when asked, and who comes late has to find one here.
 func (l *layer) keepKeyFrame() {
 	key := l.ring.key.Load()
-	if key == 0 || l.readers.Load() == 0 {
+	if key == 0 || l.readers.Load() == 0 || l.track.info.Kind != wire.Video {
 		return
 	}
 	if since := l.ring.head.Load() - key; since >= uint64(len(l.ring.slots))*3/4 {

@@ -38,18 +38,20 @@ type layer struct {
 	newestAt atomic.Int64  // arrival of the newest packet
 	slabs    sync.Pool     // *slab, of packets from parents
 
-	mu      sync.Mutex // guards the following: one writer at a time
-	ssrc    uint32
-	started bool
-	bad     uint16 // the sequence number that would prove a jump back
-	seq     rtp.Sequence
-	clock   rtp.Clock
-	frames  frames
-	capture int64  // the last capture time that a packet carried
-	at      uint64 // its RTP time
-	unread  int    // packets since the bell was rung
-	timer   *time.Timer
-	deaths  []uint64 // frames that ended without their end, newest last
+	mu       sync.Mutex // guards the following: one writer at a time
+	ssrc     uint32
+	started  bool
+	bad      uint16 // the sequence number that would prove a jump back
+	seq      rtp.Sequence
+	clock    rtp.Clock
+	frames   frames
+	capture  int64  // the last capture time that a packet carried
+	at       uint64 // its RTP time
+	unread   int    // packets since the bell was rung
+	messages uint32 // that were appended here
+	appended uint16 // packets of them
+	timer    *time.Timer
+	deaths   []uint64 // frames that ended without their end, newest last
 
 	keyMu      sync.Mutex // guards the following
 	keyAsked   time.Time  // when the last request went out
@@ -77,6 +79,12 @@ func (l *layer) left() {
 func (l *layer) write(p *rtp.Packet) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.number(p)
+}
+
+// number is write with mu held.
+func (l *layer) number(p *rtp.Packet) {
+	p.Key = !l.started // of data: there is nothing before it
 	if !l.place(p) {
 		l.track.metrics.dropped.WithLabelValues("late").Inc()
 		return
@@ -137,6 +145,9 @@ func (l *layer) insert(p *rtp.Packet) bool {
 	}
 	if l.ring.find(p.Seq) != nil {
 		l.track.metrics.dropped.WithLabelValues("duplicate").Inc()
+		if p.Key && l.track.info.Kind == wire.Data {
+			l.ring.mark(p.Seq)
+		}
 		return false
 	}
 	l.started = true
@@ -152,7 +163,9 @@ func (l *layer) insert(p *rtp.Packet) bool {
 func (l *layer) add(p *rtp.Packet) {
 	l.stamp(p)
 	video := l.track.info.Kind == wire.Video
-	p.Key = video && l.frames.key(p.Frame, l.track.detect(p.Payload()))
+	if l.track.info.Kind != wire.Data {
+		p.Key = video && l.frames.key(p.Frame, l.track.detect(p.Payload()))
+	}
 	l.ring.add(p)
 	if p.Key {
 		l.keyArrived()
@@ -250,6 +263,9 @@ func (l *layer) forget() {
 func (l *layer) resume(now time.Time) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.track.info.Kind == wire.Data {
+		return l.resumeMessages()
+	}
 	newest := l.seq.Newest()
 	last := l.ring.find(newest)
 	if last == nil || now.UnixNano()-last.Arrived > int64(linger) {

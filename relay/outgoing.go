@@ -79,7 +79,7 @@ func (s *sender) header(p *rtp.Packet) wire.Frame {
 		Time: p.Time, First: p.Seq, Capture: uint64(max(p.Capture, 0) / 1000),
 	}
 	switch {
-	case p.Key:
+	case p.Key, s.track.info.Kind == wire.Data && p.Seq == s.reader.first:
 		h.Flags = wire.FlagKey | wire.FlagSwitch
 	case s.spares(p.Payload()):
 		h.Flags = wire.FlagDiscardable
@@ -270,7 +270,7 @@ func (s *sender) complete(o *outgoing) bool {
 	if !o.whole() {
 		return false
 	}
-	if !o.key {
+	if !o.key && s.track.info.Kind != wire.Data { // messages are read in order
 		if p := s.layer.ring.find(o.min - 1); p == nil || p.Frame == o.frame {
 			return false
 		}

@@ -27,22 +27,35 @@ type Reader struct {
 	frame    uint64        // older frames too
 	skips    uint64
 	closed   atomic.Bool
+
+	ordered bool   // messages: seq is the next one, 0 before it is known where they begin
+	first   uint64 // before this one there is none any more
+	partOf  uint64 // the message that is being put together
+	parts   []byte
+	bad     bool // it cannot be
 }
 
-// Reader returns a reader of the layer that begins with the newest key frame, or, for audio, with the next packet.
+// Reader returns a reader of the layer that begins with the newest key frame, for audio with the next packet, and for data
+// with the oldest message.
 // When there is none, it waits for one. One is asked for every half second then: at once when the ring has lost its
 // newest, else after the first. A layer that the track does not have has no packets.
 func (t *Track) Reader(layer int) *Reader {
 	r := t.reader(layer)
-	r.toKey()
+	if !r.ordered {
+		r.toKey()
+	}
 	return r
 }
 
 // readerFrom returns a reader that begins with the first frame that is not older than frame, as far as the ring
-// still holds it; 0 begins at the newest key frame.
+// still holds it; 0 begins like Reader.
 func (t *Track) readerFrom(layer int, frame uint64) *Reader {
 	r := t.reader(layer)
-	if frame == 0 {
+	switch {
+	case r.ordered:
+		r.frame = frame
+		return r
+	case frame == 0:
 		r.toKey()
 		return r
 	}
@@ -68,7 +81,7 @@ func (t *Track) reader(layer int) *Reader {
 		l = t.layers[layer]
 	}
 	l.opened()
-	return &Reader{track: t, layer: l}
+	return &Reader{track: t, layer: l, ordered: t.info.Kind == wire.Data && l != t.none}
 }
 
 // toKey moves to the newest key frame, or waits for the next one.
@@ -126,6 +139,9 @@ func (r *Reader) wantKey(wants bool) {
 
 // Try returns the next packet, or nil when there is none yet.
 func (r *Reader) Try() *rtp.Packet {
+	if r.ordered {
+		return r.tryOrdered()
+	}
 	for {
 		if len(r.pending) > 0 {
 			p := r.pending[0]

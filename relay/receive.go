@@ -207,6 +207,7 @@ func (f *incoming) parse(p *rtp.Packet, raw []byte) (err error) {
 	if f.track.info.Kind != wire.Audio {
 		p.Time = f.head.Time
 	}
+	p.Key = f.head.Flags&wire.FlagKey != 0 && f.count == 1 // the layer decides for itself what is a key frame of video
 	p.Capture = int64(f.head.Capture) * 1000
 	return nil
 }

@@ -23,6 +23,7 @@ type ring struct {
 	head  atomic.Uint64                // the next position
 	key   atomic.Uint64                // position plus one of the newest key frame's first packet, 0 none so far
 	floor atomic.Uint64                // positions before this one are forgotten
+	top   atomic.Uint64                // the highest sequence number
 }
 
 func newRing(slots int) *ring {
@@ -39,6 +40,9 @@ func (r *ring) add(p *rtp.Packet) {
 		if old := r.at(r.key.Load() - 1); old == nil || old.Seq < p.Seq {
 			r.key.Store(pos + 1)
 		}
+	}
+	if p.Seq > r.top.Load() {
+		r.top.Store(p.Seq)
 	}
 	r.head.Store(pos + 1)
 }

@@ -27,8 +27,11 @@ type upstream struct {
 func (u *upstream) arrived(layer int, now time.Time) { u.fed[layer].Store(now.UnixNano()) }
 
 // kills reports whether the end of a frame's stream is the end of the frame: the parent said so, and nobody else sends it.
-// What a link that died has cut off, the next parent sends.
+// What a link that died has cut off, the next parent sends, and messages do not die.
 func (u *upstream) kills(err error) bool {
+	if t := u.track.Load(); t == nil || t.info.Kind == wire.Data {
+		return false
+	}
 	var reset *quic.StreamError
 	return errors.As(err, &reset) && reset.Remote && !u.doubled.Load()
 }

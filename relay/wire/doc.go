@@ -39,8 +39,8 @@
 //	| 0x46 | alias | layer | flags | frame | time | first seq | capture | ... until the stream ends
 //	+------+-------+-------+-------+-------+------+-----------+---------+----------------------------
 //
-// flags: 1 key frame, 2 switch point, 4 discardable. Frame, time and first seq are extended to 64 bits, of which 62
-// can be used. Capture is Unix microseconds, 0 when unknown.
+// flags: 1 key frame (of data: the sender has nothing before it), 2 switch point, 4 discardable. Frame, time and first seq
+// are extended to 64 bits, of which 62 can be used. Capture is Unix microseconds, 0 when unknown.
 //
 // A stream that begins with 'P' (0x50) is padding, since version 2: it is read and dropped.
 //
