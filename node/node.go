@@ -36,6 +36,7 @@ import (
 	"stentor/node/sfu"
 	"stentor/node/signal"
 	"stentor/relay"
+	"stentor/relay/parity"
 	"stentor/relay/window"
 )
 
@@ -63,6 +64,7 @@ type Node struct {
 	stopping     chan struct{} // closed when Run is to end
 
 	windows    *window.Windows
+	parity     *parity.Conn // on the mesh's socket
 	port       *mesh.Port
 	rpc        *mesh.RPC
 	peers      http.RoundTripper // http://NODE/path to the calls of a node
@@ -170,8 +172,11 @@ func (n *Node) openMesh(p Parts) (err error) {
 	n.windows = window.New(window.Config{Logger: n.log, Registerer: n.reg})
 	quic := mesh.QUICConfig()
 	quic.Tracer = n.windows.Tracer
+	if n.parity, err = parity.Wrap(p.Sockets.Mesh, parity.Config{Logger: n.log, Registerer: n.reg}); err != nil {
+		return err
+	}
 	n.port, err = mesh.New(mesh.Config{
-		Conn: p.Sockets.Mesh, Credentials: n.credentials, Resolve: n.resolve, Removed: n.removed, QUIC: quic, Logger: n.log, Registerer: n.reg,
+		Conn: n.parity.Socket(), Credentials: n.credentials, Resolve: n.resolve, Removed: n.removed, QUIC: quic, Logger: n.log, Registerer: n.reg,
 	})
 	if err != nil {
 		return err
@@ -231,7 +236,7 @@ func (n *Node) openMedia(p Parts) (err error) {
 	n.routing = &routing{self: n.cfg.Name, region: n.cfg.Region, store: n.store, gossip: n.gossip}
 	n.relay, err = relay.New(relay.Config{
 		Node: n.cfg.Name, Parent: n.routing.parent, Standby: n.routing.standby, Better: n.routing.better, Carried: n.carried,
-		MaxChildren: n.cfg.Relay.Children, Windows: n.windows, Logger: n.log, Registerer: n.reg, Dial: n.dialRelay,
+		MaxChildren: n.cfg.Relay.Children, Windows: n.windows, Parity: protection{n.parity}, Logger: n.log, Registerer: n.reg, Dial: n.dialRelay,
 	})
 	if err != nil {
 		return err
