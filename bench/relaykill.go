@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"stentor/bench/impair"
@@ -14,7 +15,7 @@ import (
 type relaykillScenario struct {
 	Kills  int      `help:"How many relays die, or are drained, one after the other." default:"50"`
 	Leaves int      `help:"How many nodes hang below the one that dies." default:"4"`
-	Runs   []string `help:"What is done: kill or drain, on loopback or far (through the impairment proxy)." default:"kill-loopback,kill-far,drain-loopback,drain-far"`
+	Runs   []string `help:"What is done: kill, drain or none, on loopback or far (through the impairment proxy)." default:"none-loopback,kill-loopback,drain-loopback,none-far,kill-far,drain-far"`
 	Seed   uint64   `help:"Of the proxies." default:"1"`
 }
 
@@ -23,6 +24,9 @@ const (
 	farOrigin = 60 * time.Millisecond
 	farRelay  = 90 * time.Millisecond
 )
+
+// controls is how often nothing is done: enough to see what the machine does by itself, below which no figure means much.
+const controls = 10
 
 // Run runs the scenario.
 func (s *relaykillScenario) Run(ctx context.Context) error {
@@ -40,15 +44,19 @@ func (s *relaykillScenario) Run(ctx context.Context) error {
 }
 
 func (s *relaykillScenario) run(ctx context.Context, b *board, run string) error {
-	drains, far := run == "drain-loopback" || run == "drain-far", run == "kill-far" || run == "drain-far"
-	t, err := s.plant(ctx, far)
+	end, where, _ := strings.Cut(run, "-")
+	t, err := s.plant(ctx, where == "far")
 	if err != nil {
 		return err
 	}
 	defer t.fell()
 	var all []scar
-	for n := range s.Kills {
-		scars, err := t.strike(ctx, drains)
+	times := s.Kills
+	if end == "none" {
+		times = min(times, controls)
+	}
+	for n := range times {
+		scars, err := t.strike(ctx, end)
 		if err != nil {
 			return fmt.Errorf("%d: %w", n, err)
 		}
@@ -166,8 +174,8 @@ const (
 	landing = time.Second
 )
 
-// strike ends the relay that most leaves pull from, lets it come back, and says what each leaf saw since the last time.
-func (t *tree) strike(ctx context.Context, drains bool) ([]scar, error) {
+// strike ends ("kill" or "drain"; "none" does not) the relay that most leaves pull from, lets it come back, and says what each leaf saw since the last time.
+func (t *tree) strike(ctx context.Context, end string) ([]scar, error) {
 	if err := pause(ctx, warming); err != nil {
 		return nil, err
 	}
@@ -180,17 +188,21 @@ func (t *tree) strike(ctx context.Context, drains bool) ([]scar, error) {
 	if err != nil {
 		return nil, err
 	}
-	if drains {
+	if end == "drain" {
 		if err := victim.call("Drain", 10*time.Second, nil); err != nil {
 			return nil, err
 		}
 	}
-	victim.kill()
+	if end != "none" { // what the machine does by itself
+		victim.kill()
+	}
 	if err := pause(ctx, aftermath); err != nil {
 		return nil, err
 	}
-	if err := t.again(victim); err != nil {
-		return nil, err
+	if end != "none" {
+		if err := t.again(victim); err != nil {
+			return nil, err
+		}
 	}
 	return t.scars(ctx, below)
 }
