@@ -84,7 +84,7 @@ func BenchmarkFeed(b *testing.B) {
 		b.Run(fmt.Sprintf("edges=%d", edges), func(b *testing.B) {
 			f := newFed(b, edges)
 			cpu, start := cpuTime(), time.Now()
-			time.Sleep(3 * time.Second) // heartbeats alone
+			<-f.written(3 * edges) // heartbeats alone
 			idle := (cpuTime() - cpu).Seconds() / time.Since(start).Seconds()
 			sent := f.bytes.Load()
 			took := make([]time.Duration, b.N)
@@ -118,6 +118,28 @@ type fed struct {
 	voter *running
 	edges []*Follower
 	bytes atomic.Int64 // that the voter wrote
+
+	mu     sync.Mutex // guards the following
+	awaits int        // writes until done is closed
+	done   chan struct{}
+}
+
+// written returns a channel that is closed when the voter has written so often: a message
+// is one write.
+func (f *fed) written(times int) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaits, f.done = times, make(chan struct{})
+	return f.done
+}
+
+func (f *fed) count(n int) {
+	f.bytes.Add(int64(n))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.awaits--; f.awaits == 0 {
+		close(f.done)
+	}
 }
 
 func newFed(b *testing.B, edges int) *fed {
@@ -137,7 +159,7 @@ func newFed(b *testing.B, edges int) *fed {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { f.serve(ctx, tls.Server(counted{conn, &f.bytes}, serving)) })
+			wg.Go(func() { f.serve(ctx, tls.Server(counted{conn, f}, serving)) })
 		}
 	})
 	for i := range edges {
@@ -190,12 +212,12 @@ func (f *fed) change(b *testing.B, i int) time.Duration {
 
 type counted struct {
 	net.Conn
-	n *atomic.Int64
+	fed *fed
 }
 
 func (c counted) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	c.n.Add(int64(n))
+	c.fed.count(n)
 	return n, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"stentor/control"
-	"stentor/control/controlpb"
 )
 
 // The feed keeps as many changes as a follower misses during an ordinary break of its
@@ -36,7 +35,8 @@ type entry struct {
 	control.Change
 	size int
 	once sync.Once
-	edge *controlpb.Change
+	edge []byte // a controlpb.Change
+	err  error
 }
 
 func newFeed() *feed { return &feed{changed: make(chan struct{}), max: maxFeed} }
@@ -92,11 +92,11 @@ func (f *feed) since(index uint64, n int) ([]*entry, <-chan struct{}, bool) {
 	return append([]*entry(nil), f.entries[i:min(i+n, len(f.entries))]...), f.changed, true
 }
 
-// filtered returns what an edge gets of e.
-func (e *entry) filtered(pinKey []byte, topics control.Topics) *controlpb.Change {
+// filtered returns what an edge gets of e, encoded.
+func (e *entry) filtered(pinKey []byte, topics control.Topics) ([]byte, error) {
 	if len(topics) > 0 {
-		return e.Change.Edge(pinKey, topics).Encode()
+		return proto.Marshal(e.Change.Edge(pinKey, topics).Encode())
 	}
-	e.once.Do(func() { e.edge = e.Change.Edge(pinKey, nil).Encode() })
-	return e.edge
+	e.once.Do(func() { e.edge, e.err = proto.Marshal(e.Change.Edge(pinKey, nil).Encode()) })
+	return e.edge, e.err
 }

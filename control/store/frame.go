@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -28,6 +29,26 @@ func writeMessage(w io.Writer, m proto.Message) error {
 	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	_, err = w.Write(b)
+	return err
+}
+
+// The fields of WatchMessage and WatchChanges that changes are in.
+const (
+	changesField = 2
+	changeField  = 1
+)
+
+// appendChange appends an encoded Change to an encoded WatchChanges.
+func appendChange(b, change []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, changeField, protowire.BytesType), change)
+}
+
+// writeChanges is writeMessage for an encoded WatchChanges.
+func writeChanges(w io.Writer, changes []byte) error {
+	b := make([]byte, 4, 4+1+binary.MaxVarintLen32+len(changes))
+	b = protowire.AppendBytes(protowire.AppendTag(b, changesField, protowire.BytesType), changes)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	_, err := w.Write(b)
 	return err
 }
 

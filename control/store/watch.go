@@ -83,6 +83,7 @@ type watch struct {
 	topics  control.Topics
 	cursor  uint64 // everything up to it is sent
 	resumed bool   // there is something that cursor follows
+	buffer  []byte // changes on their way
 }
 
 func (w *watch) run(ctx context.Context) error {
@@ -138,24 +139,27 @@ func (w *watch) write(m *controlpb.WatchMessage) error {
 	return writeMessage(w.conn, m)
 }
 
+// changes sends as many of the entries as go into one message. What an edge gets of each
+// is encoded once for all edges.
 func (w *watch) changes(entries []*entry) error {
-	var out controlpb.WatchChanges
-	size := 0
+	w.buffer = w.buffer[:0]
 	for _, e := range entries {
-		c := e.filtered(w.v.cfg.PINKey, w.topics)
-		if size += proto.Size(c); size > batchBytes && len(out.Changes) > 0 {
+		c, err := e.filtered(w.v.cfg.PINKey, w.topics)
+		if err != nil {
+			return fmt.Errorf("store: encode change %d: %w", e.Index, err)
+		}
+		if len(w.buffer) > 0 && len(w.buffer)+len(c) > batchBytes {
 			break
 		}
-		out.Changes = append(out.Changes, c)
+		w.buffer = appendChange(w.buffer, c)
+		w.cursor = e.Index
 	}
-	if proto.Size(&out) > maxMessage-maxMessage/8 { // one that frees every seat of a large edge, say
+	if len(w.buffer) > maxMessage-maxMessage/8 { // one that frees every seat of a large edge, say
+		w.buffer = nil
 		return w.snapshot()
 	}
-	if err := w.write(&controlpb.WatchMessage{Kind: &controlpb.WatchMessage_Changes{Changes: &out}}); err != nil {
-		return err
-	}
-	w.cursor = out.Changes[len(out.Changes)-1].GetIndex()
-	return nil
+	w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+	return writeChanges(w.conn, w.buffer)
 }
 
 func (w *watch) snapshot() error {
