@@ -260,6 +260,10 @@ func TestShortlist(t *testing.T) {
 	if short := (Self{Node: "me"}).Shortlist(all[:2], 9, nil); len(short) != 2 || short[0].RTT != 0 {
 		t.Errorf("of two candidates: %+v", short)
 	}
+	kept := Self{Node: "me"}.Shortlist(all, 9, far, "n39", "below", "n0")
+	if n := len(kept); n != 11 || kept[9].Node != "n39" || kept[9].RTT != 10*ms || kept[10].Node != "below" {
+		t.Errorf("%d candidates when two more are kept: %+v", n, kept[min(9, n):])
+	}
 	if none := (Self{Node: "me"}).Shortlist(all, 0, nil); none != nil {
 		t.Errorf("none were asked for: %v", none)
 	}

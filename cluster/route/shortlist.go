@@ -8,28 +8,39 @@ import (
 // Shortlist returns the n candidates that are worth a look, best first: those of the
 // lowest cost, the origin among them whatever it costs, and, in the last third, only
 // such as are reached over another first hop and on another machine than the best, so
-// that a standby is among them. What is not possible is left out.
+// that a standby is among them. What is not possible is left out. Those whose names are
+// in keep are added as they are: [Self.Better] has to see the parent.
 //
 // Distance is the round trip to a node as it is known now, and whether a connection
 // measured it; otherwise coordinates guess it. Nil leaves what the candidates say. In a
 // mesh of thousands this is called with everyone, and [Self.Choose] with the list.
-func (s Self) Shortlist(candidates []Candidate, n int, distance func(node string) (rtt time.Duration, measured bool)) []Candidate {
+func (s Self) Shortlist(candidates []Candidate, n int, distance func(node string) (rtt time.Duration, measured bool), keep ...string) []Candidate {
 	if n < 1 {
 		return nil
 	}
 	gone := leaving(candidates)
+	var kept []Candidate
 	list := make([]ranked, 0, len(candidates))
 	for _, c := range candidates {
 		if distance != nil {
 			c.RTT, c.Measured = distance(c.Node)
 		}
 		c.below = c.below || !c.Draining && through(c.Path, gone)
+		if slices.Contains(keep, c.Node) {
+			kept = append(kept, c)
+		}
 		if s.possible(&c) {
 			list = append(list, ranked{c, s.score(&c, "", gone)})
 		}
 	}
 	slices.SortFunc(list, func(a, b ranked) int { return compare(a.scored, b.scored) })
-	return pick(list, n)
+	out := pick(list, n)
+	for _, k := range kept {
+		if !slices.ContainsFunc(out, func(c Candidate) bool { return c.Node == k.Node }) {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 type ranked struct {
