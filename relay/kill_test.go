@@ -39,13 +39,14 @@ func treePaths(seed uint64) func(from, to string) *impair.Link {
 func within(name, least, most string) bool { return least <= name && name <= most }
 
 // inTree runs f in the tree, in which leaves read video and audio and an origin publishes both.
-func inTree(t *testing.T, seed uint64, f func(t *testing.T, s *show)) {
-	onPaths(t, treePaths(seed), func(t *testing.T, m *mesh) {
+func inTree(t *testing.T, seed uint64, owned bool, f func(t *testing.T, s *show)) {
+	onPaths(t, treePaths(seed), owned, func(t *testing.T, m *mesh) {
 		for name, n := range m.nodes {
 			n.follows(tree[name].parent, tree[name].spare)
 			n.keeps(tree[name].spare)
 		}
 		s := &show{mesh: m, video: publish(t, m.nodes["o"], videoID, videoInfo, 1, nil), audio: publish(t, m.nodes["o"], audioID, audioInfo, 1, nil)}
+		s.sent = map[*Track]map[uint64]int64{s.video: {}, s.audio: {}}
 		f(t, s)
 	}, "o", "a", "b", "c", "d", "e", "f", "g", "h")
 }
@@ -57,6 +58,20 @@ type show struct {
 	video, audio *Track
 	on           sync.WaitGroup
 	seats        []*seat
+
+	mu   sync.Mutex
+	sent map[*Track]map[uint64]int64 // when each packet was written
+}
+
+// write publishes packets and notes when.
+func (s *show) write(track *Track, packets ...[]byte) {
+	write(s.t, track, packets...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := track.layers[0].seq.Newest()
+	for i := range packets {
+		s.sent[track][last-uint64(i)] = time.Now().UnixNano()
+	}
 }
 
 // A seat is one reader at a leaf.
@@ -78,13 +93,13 @@ func (s *show) play(d time.Duration, packets int) {
 			if i%60 == 0 {
 				n *= 4
 			}
-			write(s.t, s.video, cam.frame(i%60 == 0, n)...)
+			s.write(s.video, cam.frame(i%60 == 0, n)...)
 			time.Sleep(time.Second / 30)
 		}
 	})
 	s.on.Go(func() {
 		for cam := (camera{}); time.Since(start) < d; time.Sleep(20 * time.Millisecond) {
-			write(s.t, s.audio, cam.frame(false, 1)...)
+			s.write(s.audio, cam.frame(false, 1)...)
 		}
 	})
 }
@@ -131,7 +146,7 @@ func (s *show) leave() (lost int, video, audio time.Duration) {
 		least, worst := time.Hour, time.Duration(0)
 		for seq, p := range v.got {
 			first = min(first, seq)
-			if sent := v.of.Packet(0, seq).Arrived; sent >= s.settled.UnixNano() {
+			if sent := s.sent[v.of][seq]; sent >= s.settled.UnixNano() {
 				d := time.Duration(p.Arrived - sent)
 				least, worst = min(least, d), max(worst, d)
 			}
@@ -154,19 +169,24 @@ func (s *show) leave() (lost int, video, audio time.Duration) {
 	return lost, video, audio
 }
 
-// each runs f once for each of some seeds, with the relay that it is about and when that happens to it.
-func each(t *testing.T, what string, f func(t *testing.T, s *show, victim *node, at time.Duration)) {
-	seeds := uint64(20)
-	if testing.Short() {
-		seeds = 4
+// each runs f once for each of some seeds, with the relay that it is about and when that happens to it. Packets is how many
+// a frame of video has.
+func each(t *testing.T, what string, seeds uint64, owned bool, packets int, f func(t *testing.T, s *show, victim *node, at time.Duration)) {
+	switch {
+	case raced && packets > 8:
+		t.Skip("too much for the race detector")
+	case raced:
+		seeds = min(seeds, 2)
+	case testing.Short():
+		seeds = min(seeds, 4)
 	}
 	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 0))
 		victim := []string{"a", "b", "c", "d"}[seed%4]
 		at := 700*time.Millisecond + time.Duration(random.Int64N(int64(time.Second)))
 		t.Run(fmt.Sprintf("%s %s, seed %d", victim, what, seed), func(t *testing.T) {
-			inTree(t, seed, func(t *testing.T, s *show) {
-				s.play(4500*time.Millisecond, 8)
+			inTree(t, seed, owned, func(t *testing.T, s *show) {
+				s.play(4500*time.Millisecond, packets)
 				time.Sleep(300 * time.Millisecond)
 				s.watch()
 				time.Sleep(time.Second) // what is older than the readers has come, the standbys are warm
@@ -178,22 +198,26 @@ func each(t *testing.T, what string, f func(t *testing.T, s *show, victim *node,
 	}
 }
 
-func TestKilledRelayCostsNobodyBelowAPacket(t *testing.T) {
-	each(t, "dies", func(t *testing.T, s *show, victim *node, at time.Duration) {
-		victim.gate.cut()
-		lost, video, audio := s.leave()
-		if video > 250*time.Millisecond {
-			t.Errorf("the worst frame came %v late", video)
-		}
-		if audio > 60*time.Millisecond {
-			t.Errorf("the worst audio came %v late", audio)
-		}
-		t.Logf("after %v: %d packets lost, video %v, audio %v late", at, lost, video, audio)
-	})
+func TestKilledRelayCostsNobodyBelowAPacket(t *testing.T) { each(t, "dies", 20, false, 8, dies) }
+
+// TestKilledRelayOf4K is the same at 20 Mbps, which takes a window that stands open: the worst frame is 154 to 183 ms late;
+// where it is not primed 227 to 285 ms, with QUIC's own window 254 to 339.
+func TestKilledRelayOf4K(t *testing.T) { each(t, "dies", 4, true, 90, dies) }
+
+func dies(t *testing.T, s *show, victim *node, at time.Duration) {
+	victim.gate.cut()
+	lost, video, audio := s.leave()
+	if video > 250*time.Millisecond {
+		t.Errorf("the worst frame came %v late", video)
+	}
+	if audio > 60*time.Millisecond {
+		t.Errorf("the worst audio came %v late", audio)
+	}
+	t.Logf("after %v: %d packets lost, video %v, audio %v late", at, lost, video, audio)
 }
 
 func TestDrainedRelayCostsNobodyAFrame(t *testing.T) {
-	each(t, "is drained", func(t *testing.T, s *show, victim *node, at time.Duration) {
+	each(t, "is drained", 20, false, 8, func(t *testing.T, s *show, victim *node, at time.Duration) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		start := time.Now()

@@ -25,6 +25,7 @@ import (
 
 	"stentor/bench/impair"
 	"stentor/relay/rtp"
+	"stentor/relay/window"
 	"stentor/relay/wire"
 )
 
@@ -34,6 +35,7 @@ type mesh struct {
 	net   *simnet.Simnet
 	nodes map[string]*node
 	cert  tls.Certificate
+	owned bool // the windows of links are relay/window's
 }
 
 // A node is one relay with its port.
@@ -44,6 +46,7 @@ type node struct {
 	addr      *net.UDPAddr
 	gate      *gate
 	transport *quic.Transport
+	config    *quic.Config
 	cancel    context.CancelFunc
 	wg        sync.WaitGroup
 
@@ -98,13 +101,14 @@ func (g *gate) SetWriteBuffer(int) error { return nil }
 
 // inMesh runs f in a bubble with the named nodes, ten milliseconds apart.
 func inMesh(t *testing.T, f func(t *testing.T, m *mesh), names ...string) {
-	onPaths(t, nil, f, names...)
+	onPaths(t, nil, false, f, names...)
 }
 
-// onPaths is inMesh with packets from one node to another treated as path says; nil delays them by ten milliseconds.
-func onPaths(t *testing.T, path func(from, to string) *impair.Link, f func(t *testing.T, m *mesh), names ...string) {
+// onPaths is inMesh with packets from one node to another treated as path says, nil delays them by ten milliseconds; owned
+// makes the windows of all links relay/window's.
+func onPaths(t *testing.T, path func(from, to string) *impair.Link, owned bool, f func(t *testing.T, m *mesh), names ...string) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &mesh{t: t, net: &simnet.Simnet{Router: &simnet.PerfectRouter{}}, nodes: map[string]*node{}, cert: certificate(t)}
+		m := &mesh{t: t, net: &simnet.Simnet{Router: &simnet.PerfectRouter{}}, nodes: map[string]*node{}, cert: certificate(t), owned: owned}
 		for i, name := range names {
 			addr := &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(i+1)), Port: 4000}
 			settings := simnet.NodeBiDiLinkSettings{Latency: 10 * time.Millisecond}
@@ -160,8 +164,15 @@ func (m *mesh) tls() *tls.Config {
 
 func (n *node) start() {
 	n.transport = &quic.Transport{Conn: n.gate}
+	n.config = quicConfig.Clone()
+	var windows *window.Windows
+	if n.mesh.owned {
+		windows = window.New(window.Config{Registerer: prometheus.NewRegistry()})
+		n.config.Tracer = windows.Tracer
+	}
 	r, err := New(Config{
-		Node: n.name, Logger: slog.New(slog.NewTextHandler(logs{n.mesh.t}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.name), Dial: n.dial, Parent: n.parent, Standby: n.standby, Better: n.best, Registerer: prometheus.NewRegistry(),
+		Windows: windows,
+		Node:    n.name, Logger: slog.New(slog.NewTextHandler(logs{n.mesh.t}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.name), Dial: n.dial, Parent: n.parent, Standby: n.standby, Better: n.best, Registerer: prometheus.NewRegistry(),
 		Carried: func(id wire.TrackID, epoch uint64, path []string, delay time.Duration, on bool) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -174,7 +185,7 @@ func (n *node) start() {
 	n.Relay = r
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	listener, err := n.transport.Listen(n.mesh.tls(), quicConfig)
+	listener, err := n.transport.Listen(n.mesh.tls(), n.config)
 	if err != nil {
 		n.mesh.t.Fatal(err)
 	}
@@ -207,7 +218,7 @@ func (m *mesh) nameOf(a net.Addr) string {
 }
 
 func (n *node) dial(ctx context.Context, name string) (*quic.Conn, error) {
-	return n.transport.Dial(ctx, n.mesh.nodes[name].addr, n.mesh.tls(), quicConfig)
+	return n.transport.Dial(ctx, n.mesh.nodes[name].addr, n.mesh.tls(), n.config)
 }
 
 func (n *node) parent(_ wire.TrackID, exclude func(string) bool) (string, bool) {

@@ -173,7 +173,7 @@ func TestMessagesCrossInOrderWithTheirHistory(t *testing.T) {
 	bad := func(from, to string) *impair.Link {
 		return impair.New(impair.Profile{Delay: 20 * time.Millisecond, Loss: 0.05, Reorder: 0.05, Duplicate: 0.02}, uint64(from[1])<<8|uint64(to[1]))
 	}
-	onPaths(t, bad, func(t *testing.T, m *mesh) {
+	onPaths(t, bad, false, func(t *testing.T, m *mesh) {
 		n1, n2, n3 := m.nodes["n1"], m.nodes["n2"], m.nodes["n3"]
 		n2.follows("n1")
 		n3.follows("n2")

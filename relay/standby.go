@@ -61,7 +61,7 @@ const (
 	// other parent's silence was noticed, and what comes until a round trip across a continent has widened the
 	// window. Unprimed, the worst frame came after 791 ms, primed after 210 to 320.
 	primeFor = 500 * time.Millisecond
-	// primeMost bounds what standbys may ask of a link's window: 4K at 20 Mbps some six times.
+	// primeMost bounds what standbys may ask of a link's window: more than package window grants.
 	primeMost = 8 << 20
 )
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -34,4 +35,35 @@ func (u *upstream) kills(err error) bool {
 	}
 	var reset *quic.StreamError
 	return errors.As(err, &reset) && reset.Remote && !u.doubled.Load()
+}
+
+// subscribe opens a subscription at the neighbour, with the message m but for its alias. Aliases have to arrive in the order
+// in which they were chosen, so the lock is held until the message is queued.
+func (l *link) subscribe(p *pull, m wire.Subscribe) (*upstream, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return nil, context.Cause(l.ctx)
+	}
+	l.alias++
+	m.Alias = l.alias
+	up := &upstream{alias: l.alias, poke: p.poke, messages: make(chan wire.Message, 16), ready: make(chan struct{}), over: make(chan struct{})}
+	l.upstreams[up.alias] = up
+	return up, l.send(m)
+}
+
+func (l *link) unsubscribe(up *upstream) {
+	l.mu.Lock()
+	delete(l.upstreams, up.alias)
+	l.mu.Unlock()
+	close(up.over)
+	if l.ctx.Err() == nil {
+		_ = l.send(wire.Unsubscribe{Alias: up.alias})
+	}
+}
+
+func (l *link) upstream(alias uint64) *upstream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.upstreams[alias]
 }
