@@ -96,7 +96,7 @@ func (f *forward) nacked(nack *rtcp.TransportLayerNack) {
 		})
 	}
 	if f.sender != nil {
-		f.drops(f.sender.flush())
+		f.push()
 	}
 }
 
@@ -129,7 +129,7 @@ func (f *forward) resend(seq uint16) string {
 		return "write_failed"
 	}
 	f.count(func(s *TrackStats) { s.RTX++ })
-	f.metrics.out(f.source.Info.Kind, len(packet), true)
+	f.metrics.out(f.source.Info.Kind, 1, len(packet), true)
 	return "sent_again"
 }
 

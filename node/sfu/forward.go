@@ -39,6 +39,7 @@ type forward struct {
 
 	mu       sync.Mutex // between forwarding and feedback; guards the following
 	sender   sender
+	settled  bool // which sender it is stays as it is
 	ssrc     uint32
 	rtxSSRC  uint32
 	rtxSeq   uint16
@@ -54,6 +55,7 @@ type forward struct {
 	lastSeq  uint16    // of the newest packet sent
 	lastAt   time.Time // when it was sent
 	allow    repairs
+	untold   tally
 	packets  uint32 // as sender reports count them
 	octets   uint32
 	reported time.Time
@@ -90,21 +92,44 @@ func (f *forward) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters,
 	if f.chosen.format.rtx != 0 {
 		f.rtxSSRC = uint32(ctx.SSRCRetransmission())
 	}
+	if f.settled { // one key and SSRC has one writer, which was there before
+		return webrtc.RTPCodecParameters{}, errHungUp
+	}
 	f.rtxSeq = uint16(rand.Uint32())
 	f.sender = &pionSender{to: ctx.WriteStream()}
-	f.counted.Sender = f.sender.kind()
-	f.metrics.senders.WithLabelValues(f.sender.kind()).Inc()
 	return f.chosen.codecs()[0], nil
+}
+
+// settle chooses the sender, before the first packet and once: the batched one where
+// there is a way past pion.
+func (f *forward) settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.settled || f.sender == nil {
+		return
+	}
+	f.settled = true
+	if w := f.viewer.peer.way; w != nil && w.open() {
+		s, err := newBatched(w, f.ssrc, f.rtxSSRC, f.source.Info.Kind == wire.Audio)
+		if err != nil { // half of its streams may be taken: neither path is safe
+			f.viewer.peer.sfu.log.Error("a stream has two writers", "source", f.source.Name, "err", err)
+			f.sender = nil
+			return
+		}
+		f.sender = s
+	}
+	f.count(func(s *TrackStats) { s.Sender = f.sender.kind() })
+	f.metrics.senders.WithLabelValues(f.sender.kind()).Inc()
 }
 
 // Unbind lets go of the transport.
 func (f *forward) Unbind(webrtc.TrackLocalContext) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.sender != nil {
+	if f.sender != nil && f.settled {
 		f.metrics.senders.WithLabelValues(f.sender.kind()).Dec()
-		f.sender = nil
 	}
+	f.sender = nil
 	return nil
 }
 
@@ -151,11 +176,13 @@ func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	f.settle()
 	f.begin(track)
 	r := track.Reader(0) // at the newest key frame
 	defer r.Close()
 	var skips uint64
-	for {
+	now := f.now()
+	for i := 0; ; i++ {
 		p := r.Try()
 		if p == nil { // all sent for now
 			f.flush()
@@ -163,12 +190,16 @@ func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
 			if p, err = r.Next(ctx); err != nil {
 				return err
 			}
+			i = 0
+		}
+		if i%maxBatch == 0 { // often enough: a batch takes a fraction of a millisecond
+			now = f.now()
 		}
 		if n := r.Skips(); n != skips { // overtaken by the writer
 			skips = n
 			f.skipped()
 		}
-		if err := f.packet(track, p, f.now()); err != nil {
+		if err := f.packet(track, p, now); err != nil {
 			return err
 		}
 	}
@@ -248,10 +279,9 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 	}
 	f.sent(p, out, uint16(seq), now)
 	if p.Marker || f.batch >= maxBatch {
-		f.batch = 0
-		f.drops(f.sender.flush())
+		f.push()
 	}
-	if f.source.Info.Kind == wire.Video && f.now().Sub(now) > stalled {
+	if f.source.Info.Kind == wire.Video && f.sender.waits() && f.now().Sub(now) > stalled {
 		f.metrics.stalls.Inc()
 		f.needKey, f.askedKey = true, time.Time{}
 	}
@@ -263,9 +293,15 @@ func (f *forward) flush() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sender != nil && f.batch > 0 {
-		f.batch = 0
-		f.drops(f.sender.flush())
+		f.push()
 	}
+}
+
+// push ends a batch: it goes out, and is counted.
+func (f *forward) push() {
+	f.batch = 0
+	f.drops(f.sender.flush())
+	f.tell()
 }
 
 // skipped says that what follows does not join on to what was sent.

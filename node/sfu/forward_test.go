@@ -27,7 +27,8 @@ type slow struct {
 
 func (s *slow) kind() string   { return "slow" }
 func (s *slow) buffer() []byte { return nil }
-func (s *slow) flush() error   { s.flushes++; return nil }
+func (s *slow) flush() int     { s.flushes++; return 0 }
+func (s *slow) waits() bool    { return true }
 
 func (s *slow) write(p []byte) error {
 	*s.clock = s.clock.Add(s.takes)

@@ -85,7 +85,7 @@ func TestAViewerWhoJoinsLateBeginsWithTheNewestKeyFrame(t *testing.T) {
 		return scr.view.Stats().Tracks[0].Packets == uint64(len(cam.sent)-first)
 	})
 	stats := scr.view.Stats()
-	if !stats.Connected || stats.Tracks[0].FirstKey == 0 || stats.Tracks[0].Sender != "pion" || stats.Tracks[0].Packets != uint64(len(cam.sent)-first) {
+	if !stats.Connected || stats.Tracks[0].FirstKey == 0 || stats.Tracks[0].Sender != "batched" || stats.Tracks[0].Packets != uint64(len(cam.sent)-first) {
 		t.Errorf("%+v", stats)
 	}
 	for _, c := range []struct {
@@ -93,7 +93,7 @@ func TestAViewerWhoJoinsLateBeginsWithTheNewestKeyFrame(t *testing.T) {
 		labels []string
 		want   float64
 	}{
-		{"viewers", nil, 1}, {"publishers", nil, 1}, {"senders", []string{"pion"}, 1},
+		{"viewers", nil, 1}, {"publishers", nil, 1}, {"senders", []string{"batched"}, 1},
 		{"packets_in_total", []string{"video"}, float64(len(cam.sent))},
 		{"packets_out_total", []string{"video"}, float64(len(cam.sent) - first)},
 		{"first_packet_seconds", nil, 1}, {"first_keyframe_seconds", nil, 1},

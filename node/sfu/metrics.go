@@ -87,28 +87,53 @@ func (m *metrics) in(kind wire.Kind, n int, repaired bool) {
 	m.bytesIn.WithLabelValues(k).Add(float64(n))
 }
 
-func (m *metrics) out(kind wire.Kind, n int, again bool) {
+func (m *metrics) out(kind wire.Kind, packets, bytes int, again bool) {
 	k := kindOf(kind, again)
-	m.packetsOut.WithLabelValues(k).Inc()
-	m.bytesOut.WithLabelValues(k).Add(float64(n))
+	m.packetsOut.WithLabelValues(k).Add(float64(packets))
+	m.bytesOut.WithLabelValues(k).Add(float64(bytes))
 }
 
-// note counts a packet of media that went out to this viewer.
+// A tally is what went out to this viewer since it was last counted: to look up, for
+// each packet, a counter that all viewers share costs more than the packet's header.
+type tally struct {
+	packets, bytes        int
+	begun, keyed          bool          // the first packet, the first key frame went out
+	firstPacket, firstKey time.Duration // after the viewer asked; 0: nothing to tell
+}
+
+// note takes down a packet of media that goes out to this viewer.
 func (f *forward) note(p *rtp.Packet, n int, now time.Time) {
-	f.metrics.out(f.source.Info.Kind, n, false)
-	after := now.Sub(f.viewer.asked)
-	f.count(func(s *TrackStats) {
-		s.Packets++
-		s.Bytes += uint64(n)
-		if s.FirstPacket == 0 {
-			s.FirstPacket = after
-			f.metrics.firstPacket.Observe(after.Seconds())
-		}
-		if p.Key && s.FirstKey == 0 {
-			s.FirstKey = after
-			f.metrics.firstKeys.Observe(after.Seconds())
-		}
-	})
+	t := &f.untold
+	t.packets++
+	t.bytes += n
+	if !t.begun {
+		t.begun, t.firstPacket = true, now.Sub(f.viewer.asked)
+	}
+	if p.Key && !t.keyed {
+		t.keyed, t.firstKey = true, now.Sub(f.viewer.asked)
+	}
+}
+
+// tell counts what was noted.
+func (f *forward) tell() {
+	t := f.untold
+	if t.packets == 0 {
+		return
+	}
+	f.untold = tally{begun: t.begun, keyed: t.keyed}
+	f.metrics.out(f.source.Info.Kind, t.packets, t.bytes, false)
+	if t.firstPacket != 0 {
+		f.metrics.firstPacket.Observe(t.firstPacket.Seconds())
+	}
+	if t.firstKey != 0 {
+		f.metrics.firstKeys.Observe(t.firstKey.Seconds())
+	}
+	f.counted.mu.Lock()
+	defer f.counted.mu.Unlock()
+	f.counted.Packets += uint64(t.packets)
+	f.counted.Bytes += uint64(t.bytes)
+	f.counted.FirstPacket += t.firstPacket
+	f.counted.FirstKey += t.firstKey
 }
 
 // drop counts a packet that did not go out to this viewer.
@@ -117,10 +142,11 @@ func (f *forward) drop(reason string) {
 	f.count(func(s *TrackStats) { s.Dropped++ })
 }
 
-// drops counts a batch that did not go out.
-func (f *forward) drops(err error) {
-	if err != nil {
-		f.drop("write")
+// drops counts packets of a batch that did not go out.
+func (f *forward) drops(n int) {
+	if n > 0 {
+		f.metrics.dropped.WithLabelValues("write").Add(float64(n))
+		f.count(func(s *TrackStats) { s.Dropped += uint64(n) })
 	}
 }
 

@@ -24,6 +24,7 @@ type peer struct {
 	cancel    context.CancelCauseFunc
 	gone      chan struct{} // closed when nothing of it is left running
 	ended     func()        // called once, before gone is closed
+	way       *way          // nil: media goes by pion
 
 	once    sync.Once
 	mu      sync.Mutex // guards the following
@@ -39,13 +40,19 @@ func (s *SFU) newPeer(p *plan, direction webrtc.RTPTransceiverDirection, reg *in
 	if err != nil {
 		return nil, err
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(s.settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
+	settings := s.settings
+	var past *way
+	if s.outlet != nil && direction == webrtc.RTPTransceiverDirectionSendonly {
+		past = &way{socket: s.outlet}
+		past.listen(&settings)
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
 	c := &peer{
-		sfu: s, pc: pc, connected: make(chan struct{}), gone: make(chan struct{}), ended: func() {},
+		sfu: s, pc: pc, connected: make(chan struct{}), gone: make(chan struct{}), ended: func() {}, way: past,
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if err := s.add(c); err != nil {
@@ -53,6 +60,9 @@ func (s *SFU) newPeer(p *plan, direction webrtc.RTPTransceiverDirection, reg *in
 		return nil, err
 	}
 	pc.OnConnectionStateChange(c.stateChanged)
+	if past != nil {
+		past.follow(c, c.transport())
+	}
 	return c, nil
 }
 
@@ -101,6 +111,11 @@ func (c *peer) live(ctx context.Context) {
 
 var errTimeout = fmt.Errorf("sfu: not connected after %v", connectTimeout)
 
+// transport is the ICE transport that all media shares (max-bundle).
+func (c *peer) transport() *webrtc.ICETransport {
+	return c.pc.SCTP().Transport().ICETransport()
+}
+
 func (c *peer) stateChanged(state webrtc.PeerConnectionState) {
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
@@ -108,6 +123,9 @@ func (c *peer) stateChanged(state webrtc.PeerConnectionState) {
 		defer c.mu.Unlock()
 		if !c.up {
 			c.up = true
+			if c.way != nil {
+				c.way.begin(c.transport())
+			}
 			close(c.connected)
 		}
 	case webrtc.PeerConnectionStateFailed:

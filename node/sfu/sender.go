@@ -18,9 +18,10 @@ import (
 // did not go out.
 type sender interface {
 	kind() string              // for the metric that says which path a viewer uses
+	waits() bool               // a write may take as long as the network likes
 	buffer() []byte            // empty, with room for one packet
 	write(packet []byte) error // packet was appended to buffer()
-	flush() error
+	flush() (lost int)         // how many packets that were written did not go out
 }
 
 // maxBatch is how many packets a sender may keep before it is flushed.
@@ -36,7 +37,8 @@ type pionSender struct {
 
 func (s *pionSender) kind() string   { return "pion" }
 func (s *pionSender) buffer() []byte { return s.buf[:0] }
-func (s *pionSender) flush() error   { return nil }
+func (s *pionSender) flush() int     { return 0 }
+func (s *pionSender) waits() bool    { return true }
 
 func (s *pionSender) write(packet []byte) error {
 	n, err := s.header.Unmarshal(packet)

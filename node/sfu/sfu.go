@@ -2,12 +2,13 @@
 //
 // A publisher's RTP packets go verbatim into the ring of a [relay.Track]. A
 // viewer is a goroutine per track that drains a reader of such a ring, rewrites
-// the headers for that one viewer and hands the packets to a sender (the seam
-// where the batched send path will stand). What a viewer asks for, it gets from
+// the headers for that one viewer and hands the packets to a sender: past pion, in
+// batches, where the viewer's cipher and transport allow it (node/sfu/send), else by
+// pion's. What a viewer asks for, it gets from
 // the ring: lost packets by RTX, a key frame where a newer one is there. Only
 // what the ring does not hold reaches the publisher, merged by the track.
 //
-// pion does SDP, ICE, DTLS and SRTP. The package never shows pion an offer as it
+// pion does SDP, ICE, DTLS and what comes in. The package never shows pion an offer as it
 // came: it is checked against bounds, reduced to the sections and the one codec
 // of each that will be used, and what was refused is put back into the answer.
 //
@@ -33,6 +34,8 @@ import (
 	"github.com/pion/transport/v4"
 	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"stentor/node/sfu/send"
 )
 
 // Config says what an SFU needs.
@@ -42,6 +45,7 @@ type Config struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Net        transport.Net // nil: the machine's network; tests pass a virtual one
+	Highest    send.Rung     // how packets go out at best; 0: by runs of equal size (UDP_SEGMENT)
 
 	// StartBitrate is what a Chromium publisher is told to start with (and not to
 	// fall below), in kbit/s. Without it Chromium begins at 300 and silently
@@ -71,6 +75,7 @@ type SFU struct {
 	mux      *advertisedMux
 	settings webrtc.SettingEngine
 	metrics  *metrics
+	outlet   *send.Socket // nil: there is no socket of the kernel's, all goes by pion
 
 	mu     sync.Mutex // guards the following
 	peers  map[*peer]struct{}
@@ -89,6 +94,13 @@ func New(cfg Config) (*SFU, error) {
 		cfg.StartBitrate = 8000
 	}
 	s := &SFU{cfg: cfg, log: cfg.Logger, now: time.Now, metrics: newMetrics(cfg.Registerer), peers: make(map[*peer]struct{})}
+	if conn, ok := cfg.Conn.(*net.UDPConn); ok {
+		outlet, err := send.NewSocket(send.Config{Conn: conn, Registerer: cfg.Registerer, Highest: cfg.Highest})
+		if err != nil {
+			return nil, fmt.Errorf("sfu: %w", err)
+		}
+		s.outlet = outlet
+	}
 	logs := pionLogs{log: cfg.Logger}
 	mux, err := newAdvertisedMux(cfg, logs, s.metrics.garbage)
 	if err != nil {

@@ -14,7 +14,7 @@ const arenaPackets = 32
 //
 //	packet := append(b.Next(), ...)
 //	sealed, err := stream.Seal(packet)
-//	b.Add(sealed)
+//	err = b.Add(sealed)
 //
 // It belongs to one goroutine at a time, and is lent by a [Socket].
 type Batch struct {
@@ -41,15 +41,17 @@ func (b *Batch) Next() []byte {
 	return b.arena[n:n:min(n+MaxPacket, cap(b.arena))]
 }
 
-// Add takes the packet that was written at [Batch.Next], with its tag.
-func (b *Batch) Add(sealed []byte) {
+// Add takes the packet that was written at [Batch.Next], with its tag. One that lies
+// elsewhere (it was too long, and append moved it) is refused with [ErrPacket].
+func (b *Batch) Add(sealed []byte) error {
 	n := len(b.arena)
 	if len(sealed) == 0 || b.Full() || &sealed[0] != &b.arena[:n+1][n] {
-		panic("send: a packet that is not at the end of its batch")
+		return ErrPacket
 	}
 	b.arena = b.arena[:n+len(sealed)]
 	b.ends[b.count] = n + len(sealed)
 	b.count++
+	return nil
 }
 
 // Full reports whether there is no room for another packet.

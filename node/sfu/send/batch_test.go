@@ -1,6 +1,7 @@
 package send
 
 import (
+	"errors"
 	"slices"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestRunsAreOfOneSizeButTheLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBatch()
 			for _, n := range c.sizes {
-				b.Add(append(b.Next(), make([]byte, n)...))
+				add(t, b, make([]byte, n))
 			}
 			var got []int
 			for i := 0; i < b.count; {
@@ -49,7 +50,7 @@ func TestABatchHoldsWhatWasWrittenAndNoMore(t *testing.T) {
 		if len(next) != 0 || cap(next) != MaxPacket {
 			t.Fatalf("%d: room of %d and %d", i, len(next), cap(next))
 		}
-		b.Add(append(next, slices.Repeat([]byte{byte(i)}, 100+i)...))
+		add(t, b, slices.Repeat([]byte{byte(i)}, 100+i))
 	}
 	if !b.Full() || b.Next() != nil {
 		t.Error("not full")
@@ -65,15 +66,27 @@ func TestABatchHoldsWhatWasWrittenAndNoMore(t *testing.T) {
 	}
 }
 
+func add(t testing.TB, b *Batch, p []byte) {
+	t.Helper()
+	if err := b.Add(append(b.Next(), p...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWhatIsNotInTheArenaIsNotTaken(t *testing.T) {
-	for name, p := range map[string][]byte{"nothing": {}, "from elsewhere": make([]byte, 100)} {
+	for name, p := range map[string]func(b *Batch) []byte{
+		"nothing":           func(*Batch) []byte { return nil },
+		"from elsewhere":    func(*Batch) []byte { return make([]byte, 100) },
+		"too long for it":   func(b *Batch) []byte { return append(b.Next(), make([]byte, MaxPacket+1)...) },
+		"from its middle":   func(b *Batch) []byte { return append(b.Next(), make([]byte, 100)...)[1:] },
+		"from where it was": func(b *Batch) []byte { return b.packet(0) },
+	} {
 		t.Run(name, func(t *testing.T) {
-			defer func() {
-				if recover() == nil {
-					t.Error("taken")
-				}
-			}()
-			newBatch().Add(p)
+			b := newBatch()
+			add(t, b, []byte("first"))
+			if err := b.Add(p(b)); !errors.Is(err, ErrPacket) || b.Left() != 1 {
+				t.Errorf("%v, %d left", err, b.Left())
+			}
 		})
 	}
 }

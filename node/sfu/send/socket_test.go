@@ -52,10 +52,11 @@ func dest(t testing.TB, s *Socket, addr net.Addr) *Dest {
 }
 
 // filled lends a batch with packets of these sizes, each full of its number.
-func filled(s *Socket, sizes ...int) *Batch {
+func filled(t testing.TB, s *Socket, sizes ...int) *Batch {
+	t.Helper()
 	b := s.Batch()
 	for i, n := range sizes {
-		b.Add(append(b.Next(), bytes.Repeat([]byte{byte(i + 1)}, n)...))
+		add(t, b, bytes.Repeat([]byte{byte(i + 1)}, n))
 	}
 	return b
 }
@@ -97,7 +98,7 @@ func TestEveryRungDeliversTheSamePackets(t *testing.T) {
 					t.Skipf("this kernel has only %v", s.Rung())
 				}
 				d := dest(t, s, viewer.LocalAddr())
-				b := filled(s, sizes...)
+				b := filled(t, s, sizes...)
 				if err := s.Send(b, d); err != nil || b.Left() != 0 {
 					t.Fatalf("%v, %d left", err, b.Left())
 				}
@@ -193,7 +194,7 @@ func TestTheLadderIsClimbedDownByWhatTheKernelAnswers(t *testing.T) {
 			k := &kernel{answers: c.answers}
 			s.post = k.post
 			d := dest(t, s, viewer.LocalAddr())
-			b := filled(s, c.sizes...)
+			b := filled(t, s, c.sizes...)
 			if err := s.Send(b, d); !errors.Is(err, c.err) || b.Left() != c.left {
 				t.Fatalf("%v, %d left", err, b.Left())
 			}
@@ -219,7 +220,7 @@ func TestAFullBufferIsWhatTheKernelSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := filled(s, 100)
+	b := filled(t, s, 100)
 	if err := s.Send(b, d); !errors.Is(err, ErrRefused) {
 		t.Errorf("by a closed socket: %v", err)
 	}
@@ -286,7 +287,9 @@ func flight(t testing.TB, s *Socket, d *Dest, st *Stream, b *Batch, seq *uint16,
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Add(p)
+		if err := b.Add(p); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Send(b, d); err != nil {
 		t.Fatal(err)
