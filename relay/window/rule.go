@@ -4,8 +4,11 @@ import "time"
 
 const (
 	// rateMemory is for how long a rate that was reached is believed. Encoders send a key frame every two seconds, and
-	// it alone fills the path: what it showed must last until the next. Measured in DESIGN.md.
+	// it alone fills the path: what it showed must last until the next.
 	rateMemory = 2500 * time.Millisecond
+	// burstMemory is for how long the rate of a train is believed on a path that has shown no queue since: some encoders
+	// send a key frame every eight seconds. With 2.5 s the next one of 1 MB was 217 ms late at a round trip of 60 ms.
+	burstMemory = 10 * time.Second
 	// tripMemory is for how long the shortest round trip is believed, as in BBR: paths change.
 	tripMemory = 10 * time.Second
 	// probeAfter is when a round trip as short as the shortest has not been seen for so long that a queue of our own
@@ -20,9 +23,14 @@ const (
 	// so that links with different round trips that share a bottleneck share it fairly: with twice the round trip, one
 	// of 120 ms left 3 of 30 Mbps to one of 20 ms; with this, 14. Frames come no later (DESIGN.md).
 	queue = 40 * time.Millisecond
-	// swell is by how much a round trip grows, besides a quarter, before that is called a queue. Less would take a busy
-	// machine for a busy path: goroutines wait for ten milliseconds at times.
+	// swell is by how much a round trip grows, besides a quarter, before that may be a queue.
 	swell = 15 * time.Millisecond
+	// standing is how long every round trip must have grown for that to be a queue, and manyTrips how many of them
+	// there must have been. A busy machine that does not run us for a tenth of a second shows the same for as long; a
+	// smoothed round trip, which was here first, took it for a queue, and three frames in four of a good path were late
+	// with sixteen processes waiting for two cores.
+	standing  = 200 * time.Millisecond
+	manyTrips = 16
 	// slack is what the far side may hold acknowledgements back (quic-go: 25 ms when it has one packet, less when it
 	// has more), and what a busy machine adds. Without it a link with a round trip of one millisecond would wait for
 	// acknowledgements most of the time.
@@ -62,14 +70,14 @@ type reading struct {
 
 // A rule decides how much may be in flight, and how fast it leaves.
 //
-// The window is the rate at which the path was seen to deliver (the maximum of 2.5 s) times twice the shortest round trip
+// The window is the rate at which the path was seen to deliver (the maximum of 10 s) times twice the shortest round trip
 // (the minimum of 10 s). A single loss means nothing to it: that is the point. While there is no queue, the rate is that
 // of short trains of packets, since live video fills its path for a few milliseconds at a time only. Packets leave at
 // twice that rate, so that an unknown path is found as in BBR's start-up: doubling until the rate stops growing.
 //
-// When the round trip grows by more than a quarter and 15 ms, or a router marks packets, or more than 15 % is
-// lost, there is a queue, which others may share. For the next 2.5 s the rate is that of whole round trips, packets leave at
-// 1.25 times of it, and the window is the rate times one shortest round trip and 40 ms; less of those the more is lost, and
+// When all round trips of 200 ms have grown by more than a quarter and 15 ms, or a router marks packets, or more than 15 %
+// is lost, there is a queue, which others may share. For the next 2.5 s the rate is that of whole round trips (the maximum of
+// 2.5 s), packets leave at 1.25 times of it, and the window is the rate times one shortest round trip and 40 ms; less of those the more is lost, and
 // nothing of them from 15 % on.
 //
 // It holds no clock and is for one goroutine.
@@ -82,10 +90,16 @@ type rule struct {
 	steady    filter // rates of whole round trips, bits per second
 	trip      filter // round trips, nanoseconds
 	shortAt   time.Duration
+	goodAt    time.Duration // when a round trip was last about as short as the shortest
+	grown     int           // round trips since
 	congested time.Duration // until when
+	forgotAt  time.Duration // when trains were last forgotten
 	probing   time.Duration // until when
 
 	primed int // bytes, from outside
+
+	spacing time.Duration // of marks
+	stride  int           // of marks, bytes
 
 	window int    // bytes
 	pacing uint64 // bits per second
@@ -93,7 +107,7 @@ type rule struct {
 
 func newRule() *rule {
 	return &rule{
-		burst: newFilter(rateMemory, greater), steady: newFilter(rateMemory, greater), trip: newFilter(tripMemory, less),
+		burst: newFilter(burstMemory, greater), steady: newFilter(rateMemory, greater), trip: newFilter(tripMemory, less),
 		last: reading{largestSent: -1, largestAcked: -1},
 	}
 }
@@ -101,7 +115,7 @@ func newRule() *rule {
 // begin takes a first reading, of a connection that may have sent a lot already.
 func (r *rule) begin(x reading) {
 	r.last = x
-	r.shortAt = x.now
+	r.shortAt, r.goodAt = x.now, x.now
 	r.decide(x)
 }
 
@@ -112,7 +126,7 @@ func (r *rule) observe(x reading) {
 	lost := x.bytesLost - prev.bytesLost
 	if x.largestSent != prev.largestSent {
 		r.loss.add(x.now, 0, lost)
-		r.trains.sent(x.now, x.largestSent, x.bytesSent, max(time.Millisecond, r.shortestTrip()/marksPerTrip))
+		r.trains.sent(x.now, x.largestSent, x.bytesSent, r.spacing, uint64(r.stride))
 		return // what may be sent has not changed
 	}
 	// What has left the flight was lost or delivered.
@@ -124,7 +138,7 @@ func (r *rule) observe(x reading) {
 		r.measure(x)
 	}
 	if marked := x.packetsLost > prev.packetsLost && lost == 0; marked {
-		r.congested = x.now + congestedFor
+		r.swollen(x.now)
 	}
 	r.decide(x)
 }
@@ -139,6 +153,9 @@ func (r *rule) measure(x reading) {
 		r.shortAt = x.now
 		r.probing = 0
 	}
+	if r.grown++; x.latest <= trip+trip/4+swell {
+		r.grown, r.goodAt = 0, x.now
+	}
 	if !r.trains.acked(x.now, x.largestAcked, r.delivered) {
 		return
 	}
@@ -152,8 +169,8 @@ func (r *rule) decide(x reading) {
 	trip := r.shortestTrip()
 	share := r.loss.share(x.now)
 	full := share > lossy
-	if full || x.smoothed > trip+trip/4+swell {
-		r.congested = x.now + congestedFor
+	if full || r.grown >= manyTrips && x.now-r.goodAt >= standing {
+		r.swollen(x.now)
 	}
 	careful, rate := r.careful(x.now), r.rate()
 	pacing, over, least, slowest := 2*rate, 2*trip+slack, firstPackets, uint64(firstRate)
@@ -173,6 +190,17 @@ func (r *rule) decide(x reading) {
 		window = min(window, max(bytesIn(r.steady.value(x.now), trip/2), leastPackets*x.packet))
 	}
 	r.window, r.pacing = min(window, mostBytes), max(pacing, slowest)
+	// Several marks in a frame that leaves within two milliseconds, and enough of them for a round trip and a half.
+	r.spacing = max(time.Millisecond, trip/marksPerTrip)
+	r.stride = max(8*x.packet, x.inFlight/marksPerTrip, bytesIn(r.steady.value(x.now), max(trip, steady))/(2*marksPerTrip))
+}
+
+// swollen takes note of a queue, or of heavy loss. What trains had shown before it is over: the path has changed.
+func (r *rule) swollen(now time.Duration) {
+	if !r.careful(now) || now-r.forgotAt > congestedFor {
+		r.burst, r.forgotAt = newFilter(burstMemory, greater), now
+	}
+	r.congested = now + congestedFor
 }
 
 // careful reports whether there was a queue of late, or heavy loss.

@@ -31,9 +31,9 @@ type trains struct {
 
 func (t *trains) at(i int) *mark { return &t.marks[i%maxMarks] }
 
-// sent follows the packet when none was followed for the time of spacing.
-func (t *trains) sent(now time.Duration, packet int64, sent uint64, spacing time.Duration) {
-	if t.next > t.oldest && now-t.at(t.next-1).sentAt < spacing {
+// sent follows the packet when none was followed for the time of spacing, nor in as many bytes as stride.
+func (t *trains) sent(now time.Duration, packet int64, sent uint64, spacing time.Duration, stride uint64) {
+	if t.next > t.oldest && now-t.at(t.next-1).sentAt < spacing && sent-t.at(t.next-1).sent < stride {
 		return
 	}
 	if t.next-t.oldest == maxMarks {

@@ -26,7 +26,7 @@ func play(packets []flight, span time.Duration) (best uint64) {
 	for _, s := range steps {
 		if !s.acked {
 			sent += 1000
-			tr.sent(s.at, s.n, sent, ms)
+			tr.sent(s.at, s.n, sent, ms, 8000)
 			continue
 		}
 		delivered += 1000
@@ -63,6 +63,7 @@ func TestTrains(t *testing.T) {
 		{"acknowledgements that hurry are not faster either", packets(300, 0, ms, 400*ms, 100*time.Microsecond), 20 * ms, 8_000_000},
 		{"a train between pauses has the rate of the train", slices.Concat(packets(40, 0, ms, trip, ms), packets(40, 300*ms, ms, trip, ms)), 20 * ms, 8_000_000},
 		{"a train shorter than the span counts as if it had lasted for it", slices.Concat(packets(2, 0, ms, trip, ms), packets(11, 300*ms, ms, trip, ms)), 20 * ms, 4_000_000},
+		{"a train that is over at once has the rate of its bytes in the span", slices.Concat(packets(2, 0, ms, trip, ms), packets(80, 300*ms, 10*time.Microsecond, trip, 10*time.Microsecond)), 20 * ms, 29_000_000},
 		{"one packet has no rate", packets(1, 0, ms, trip, ms), 20 * ms, 0},
 		{"more is in flight than there are marks", packets(5000, 0, ms, 2*time.Second, ms), 20 * ms, 8_000_000},
 	} {
@@ -76,11 +77,11 @@ func TestTrains(t *testing.T) {
 
 func TestTrainsIgnoreAcknowledgementsOfNothingNew(t *testing.T) {
 	var tr trains
-	tr.sent(0, 1, 1000, ms)
+	tr.sent(0, 1, 1000, ms, 8000)
 	if !tr.acked(10*ms, 1, 1000) || tr.acked(11*ms, 1, 1000) || tr.acked(12*ms, 0, 1000) {
 		t.Error("a mark is acknowledged once")
 	}
-	if tr.sent(20*ms, 2, 2000, ms); tr.acked(30*ms, 1, 1000) {
+	if tr.sent(20*ms, 2, 2000, ms, 8000); tr.acked(30*ms, 1, 1000) {
 		t.Error("a packet that was not acknowledged counts as one")
 	}
 }
