@@ -149,6 +149,9 @@ func (t *tap) moved() (down, up float64) {
 	return of(0), of(1)
 }
 
+// sent returns how many packets were sent down the link between the first and the last mark.
+func (t *tap) sent() float64 { return float64(t.marks[len(t.marks)-1][0].Sent - t.marks[0][0].Sent) }
+
 // lost returns how many packets the link lost on their way down between the first and the last mark.
 func (t *tap) lost() uint64 {
 	from, to := t.marks[0][0], t.marks[len(t.marks)-1][0]

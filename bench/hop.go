@@ -10,9 +10,10 @@ import (
 
 // hopScenario measures what a hop costs on a clean network: CPU, time, bytes.
 type hopScenario struct {
-	Seconds int `help:"How long each measurement lasts." default:"20"`
-	Rounds  int `help:"How often all of it is done; medians count." default:"3"`
-	Streams int `help:"The cost per GB is measured with so many streams, too." default:"10"`
+	Seconds int   `help:"How long each measurement lasts." default:"20"`
+	Rounds  int   `help:"How often all of it is done; medians count." default:"3"`
+	Ways    []way `help:"Which ways of carrying are compared." default:"relay,plain streams,plain datagrams"`
+	Streams int   `help:"The cost per GB is measured with so many streams, too." default:"10"`
 }
 
 // What a packet needs around it on the wire: UDP and IPv4 headers, and the tag of SRTP with AES-GCM that the publisher's
@@ -24,7 +25,7 @@ const (
 
 // Run runs the scenario.
 func (s *hopScenario) Run(ctx context.Context) error {
-	b := &board{columns: []way{wayRelay, wayStreams, wayDatagrams}}
+	b := &board{columns: s.Ways}
 	fmt.Printf("One 4K stream (20 Mbps, 30 frames a second, a key frame of 750 kB each 2 s, frames written at once) over real sockets on loopback,\neach node a process: %d rounds of %d s.\n\n", s.Rounds, s.Seconds)
 	for range s.Rounds {
 		for _, w := range b.columns {
@@ -112,6 +113,9 @@ func (s *hopScenario) tapped(ctx context.Context, b *board, w way) error {
 	packets := float64(l.after[0].Sent-l.before[0].Sent) / videoPacket
 	source := packets * (videoPacket + srtpTag + udpHeaders)
 	down, up := t.moved()
+	sent := t.sent()
+	b.note("packets down the link / the source's", "%.3f", "", w, sent/packets)
+	b.note("mean size of a packet down the link, without UDP and IP", "%.0f bytes", "", w, down/sent-udpHeaders)
 	b.note("bytes down the link / the source's, on the wire with all headers", "%.4f", "<= 1.02", w, down/source)
 	b.note("... what goes up counted too", "%.4f", "", w, (down+up)/source)
 	return nil
