@@ -273,7 +273,7 @@ func (d *draft) runPeople() (subject string, err error) {
 	return d.runNodes()
 }
 
-// runNodes is run for the kinds of feature level 2 that nodes propose by themselves.
+// runNodes is run for the kinds of feature level 2 and 3 that nodes propose by themselves.
 func (d *draft) runNodes() (subject string, err error) {
 	switch k := d.c.GetKind().(type) {
 	case *controlpb.Command_RegisterNode:
@@ -308,6 +308,10 @@ func (d *draft) runNodes() (subject string, err error) {
 		return d.checkpoint(k.Checkpoint)
 	case *controlpb.Command_ExtendOccurrences:
 		return d.extendOccurrences(k.ExtendOccurrences)
+	case *controlpb.Command_BeginKeyRotation:
+		return d.beginKeyRotation(k.BeginKeyRotation)
+	case *controlpb.Command_AdvanceKeyRotation:
+		return d.advanceKeyRotation(k.AdvanceKeyRotation)
 	}
 	return "", fmt.Errorf("control: no rule for a known kind of command")
 }

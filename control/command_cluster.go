@@ -113,6 +113,11 @@ func (d *draft) setFeatureLevel(c *controlpb.SetFeatureLevel) (string, error) {
 	if c.GetLevel() < now.FeatureLevel {
 		return "", invalid("level", "A feature level does not go back.")
 	}
+	before := now.FeatureLevel
 	now.FeatureLevel = c.GetLevel() // put refuses one that this version does not know, which halts it
-	return "", d.put(clusterRecord(now))
+	err := d.put(clusterRecord(now))
+	if err == nil && before < rotationLevel && now.FeatureLevel >= rotationLevel {
+		err = d.countFromNow()
+	}
+	return "", err
 }

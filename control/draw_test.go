@@ -209,6 +209,9 @@ func (d drawer) command() *controlpb.Command {
 			kinds = d.nodes()
 		}
 	}
+	if d.s.cluster.FeatureLevel >= 3 && d.n("rotates", 3) == 0 {
+		kinds = d.keys()
+	}
 	c := kinds[rapid.IntRange(0, len(kinds)-1).Draw(d.t, "kind")]()
 	if d.n("id", 3) == 0 {
 		c.RequestId = fmt.Sprint("r", rapid.IntRange(0, 5).Draw(d.t, "request"))
@@ -216,14 +219,24 @@ func (d drawer) command() *controlpb.Command {
 	return c
 }
 
-// scene is a cluster at level 2 in which most commands mean something.
+// keys are the kinds of level 3: most of them fit to what is there.
+func (d drawer) keys() []func() *controlpb.Command {
+	generation := d.s.GossipKeys().GetGeneration() + uint64(d.n("ahead", 5)/5)
+	return []func() *controlpb.Command{
+		func() *controlpb.Command { return beginRotation(generation, d.pick("key", "k_1", "k_2", "k_3")) },
+		func() *controlpb.Command { return advanceRotation(generation, d.s.GossipKeys().GetPhase()) },
+		func() *controlpb.Command { return advanceRotation(generation, d.pick("phase", PhaseInstall, PhaseUse)) },
+	}
+}
+
+// scene is a cluster at level 2 or 3 in which most commands mean something.
 func (d drawer) scene() []*controlpb.Command {
 	limited := d.settings()
 	limited.Mode, limited.Registration, limited.Partition = "", nil, "strict"
 	open := d.settings()
 	open.Mode, open.Registration = "", &controlpb.Registration{Window: "always", Maximum: d.n("maximum", 2), Waitlist: d.bool("waitlist"), Approval: d.bool("approval")}
 	scene := []*controlpb.Command{
-		setLevel(2), plan("w_1", limited), plan("w_2", open), registerNode("n1", 1), registerNode("n2", 1), account("a_1", "administrator"), webhook("h_1", ""),
+		setLevel(2 + d.n("level", 1)), plan("w_1", limited), plan("w_2", open), registerNode("n1", 1), registerNode("n2", 1), account("a_1", "administrator"), webhook("h_1", ""),
 	}
 	return scene[:1+int(d.n("scene", uint32(len(scene)-1)))]
 }

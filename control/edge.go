@@ -16,7 +16,8 @@ import (
 // registrant in by the hash of their secret, and refuses who was removed by their keys,
 // without knowing what they are called. With a PIN it gets the key of that webinar,
 // derived from pinKey: whoever has the edge can guess the PINs that it serves, and no
-// others.
+// others. Of the keys of gossip it gets the ids; the keys it fetches from a voter, by its
+// certificate.
 func EdgeFilter(r *controlpb.Record, pinKey []byte) (*controlpb.Record, bool) {
 	switch k := r.GetKind().(type) {
 	case *controlpb.Record_Webinar:
@@ -38,7 +39,8 @@ func EdgeFilter(r *controlpb.Record, pinKey []byte) (*controlpb.Record, bool) {
 		}}}, true
 	case *controlpb.Record_Ban, *controlpb.Record_Invite, *controlpb.Record_Participant:
 		return withoutPerson(r), true
-	case *controlpb.Record_Stream, *controlpb.Record_Cluster, *controlpb.Record_Lease, *controlpb.Record_Seat, *controlpb.Record_Node:
+	case *controlpb.Record_Stream, *controlpb.Record_Cluster, *controlpb.Record_Lease, *controlpb.Record_Seat, *controlpb.Record_Node,
+		*controlpb.Record_GossipKeys:
 		return r, true
 	}
 	return nil, false // also what a later version adds, until someone has thought about it
@@ -63,6 +65,7 @@ func withoutPerson(r *controlpb.Record) *controlpb.Record {
 var edgeKinds = []Kind{
 	KindWebinar, KindInvite, KindBan, KindRemoval, KindStream, KindCluster,
 	KindRegistrant, KindParticipant, KindLease, KindSeat, KindNode,
+	KindGossipKeys,
 }
 
 // Topics chooses webinars by ID; none chooses all.

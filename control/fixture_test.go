@@ -24,7 +24,7 @@ type fixture struct {
 	make    func(*log)
 }
 
-var fixtures = []fixture{{"v1", 15, recordV1}, {"v2", 45, recordV2}}
+var fixtures = []fixture{{"v1", 15, recordV1}, {"v2", 45, recordV2}, {"v3", 47, recordV3}}
 
 func (f fixture) commands() string { return "testdata/commands-" + f.version + ".binpb" }
 func (f fixture) snapshot() string { return "testdata/snapshot-" + f.version + ".bin" }
@@ -173,7 +173,7 @@ func TestEachKindIsRecorded(t *testing.T) {
 	for r := range s.Records() {
 		found[KeyOf(r).Kind] = true
 	}
-	for k := KindWebinar; k <= KindMail; k++ {
+	for k := KindWebinar; k <= KindSealedKeys; k++ {
 		if !found[k] {
 			t.Errorf("no record of kind %d is left behind", k)
 		}

@@ -34,6 +34,9 @@ const (
 	KindAuditHead   Kind = 19
 	KindWebhook     Kind = 20
 	KindMail        Kind = 21
+
+	KindGossipKeys Kind = 22
+	KindSealedKeys Kind = 23
 )
 
 // Key names a record. Webinar is the topic that it belongs to: empty for what belongs
@@ -95,6 +98,10 @@ func KeyOf(r *controlpb.Record) Key {
 		return Key{KindWebhook, "", r.Webhook.GetId()}
 	case *controlpb.Record_Mail:
 		return Key{KindMail, "", r.Mail.GetId()}
+	case *controlpb.Record_GossipKeys:
+		return Key{KindGossipKeys, "", ""}
+	case *controlpb.Record_SealedKeys:
+		return Key{KindSealedKeys, "", ""}
 	}
 	return Key{}
 }

@@ -10,6 +10,9 @@ import (
 // 2; those before it may have newer fields, which newFields finds.
 const firstOfLevel2 = 31
 
+// firstOfLevel3 is the first one of feature level 3.
+const firstOfLevel3 = 61
+
 // levelOf returns the feature level that a cluster must have for c: what its proposer
 // says, or what its kind and fields need. A node of level 1 would pass over a field that
 // it does not know, and hold another state than the others.
@@ -17,6 +20,9 @@ func levelOf(c *controlpb.Command) uint32 {
 	level := c.GetMinFeatureLevel()
 	if kindOf(c) >= firstOfLevel2 || newFields(c) {
 		level = max(level, 2)
+	}
+	if kindOf(c) >= firstOfLevel3 {
+		level = max(level, 3)
 	}
 	return level
 }

@@ -189,7 +189,7 @@ func (s *State) put(record *controlpb.Record) error {
 	case *controlpb.Record_Budget:
 		err = s.putBudget(r.Budget)
 	case *controlpb.Record_Account, *controlpb.Record_Attendance, *controlpb.Record_Node, *controlpb.Record_Audit,
-		*controlpb.Record_AuditHead, *controlpb.Record_Webhook, *controlpb.Record_Mail:
+		*controlpb.Record_AuditHead, *controlpb.Record_Webhook, *controlpb.Record_Mail, *controlpb.Record_GossipKeys, *controlpb.Record_SealedKeys:
 		err = s.putPlain(key, record)
 	default:
 		err = fmt.Errorf("%w: of a kind that this version does not know", errRecord)

@@ -11,12 +11,15 @@ import (
 )
 
 // plain holds the records that no rule of package webinar looks at, by kind, as they are
-// written: attendance, accounts, nodes, the audit log, webhooks and mails. They are never
-// changed once they are in it.
-type plain [KindMail - KindAttendance + 1]table.Table[*controlpb.Record]
+// written: attendance, accounts, nodes, the audit log, webhooks, mails and what gossip is
+// sealed with. They are never changed once they are in it.
+type plain [KindSealedKeys - KindAttendance + 1]table.Table[*controlpb.Record]
 
 // plain reports whether records of that kind are kept as they are written.
-func (k Kind) plain() bool { return k >= KindAttendance && k <= KindMail }
+func (k Kind) plain() bool { return k >= KindAttendance && k <= KindSealedKeys }
+
+// single reports whether there is one record of that kind, without an ID.
+func (k Kind) single() bool { return k == KindAuditHead || k == KindGossipKeys || k == KindSealedKeys }
 
 // plainKey is where a record lies in its table: those of one webinar together.
 func plainKey(k Key) string { return k.Webinar + "\x00" + k.ID }
@@ -52,7 +55,7 @@ func (p *plain) of(kind Kind, webinar, from string) iter.Seq[*controlpb.Record] 
 }
 
 func (s *State) putPlain(k Key, r *controlpb.Record) error {
-	if k.ID == "" && k.Kind != KindAuditHead {
+	if k.ID == "" && !k.Kind.single() {
 		return fmt.Errorf("%w: without ID", errRecord)
 	}
 	if k.Kind == KindAttendance {

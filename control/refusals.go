@@ -38,6 +38,8 @@ var (
 	ErrNoSuchNode        = &webinar.Denial{Code: "node_not_found", Detail: "There is no such node."}
 	ErrNodeRemoved       = &webinar.Denial{Code: "node_removed", Detail: "This node was removed from the cluster."}
 	ErrNoSuchWebhook     = &webinar.Denial{Code: "webhook_not_found", Detail: "There is no such webhook."}
+	ErrRotationRuns      = &webinar.Denial{Code: "rotation_running", Detail: "The gossip key is being changed already."}
+	ErrStaleRotation     = &webinar.Denial{Code: "stale_rotation", Detail: "The gossip key has been changed in the meantime."}
 	ErrWrongSignature    = &webinar.Denial{Code: "wrong_signature", Detail: "This is not the audit log that is signed here, or an older part of it."}
 )
 

@@ -20,7 +20,7 @@ import (
 
 // FeatureLevel is the newest feature level that this build understands. A cluster is
 // at the level that a SetFeatureLevel command brought it to, at first 1.
-const FeatureLevel = 2
+const FeatureLevel = 3
 
 // State is one version of everything. It is never changed: Apply returns the next one,
 // which shares what is the same, so readers need no lock.

@@ -85,6 +85,8 @@ type Command struct {
 	//	*Command_Tick
 	//	*Command_Checkpoint
 	//	*Command_ExtendOccurrences
+	//	*Command_BeginKeyRotation
+	//	*Command_AdvanceKeyRotation
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -581,6 +583,24 @@ func (x *Command) GetExtendOccurrences() *ExtendOccurrences {
 	return nil
 }
 
+func (x *Command) GetBeginKeyRotation() *BeginKeyRotation {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_BeginKeyRotation); ok {
+			return x.BeginKeyRotation
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAdvanceKeyRotation() *AdvanceKeyRotation {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_AdvanceKeyRotation); ok {
+			return x.AdvanceKeyRotation
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -766,6 +786,15 @@ type Command_ExtendOccurrences struct {
 	ExtendOccurrences *ExtendOccurrences `protobuf:"bytes,60,opt,name=extend_occurrences,json=extendOccurrences,proto3,oneof"`
 }
 
+type Command_BeginKeyRotation struct {
+	// Since feature level 3.
+	BeginKeyRotation *BeginKeyRotation `protobuf:"bytes,61,opt,name=begin_key_rotation,json=beginKeyRotation,proto3,oneof"`
+}
+
+type Command_AdvanceKeyRotation struct {
+	AdvanceKeyRotation *AdvanceKeyRotation `protobuf:"bytes,62,opt,name=advance_key_rotation,json=advanceKeyRotation,proto3,oneof"`
+}
+
 func (*Command_CreateWebinar) isCommand_Kind() {}
 
 func (*Command_EndWebinar) isCommand_Kind() {}
@@ -855,6 +884,10 @@ func (*Command_Tick) isCommand_Kind() {}
 func (*Command_Checkpoint) isCommand_Kind() {}
 
 func (*Command_ExtendOccurrences) isCommand_Kind() {}
+
+func (*Command_BeginKeyRotation) isCommand_Kind() {}
+
+func (*Command_AdvanceKeyRotation) isCommand_Kind() {}
 
 type Permissions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3657,6 +3690,129 @@ func (x *ExtendOccurrences) GetComplete() bool {
 	return false
 }
 
+// BeginKeyRotation brings the next gossip key to everyone: phase install.
+type BeginKeyRotation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`               // expected
+	CurrentId     []byte                 `protobuf:"bytes,2,opt,name=current_id,json=currentId,proto3" json:"current_id,omitempty"` // of the key in use, 4 bytes; counts before the first rotation alone
+	NextId        []byte                 `protobuf:"bytes,3,opt,name=next_id,json=nextId,proto3" json:"next_id,omitempty"`          // 4 bytes
+	Sealed        []byte                 `protobuf:"bytes,4,opt,name=sealed,proto3" json:"sealed,omitempty"`                        // the next key, which only voters can read
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginKeyRotation) Reset() {
+	*x = BeginKeyRotation{}
+	mi := &file_control_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginKeyRotation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginKeyRotation) ProtoMessage() {}
+
+func (x *BeginKeyRotation) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginKeyRotation.ProtoReflect.Descriptor instead.
+func (*BeginKeyRotation) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *BeginKeyRotation) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *BeginKeyRotation) GetCurrentId() []byte {
+	if x != nil {
+		return x.CurrentId
+	}
+	return nil
+}
+
+func (x *BeginKeyRotation) GetNextId() []byte {
+	if x != nil {
+		return x.NextId
+	}
+	return nil
+}
+
+func (x *BeginKeyRotation) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// AdvanceKeyRotation goes from the phase that it names to the next one: from install to
+// use, and from use to remove, which ends the rotation.
+type AdvanceKeyRotation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"` // expected
+	Phase         string                 `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`            // expected
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdvanceKeyRotation) Reset() {
+	*x = AdvanceKeyRotation{}
+	mi := &file_control_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdvanceKeyRotation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdvanceKeyRotation) ProtoMessage() {}
+
+func (x *AdvanceKeyRotation) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdvanceKeyRotation.ProtoReflect.Descriptor instead.
+func (*AdvanceKeyRotation) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *AdvanceKeyRotation) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *AdvanceKeyRotation) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
 type CreateWebinar struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3674,7 +3830,7 @@ type CreateWebinar struct {
 
 func (x *CreateWebinar) Reset() {
 	*x = CreateWebinar{}
-	mi := &file_control_proto_msgTypes[40]
+	mi := &file_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +3842,7 @@ func (x *CreateWebinar) String() string {
 func (*CreateWebinar) ProtoMessage() {}
 
 func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[40]
+	mi := &file_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +3855,7 @@ func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebinar.ProtoReflect.Descriptor instead.
 func (*CreateWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{40}
+	return file_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CreateWebinar) GetId() string {
@@ -3774,7 +3930,7 @@ type EndWebinar struct {
 
 func (x *EndWebinar) Reset() {
 	*x = EndWebinar{}
-	mi := &file_control_proto_msgTypes[41]
+	mi := &file_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3786,7 +3942,7 @@ func (x *EndWebinar) String() string {
 func (*EndWebinar) ProtoMessage() {}
 
 func (x *EndWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[41]
+	mi := &file_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3799,7 +3955,7 @@ func (x *EndWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWebinar.ProtoReflect.Descriptor instead.
 func (*EndWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{41}
+	return file_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *EndWebinar) GetWebinar() string {
@@ -3821,7 +3977,7 @@ type SetPIN struct {
 
 func (x *SetPIN) Reset() {
 	*x = SetPIN{}
-	mi := &file_control_proto_msgTypes[42]
+	mi := &file_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3833,7 +3989,7 @@ func (x *SetPIN) String() string {
 func (*SetPIN) ProtoMessage() {}
 
 func (x *SetPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[42]
+	mi := &file_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3846,7 +4002,7 @@ func (x *SetPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPIN.ProtoReflect.Descriptor instead.
 func (*SetPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{42}
+	return file_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetPIN) GetWebinar() string {
@@ -3886,7 +4042,7 @@ type ClearPIN struct {
 
 func (x *ClearPIN) Reset() {
 	*x = ClearPIN{}
-	mi := &file_control_proto_msgTypes[43]
+	mi := &file_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3898,7 +4054,7 @@ func (x *ClearPIN) String() string {
 func (*ClearPIN) ProtoMessage() {}
 
 func (x *ClearPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[43]
+	mi := &file_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3911,7 +4067,7 @@ func (x *ClearPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearPIN.ProtoReflect.Descriptor instead.
 func (*ClearPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{43}
+	return file_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ClearPIN) GetWebinar() string {
@@ -3937,7 +4093,7 @@ type CreateInvite struct {
 
 func (x *CreateInvite) Reset() {
 	*x = CreateInvite{}
-	mi := &file_control_proto_msgTypes[44]
+	mi := &file_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3949,7 +4105,7 @@ func (x *CreateInvite) String() string {
 func (*CreateInvite) ProtoMessage() {}
 
 func (x *CreateInvite) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[44]
+	mi := &file_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3962,7 +4118,7 @@ func (x *CreateInvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInvite.ProtoReflect.Descriptor instead.
 func (*CreateInvite) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{44}
+	return file_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CreateInvite) GetWebinar() string {
@@ -4031,7 +4187,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_control_proto_msgTypes[45]
+	mi := &file_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4043,7 +4199,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[45]
+	mi := &file_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4056,7 +4212,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{45}
+	return file_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Keys) GetKeys() []string {
@@ -4079,7 +4235,7 @@ type Disconnect struct {
 
 func (x *Disconnect) Reset() {
 	*x = Disconnect{}
-	mi := &file_control_proto_msgTypes[46]
+	mi := &file_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4091,7 +4247,7 @@ func (x *Disconnect) String() string {
 func (*Disconnect) ProtoMessage() {}
 
 func (x *Disconnect) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[46]
+	mi := &file_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4104,7 +4260,7 @@ func (x *Disconnect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disconnect.ProtoReflect.Descriptor instead.
 func (*Disconnect) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{46}
+	return file_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Disconnect) GetWebinar() string {
@@ -4153,7 +4309,7 @@ type NewBan struct {
 
 func (x *NewBan) Reset() {
 	*x = NewBan{}
-	mi := &file_control_proto_msgTypes[47]
+	mi := &file_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4165,7 +4321,7 @@ func (x *NewBan) String() string {
 func (*NewBan) ProtoMessage() {}
 
 func (x *NewBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[47]
+	mi := &file_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4178,7 +4334,7 @@ func (x *NewBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewBan.ProtoReflect.Descriptor instead.
 func (*NewBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{47}
+	return file_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *NewBan) GetId() string {
@@ -4213,7 +4369,7 @@ type LiftBan struct {
 
 func (x *LiftBan) Reset() {
 	*x = LiftBan{}
-	mi := &file_control_proto_msgTypes[48]
+	mi := &file_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4225,7 +4381,7 @@ func (x *LiftBan) String() string {
 func (*LiftBan) ProtoMessage() {}
 
 func (x *LiftBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[48]
+	mi := &file_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4238,7 +4394,7 @@ func (x *LiftBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftBan.ProtoReflect.Descriptor instead.
 func (*LiftBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{48}
+	return file_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LiftBan) GetWebinar() string {
@@ -4276,7 +4432,7 @@ type ClaimStream struct {
 
 func (x *ClaimStream) Reset() {
 	*x = ClaimStream{}
-	mi := &file_control_proto_msgTypes[49]
+	mi := &file_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4288,7 +4444,7 @@ func (x *ClaimStream) String() string {
 func (*ClaimStream) ProtoMessage() {}
 
 func (x *ClaimStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[49]
+	mi := &file_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4301,7 +4457,7 @@ func (x *ClaimStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimStream.ProtoReflect.Descriptor instead.
 func (*ClaimStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{49}
+	return file_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ClaimStream) GetWebinar() string {
@@ -4357,7 +4513,7 @@ type ReleaseStream struct {
 
 func (x *ReleaseStream) Reset() {
 	*x = ReleaseStream{}
-	mi := &file_control_proto_msgTypes[50]
+	mi := &file_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4369,7 +4525,7 @@ func (x *ReleaseStream) String() string {
 func (*ReleaseStream) ProtoMessage() {}
 
 func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[50]
+	mi := &file_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4382,7 +4538,7 @@ func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseStream.ProtoReflect.Descriptor instead.
 func (*ReleaseStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{50}
+	return file_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReleaseStream) GetWebinar() string {
@@ -4419,7 +4575,7 @@ type CreateAPIToken struct {
 
 func (x *CreateAPIToken) Reset() {
 	*x = CreateAPIToken{}
-	mi := &file_control_proto_msgTypes[51]
+	mi := &file_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4431,7 +4587,7 @@ func (x *CreateAPIToken) String() string {
 func (*CreateAPIToken) ProtoMessage() {}
 
 func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[51]
+	mi := &file_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4444,7 +4600,7 @@ func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAPIToken.ProtoReflect.Descriptor instead.
 func (*CreateAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{51}
+	return file_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateAPIToken) GetId() string {
@@ -4491,7 +4647,7 @@ type RevokeAPIToken struct {
 
 func (x *RevokeAPIToken) Reset() {
 	*x = RevokeAPIToken{}
-	mi := &file_control_proto_msgTypes[52]
+	mi := &file_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4503,7 +4659,7 @@ func (x *RevokeAPIToken) String() string {
 func (*RevokeAPIToken) ProtoMessage() {}
 
 func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[52]
+	mi := &file_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4516,7 +4672,7 @@ func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAPIToken.ProtoReflect.Descriptor instead.
 func (*RevokeAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{52}
+	return file_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RevokeAPIToken) GetId() string {
@@ -4538,7 +4694,7 @@ type CreateJoinToken struct {
 
 func (x *CreateJoinToken) Reset() {
 	*x = CreateJoinToken{}
-	mi := &file_control_proto_msgTypes[53]
+	mi := &file_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4550,7 +4706,7 @@ func (x *CreateJoinToken) String() string {
 func (*CreateJoinToken) ProtoMessage() {}
 
 func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[53]
+	mi := &file_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4563,7 +4719,7 @@ func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinToken.ProtoReflect.Descriptor instead.
 func (*CreateJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{53}
+	return file_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CreateJoinToken) GetId() string {
@@ -4604,7 +4760,7 @@ type RedeemJoinToken struct {
 
 func (x *RedeemJoinToken) Reset() {
 	*x = RedeemJoinToken{}
-	mi := &file_control_proto_msgTypes[54]
+	mi := &file_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4616,7 +4772,7 @@ func (x *RedeemJoinToken) String() string {
 func (*RedeemJoinToken) ProtoMessage() {}
 
 func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[54]
+	mi := &file_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4629,7 +4785,7 @@ func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemJoinToken.ProtoReflect.Descriptor instead.
 func (*RedeemJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{54}
+	return file_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RedeemJoinToken) GetHash() []byte {
@@ -4657,7 +4813,7 @@ type SetClusterInfo struct {
 
 func (x *SetClusterInfo) Reset() {
 	*x = SetClusterInfo{}
-	mi := &file_control_proto_msgTypes[55]
+	mi := &file_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4669,7 +4825,7 @@ func (x *SetClusterInfo) String() string {
 func (*SetClusterInfo) ProtoMessage() {}
 
 func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[55]
+	mi := &file_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4682,7 +4838,7 @@ func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetClusterInfo.ProtoReflect.Descriptor instead.
 func (*SetClusterInfo) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{55}
+	return file_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SetClusterInfo) GetId() string {
@@ -4715,7 +4871,7 @@ type SetFeatureLevel struct {
 
 func (x *SetFeatureLevel) Reset() {
 	*x = SetFeatureLevel{}
-	mi := &file_control_proto_msgTypes[56]
+	mi := &file_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4727,7 +4883,7 @@ func (x *SetFeatureLevel) String() string {
 func (*SetFeatureLevel) ProtoMessage() {}
 
 func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[56]
+	mi := &file_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4740,7 +4896,7 @@ func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFeatureLevel.ProtoReflect.Descriptor instead.
 func (*SetFeatureLevel) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{56}
+	return file_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SetFeatureLevel) GetLevel() uint32 {
@@ -4776,6 +4932,8 @@ type Record struct {
 	//	*Record_AuditHead
 	//	*Record_Webhook
 	//	*Record_Mail
+	//	*Record_GossipKeys
+	//	*Record_SealedKeys
 	Kind          isRecord_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4783,7 +4941,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_control_proto_msgTypes[57]
+	mi := &file_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4795,7 +4953,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[57]
+	mi := &file_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4808,7 +4966,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{57}
+	return file_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Record) GetKind() isRecord_Kind {
@@ -5007,6 +5165,24 @@ func (x *Record) GetMail() *MailRecord {
 	return nil
 }
 
+func (x *Record) GetGossipKeys() *GossipKeysRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_GossipKeys); ok {
+			return x.GossipKeys
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetSealedKeys() *SealedKeysRecord {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_SealedKeys); ok {
+			return x.SealedKeys
+		}
+	}
+	return nil
+}
+
 type isRecord_Kind interface {
 	isRecord_Kind()
 }
@@ -5096,6 +5272,15 @@ type Record_Mail struct {
 	Mail *MailRecord `protobuf:"bytes,21,opt,name=mail,proto3,oneof"`
 }
 
+type Record_GossipKeys struct {
+	// Since feature level 3.
+	GossipKeys *GossipKeysRecord `protobuf:"bytes,22,opt,name=gossip_keys,json=gossipKeys,proto3,oneof"`
+}
+
+type Record_SealedKeys struct {
+	SealedKeys *SealedKeysRecord `protobuf:"bytes,23,opt,name=sealed_keys,json=sealedKeys,proto3,oneof"`
+}
+
 func (*Record_Webinar) isRecord_Kind() {}
 
 func (*Record_Invite) isRecord_Kind() {}
@@ -5138,6 +5323,10 @@ func (*Record_Webhook) isRecord_Kind() {}
 
 func (*Record_Mail) isRecord_Kind() {}
 
+func (*Record_GossipKeys) isRecord_Kind() {}
+
+func (*Record_SealedKeys) isRecord_Kind() {}
+
 // RecordKey names a record: kind is the number of its field in Record.
 type RecordKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5150,7 +5339,7 @@ type RecordKey struct {
 
 func (x *RecordKey) Reset() {
 	*x = RecordKey{}
-	mi := &file_control_proto_msgTypes[58]
+	mi := &file_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5162,7 +5351,7 @@ func (x *RecordKey) String() string {
 func (*RecordKey) ProtoMessage() {}
 
 func (x *RecordKey) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[58]
+	mi := &file_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5175,7 +5364,7 @@ func (x *RecordKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordKey.ProtoReflect.Descriptor instead.
 func (*RecordKey) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{58}
+	return file_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RecordKey) GetKind() uint32 {
@@ -5234,7 +5423,7 @@ type WebinarRecord struct {
 
 func (x *WebinarRecord) Reset() {
 	*x = WebinarRecord{}
-	mi := &file_control_proto_msgTypes[59]
+	mi := &file_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5246,7 +5435,7 @@ func (x *WebinarRecord) String() string {
 func (*WebinarRecord) ProtoMessage() {}
 
 func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[59]
+	mi := &file_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5259,7 +5448,7 @@ func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebinarRecord.ProtoReflect.Descriptor instead.
 func (*WebinarRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{59}
+	return file_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WebinarRecord) GetId() string {
@@ -5467,7 +5656,7 @@ type InviteRecord struct {
 
 func (x *InviteRecord) Reset() {
 	*x = InviteRecord{}
-	mi := &file_control_proto_msgTypes[60]
+	mi := &file_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5479,7 +5668,7 @@ func (x *InviteRecord) String() string {
 func (*InviteRecord) ProtoMessage() {}
 
 func (x *InviteRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[60]
+	mi := &file_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5492,7 +5681,7 @@ func (x *InviteRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRecord.ProtoReflect.Descriptor instead.
 func (*InviteRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{60}
+	return file_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *InviteRecord) GetWebinar() string {
@@ -5568,7 +5757,7 @@ type BanRecord struct {
 
 func (x *BanRecord) Reset() {
 	*x = BanRecord{}
-	mi := &file_control_proto_msgTypes[61]
+	mi := &file_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5580,7 +5769,7 @@ func (x *BanRecord) String() string {
 func (*BanRecord) ProtoMessage() {}
 
 func (x *BanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[61]
+	mi := &file_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5593,7 +5782,7 @@ func (x *BanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BanRecord.ProtoReflect.Descriptor instead.
 func (*BanRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{61}
+	return file_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *BanRecord) GetWebinar() string {
@@ -5674,7 +5863,7 @@ type RemovalRecord struct {
 
 func (x *RemovalRecord) Reset() {
 	*x = RemovalRecord{}
-	mi := &file_control_proto_msgTypes[62]
+	mi := &file_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5686,7 +5875,7 @@ func (x *RemovalRecord) String() string {
 func (*RemovalRecord) ProtoMessage() {}
 
 func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[62]
+	mi := &file_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5699,7 +5888,7 @@ func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovalRecord.ProtoReflect.Descriptor instead.
 func (*RemovalRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{62}
+	return file_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *RemovalRecord) GetWebinar() string {
@@ -5766,7 +5955,7 @@ type StreamRecord struct {
 
 func (x *StreamRecord) Reset() {
 	*x = StreamRecord{}
-	mi := &file_control_proto_msgTypes[63]
+	mi := &file_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5778,7 +5967,7 @@ func (x *StreamRecord) String() string {
 func (*StreamRecord) ProtoMessage() {}
 
 func (x *StreamRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[63]
+	mi := &file_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5791,7 +5980,7 @@ func (x *StreamRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRecord.ProtoReflect.Descriptor instead.
 func (*StreamRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{63}
+	return file_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *StreamRecord) GetWebinar() string {
@@ -5858,7 +6047,7 @@ type APITokenRecord struct {
 
 func (x *APITokenRecord) Reset() {
 	*x = APITokenRecord{}
-	mi := &file_control_proto_msgTypes[64]
+	mi := &file_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5870,7 +6059,7 @@ func (x *APITokenRecord) String() string {
 func (*APITokenRecord) ProtoMessage() {}
 
 func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[64]
+	mi := &file_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5883,7 +6072,7 @@ func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use APITokenRecord.ProtoReflect.Descriptor instead.
 func (*APITokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{64}
+	return file_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *APITokenRecord) GetId() string {
@@ -5950,7 +6139,7 @@ type JoinTokenRecord struct {
 
 func (x *JoinTokenRecord) Reset() {
 	*x = JoinTokenRecord{}
-	mi := &file_control_proto_msgTypes[65]
+	mi := &file_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5962,7 +6151,7 @@ func (x *JoinTokenRecord) String() string {
 func (*JoinTokenRecord) ProtoMessage() {}
 
 func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[65]
+	mi := &file_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5975,7 +6164,7 @@ func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenRecord.ProtoReflect.Descriptor instead.
 func (*JoinTokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{65}
+	return file_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *JoinTokenRecord) GetId() string {
@@ -6039,7 +6228,7 @@ type ClusterRecord struct {
 
 func (x *ClusterRecord) Reset() {
 	*x = ClusterRecord{}
-	mi := &file_control_proto_msgTypes[66]
+	mi := &file_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6051,7 +6240,7 @@ func (x *ClusterRecord) String() string {
 func (*ClusterRecord) ProtoMessage() {}
 
 func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[66]
+	mi := &file_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6064,7 +6253,7 @@ func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterRecord.ProtoReflect.Descriptor instead.
 func (*ClusterRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{66}
+	return file_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ClusterRecord) GetId() string {
@@ -6113,7 +6302,7 @@ type RegistrantRecord struct {
 
 func (x *RegistrantRecord) Reset() {
 	*x = RegistrantRecord{}
-	mi := &file_control_proto_msgTypes[67]
+	mi := &file_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6125,7 +6314,7 @@ func (x *RegistrantRecord) String() string {
 func (*RegistrantRecord) ProtoMessage() {}
 
 func (x *RegistrantRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[67]
+	mi := &file_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6138,7 +6327,7 @@ func (x *RegistrantRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistrantRecord.ProtoReflect.Descriptor instead.
 func (*RegistrantRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{67}
+	return file_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *RegistrantRecord) GetWebinar() string {
@@ -6231,7 +6420,7 @@ type ParticipantRecord struct {
 
 func (x *ParticipantRecord) Reset() {
 	*x = ParticipantRecord{}
-	mi := &file_control_proto_msgTypes[68]
+	mi := &file_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6243,7 +6432,7 @@ func (x *ParticipantRecord) String() string {
 func (*ParticipantRecord) ProtoMessage() {}
 
 func (x *ParticipantRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[68]
+	mi := &file_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6256,7 +6445,7 @@ func (x *ParticipantRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParticipantRecord.ProtoReflect.Descriptor instead.
 func (*ParticipantRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{68}
+	return file_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ParticipantRecord) GetWebinar() string {
@@ -6350,7 +6539,7 @@ type LeaseRecord struct {
 
 func (x *LeaseRecord) Reset() {
 	*x = LeaseRecord{}
-	mi := &file_control_proto_msgTypes[69]
+	mi := &file_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6362,7 +6551,7 @@ func (x *LeaseRecord) String() string {
 func (*LeaseRecord) ProtoMessage() {}
 
 func (x *LeaseRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[69]
+	mi := &file_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6375,7 +6564,7 @@ func (x *LeaseRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRecord.ProtoReflect.Descriptor instead.
 func (*LeaseRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{69}
+	return file_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *LeaseRecord) GetWebinar() string {
@@ -6426,7 +6615,7 @@ type SeatRecord struct {
 
 func (x *SeatRecord) Reset() {
 	*x = SeatRecord{}
-	mi := &file_control_proto_msgTypes[70]
+	mi := &file_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6438,7 +6627,7 @@ func (x *SeatRecord) String() string {
 func (*SeatRecord) ProtoMessage() {}
 
 func (x *SeatRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[70]
+	mi := &file_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6451,7 +6640,7 @@ func (x *SeatRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeatRecord.ProtoReflect.Descriptor instead.
 func (*SeatRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{70}
+	return file_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SeatRecord) GetWebinar() string {
@@ -6494,7 +6683,7 @@ type BudgetRecord struct {
 
 func (x *BudgetRecord) Reset() {
 	*x = BudgetRecord{}
-	mi := &file_control_proto_msgTypes[71]
+	mi := &file_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6506,7 +6695,7 @@ func (x *BudgetRecord) String() string {
 func (*BudgetRecord) ProtoMessage() {}
 
 func (x *BudgetRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[71]
+	mi := &file_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6519,7 +6708,7 @@ func (x *BudgetRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetRecord.ProtoReflect.Descriptor instead.
 func (*BudgetRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{71}
+	return file_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *BudgetRecord) GetWebinar() string {
@@ -6554,7 +6743,7 @@ type AttendanceRecord struct {
 
 func (x *AttendanceRecord) Reset() {
 	*x = AttendanceRecord{}
-	mi := &file_control_proto_msgTypes[72]
+	mi := &file_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6566,7 +6755,7 @@ func (x *AttendanceRecord) String() string {
 func (*AttendanceRecord) ProtoMessage() {}
 
 func (x *AttendanceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[72]
+	mi := &file_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6579,7 +6768,7 @@ func (x *AttendanceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttendanceRecord.ProtoReflect.Descriptor instead.
 func (*AttendanceRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{72}
+	return file_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *AttendanceRecord) GetWebinar() string {
@@ -6621,7 +6810,7 @@ type AccountRecord struct {
 
 func (x *AccountRecord) Reset() {
 	*x = AccountRecord{}
-	mi := &file_control_proto_msgTypes[73]
+	mi := &file_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6633,7 +6822,7 @@ func (x *AccountRecord) String() string {
 func (*AccountRecord) ProtoMessage() {}
 
 func (x *AccountRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[73]
+	mi := &file_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6646,7 +6835,7 @@ func (x *AccountRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountRecord.ProtoReflect.Descriptor instead.
 func (*AccountRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{73}
+	return file_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *AccountRecord) GetId() string {
@@ -6739,7 +6928,7 @@ type NodeRecord struct {
 
 func (x *NodeRecord) Reset() {
 	*x = NodeRecord{}
-	mi := &file_control_proto_msgTypes[74]
+	mi := &file_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6751,7 +6940,7 @@ func (x *NodeRecord) String() string {
 func (*NodeRecord) ProtoMessage() {}
 
 func (x *NodeRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[74]
+	mi := &file_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6764,7 +6953,7 @@ func (x *NodeRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRecord.ProtoReflect.Descriptor instead.
 func (*NodeRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{74}
+	return file_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *NodeRecord) GetNode() string {
@@ -6862,7 +7051,7 @@ type AuditRecord struct {
 
 func (x *AuditRecord) Reset() {
 	*x = AuditRecord{}
-	mi := &file_control_proto_msgTypes[75]
+	mi := &file_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6874,7 +7063,7 @@ func (x *AuditRecord) String() string {
 func (*AuditRecord) ProtoMessage() {}
 
 func (x *AuditRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[75]
+	mi := &file_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6887,7 +7076,7 @@ func (x *AuditRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
 func (*AuditRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{75}
+	return file_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *AuditRecord) GetSeq() uint64 {
@@ -6967,7 +7156,7 @@ type AuditHeadRecord struct {
 
 func (x *AuditHeadRecord) Reset() {
 	*x = AuditHeadRecord{}
-	mi := &file_control_proto_msgTypes[76]
+	mi := &file_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6979,7 +7168,7 @@ func (x *AuditHeadRecord) String() string {
 func (*AuditHeadRecord) ProtoMessage() {}
 
 func (x *AuditHeadRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[76]
+	mi := &file_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6992,7 +7181,7 @@ func (x *AuditHeadRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditHeadRecord.ProtoReflect.Descriptor instead.
 func (*AuditHeadRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{76}
+	return file_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *AuditHeadRecord) GetSeq() uint64 {
@@ -7049,7 +7238,7 @@ type WebhookRecord struct {
 
 func (x *WebhookRecord) Reset() {
 	*x = WebhookRecord{}
-	mi := &file_control_proto_msgTypes[77]
+	mi := &file_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7061,7 +7250,7 @@ func (x *WebhookRecord) String() string {
 func (*WebhookRecord) ProtoMessage() {}
 
 func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[77]
+	mi := &file_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7074,7 +7263,7 @@ func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookRecord.ProtoReflect.Descriptor instead.
 func (*WebhookRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{77}
+	return file_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *WebhookRecord) GetId() string {
@@ -7170,7 +7359,7 @@ type MailRecord struct {
 
 func (x *MailRecord) Reset() {
 	*x = MailRecord{}
-	mi := &file_control_proto_msgTypes[78]
+	mi := &file_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7182,7 +7371,7 @@ func (x *MailRecord) String() string {
 func (*MailRecord) ProtoMessage() {}
 
 func (x *MailRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[78]
+	mi := &file_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7195,7 +7384,7 @@ func (x *MailRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MailRecord.ProtoReflect.Descriptor instead.
 func (*MailRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{78}
+	return file_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *MailRecord) GetId() string {
@@ -7247,6 +7436,144 @@ func (x *MailRecord) GetReason() string {
 	return ""
 }
 
+// GossipKeysRecord says which keys gossip is sealed with, by their ids alone.
+type GossipKeysRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"` // rotations that are over
+	Phase         string                 `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`            // install, use or remove; in remove there is one key
+	Since         int64                  `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`           // of the phase
+	Current       []byte                 `protobuf:"bytes,4,opt,name=current,proto3" json:"current,omitempty"`        // 4 bytes; empty before the first rotation
+	Next          []byte                 `protobuf:"bytes,5,opt,name=next,proto3" json:"next,omitempty"`              // 4 bytes; empty in phase remove
+	Drawn         int64                  `protobuf:"varint,6,opt,name=drawn,proto3" json:"drawn,omitempty"`           // when the newest key was; 0: before feature level 3
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GossipKeysRecord) Reset() {
+	*x = GossipKeysRecord{}
+	mi := &file_control_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GossipKeysRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GossipKeysRecord) ProtoMessage() {}
+
+func (x *GossipKeysRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GossipKeysRecord.ProtoReflect.Descriptor instead.
+func (*GossipKeysRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *GossipKeysRecord) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *GossipKeysRecord) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *GossipKeysRecord) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *GossipKeysRecord) GetCurrent() []byte {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *GossipKeysRecord) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+func (x *GossipKeysRecord) GetDrawn() int64 {
+	if x != nil {
+		return x.Drawn
+	}
+	return 0
+}
+
+// SealedKeysRecord is the keys themselves, for voters alone.
+type SealedKeysRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Current       []byte                 `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"` // empty before the end of the first rotation: everyone had it then
+	Next          []byte                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`       // empty in phase remove
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealedKeysRecord) Reset() {
+	*x = SealedKeysRecord{}
+	mi := &file_control_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealedKeysRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealedKeysRecord) ProtoMessage() {}
+
+func (x *SealedKeysRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealedKeysRecord.ProtoReflect.Descriptor instead.
+func (*SealedKeysRecord) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *SealedKeysRecord) GetCurrent() []byte {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *SealedKeysRecord) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
 // RequestRecord remembers how a request was answered.
 type RequestRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7264,7 +7591,7 @@ type RequestRecord struct {
 
 func (x *RequestRecord) Reset() {
 	*x = RequestRecord{}
-	mi := &file_control_proto_msgTypes[79]
+	mi := &file_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7276,7 +7603,7 @@ func (x *RequestRecord) String() string {
 func (*RequestRecord) ProtoMessage() {}
 
 func (x *RequestRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[79]
+	mi := &file_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7289,7 +7616,7 @@ func (x *RequestRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRecord.ProtoReflect.Descriptor instead.
 func (*RequestRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{79}
+	return file_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RequestRecord) GetPrincipal() string {
@@ -7361,7 +7688,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_control_proto_msgTypes[80]
+	mi := &file_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7373,7 +7700,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[80]
+	mi := &file_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7386,7 +7713,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{80}
+	return file_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Change) GetIndex() uint64 {
@@ -7435,7 +7762,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_control_proto_msgTypes[81]
+	mi := &file_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7447,7 +7774,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[81]
+	mi := &file_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7460,7 +7787,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{81}
+	return file_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Request) GetKind() isRequest_Kind {
@@ -7572,7 +7899,7 @@ type Barrier struct {
 
 func (x *Barrier) Reset() {
 	*x = Barrier{}
-	mi := &file_control_proto_msgTypes[82]
+	mi := &file_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7584,7 +7911,7 @@ func (x *Barrier) String() string {
 func (*Barrier) ProtoMessage() {}
 
 func (x *Barrier) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[82]
+	mi := &file_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7597,7 +7924,7 @@ func (x *Barrier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Barrier.ProtoReflect.Descriptor instead.
 func (*Barrier) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{82}
+	return file_control_proto_rawDescGZIP(), []int{86}
 }
 
 type Beat struct {
@@ -7608,7 +7935,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7620,7 +7947,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7633,7 +7960,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{83}
+	return file_control_proto_rawDescGZIP(), []int{87}
 }
 
 type Response struct {
@@ -7653,7 +7980,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7665,7 +7992,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7678,7 +8005,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{84}
+	return file_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Response) GetIndex() uint64 {
@@ -7758,7 +8085,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7770,7 +8097,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7783,7 +8110,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{85}
+	return file_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *WatchRequest) GetVersion() uint32 {
@@ -7837,7 +8164,7 @@ type WatchMessage struct {
 
 func (x *WatchMessage) Reset() {
 	*x = WatchMessage{}
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7849,7 +8176,7 @@ func (x *WatchMessage) String() string {
 func (*WatchMessage) ProtoMessage() {}
 
 func (x *WatchMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7862,7 +8189,7 @@ func (x *WatchMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessage.ProtoReflect.Descriptor instead.
 func (*WatchMessage) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{86}
+	return file_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *WatchMessage) GetKind() isWatchMessage_Kind {
@@ -7947,7 +8274,7 @@ type WatchSnapshot struct {
 
 func (x *WatchSnapshot) Reset() {
 	*x = WatchSnapshot{}
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7959,7 +8286,7 @@ func (x *WatchSnapshot) String() string {
 func (*WatchSnapshot) ProtoMessage() {}
 
 func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7972,7 +8299,7 @@ func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSnapshot.ProtoReflect.Descriptor instead.
 func (*WatchSnapshot) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{87}
+	return file_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *WatchSnapshot) GetData() []byte {
@@ -7998,7 +8325,7 @@ type WatchChanges struct {
 
 func (x *WatchChanges) Reset() {
 	*x = WatchChanges{}
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8010,7 +8337,7 @@ func (x *WatchChanges) String() string {
 func (*WatchChanges) ProtoMessage() {}
 
 func (x *WatchChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8023,7 +8350,7 @@ func (x *WatchChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChanges.ProtoReflect.Descriptor instead.
 func (*WatchChanges) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{88}
+	return file_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *WatchChanges) GetChanges() []*Change {
@@ -8053,7 +8380,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8065,7 +8392,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8078,7 +8405,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{89}
+	return file_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Heartbeat) GetIndex() uint64 {
@@ -8170,7 +8497,7 @@ type FollowerFile struct {
 
 func (x *FollowerFile) Reset() {
 	*x = FollowerFile{}
-	mi := &file_control_proto_msgTypes[90]
+	mi := &file_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8182,7 +8509,7 @@ func (x *FollowerFile) String() string {
 func (*FollowerFile) ProtoMessage() {}
 
 func (x *FollowerFile) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[90]
+	mi := &file_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8195,7 +8522,7 @@ func (x *FollowerFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowerFile.ProtoReflect.Descriptor instead.
 func (*FollowerFile) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{90}
+	return file_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *FollowerFile) GetSnapshot() []byte {
@@ -8223,7 +8550,7 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x12stentor.control.v1\"\xcf\x1b\n" +
+	"\rcontrol.proto\x12\x12stentor.control.v1\"\x81\x1d\n" +
 	"\aCommand\x12*\n" +
 	"\x11min_feature_level\x18\x01 \x01(\rR\x0fminFeatureLevel\x12\x1c\n" +
 	"\tignorable\x18\x02 \x01(\bR\tignorable\x12\x1d\n" +
@@ -8288,7 +8615,9 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18; \x01(\v2\x1e.stentor.control.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12V\n" +
-	"\x12extend_occurrences\x18< \x01(\v2%.stentor.control.v1.ExtendOccurrencesH\x00R\x11extendOccurrencesB\x06\n" +
+	"\x12extend_occurrences\x18< \x01(\v2%.stentor.control.v1.ExtendOccurrencesH\x00R\x11extendOccurrences\x12T\n" +
+	"\x12begin_key_rotation\x18= \x01(\v2$.stentor.control.v1.BeginKeyRotationH\x00R\x10beginKeyRotation\x12Z\n" +
+	"\x14advance_key_rotation\x18> \x01(\v2&.stentor.control.v1.AdvanceKeyRotationH\x00R\x12advanceKeyRotationB\x06\n" +
 	"\x04kind\"\x83\x01\n" +
 	"\vPermissions\x12\x14\n" +
 	"\x05audio\x18\x01 \x01(\bR\x05audio\x12\x14\n" +
@@ -8526,7 +8855,20 @@ const file_control_proto_rawDesc = "" +
 	"\x11ExtendOccurrences\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
 	"\voccurrences\x18\x02 \x03(\x03R\voccurrences\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\xd7\x02\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"\x82\x01\n" +
+	"\x10BeginKeyRotation\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x1d\n" +
+	"\n" +
+	"current_id\x18\x02 \x01(\fR\tcurrentId\x12\x17\n" +
+	"\anext_id\x18\x03 \x01(\fR\x06nextId\x12\x16\n" +
+	"\x06sealed\x18\x04 \x01(\fR\x06sealed\"J\n" +
+	"\x12AdvanceKeyRotation\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\"\xd7\x02\n" +
 	"\rCreateWebinar\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -8606,8 +8948,7 @@ const file_control_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
 	"\x0eca_certificate\x18\x03 \x01(\fR\rcaCertificate\"'\n" +
 	"\x0fSetFeatureLevel\x12\x14\n" +
-	"\x05level\x18\x01 \x01(\rR\x05level\"\xaf\n" +
-	"\n" +
+	"\x05level\x18\x01 \x01(\rR\x05level\"\xc1\v\n" +
 	"\x06Record\x12=\n" +
 	"\awebinar\x18\x01 \x01(\v2!.stentor.control.v1.WebinarRecordH\x00R\awebinar\x12:\n" +
 	"\x06invite\x18\x02 \x01(\v2 .stentor.control.v1.InviteRecordH\x00R\x06invite\x121\n" +
@@ -8636,7 +8977,11 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"audit_head\x18\x13 \x01(\v2#.stentor.control.v1.AuditHeadRecordH\x00R\tauditHead\x12=\n" +
 	"\awebhook\x18\x14 \x01(\v2!.stentor.control.v1.WebhookRecordH\x00R\awebhook\x124\n" +
-	"\x04mail\x18\x15 \x01(\v2\x1e.stentor.control.v1.MailRecordH\x00R\x04mailB\x06\n" +
+	"\x04mail\x18\x15 \x01(\v2\x1e.stentor.control.v1.MailRecordH\x00R\x04mail\x12G\n" +
+	"\vgossip_keys\x18\x16 \x01(\v2$.stentor.control.v1.GossipKeysRecordH\x00R\n" +
+	"gossipKeys\x12G\n" +
+	"\vsealed_keys\x18\x17 \x01(\v2$.stentor.control.v1.SealedKeysRecordH\x00R\n" +
+	"sealedKeysB\x06\n" +
 	"\x04kind\"I\n" +
 	"\tRecordKey\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x18\n" +
@@ -8846,7 +9191,19 @@ const file_control_proto_rawDesc = "" +
 	"\asubject\x18\x04 \x01(\tR\asubject\x12\x10\n" +
 	"\x03due\x18\x05 \x01(\x03R\x03due\x12\x1a\n" +
 	"\battempts\x18\x06 \x01(\rR\battempts\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xd4\x01\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xa2\x01\n" +
+	"\x10GossipKeysRecord\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x18\n" +
+	"\acurrent\x18\x04 \x01(\fR\acurrent\x12\x12\n" +
+	"\x04next\x18\x05 \x01(\fR\x04next\x12\x14\n" +
+	"\x05drawn\x18\x06 \x01(\x03R\x05drawn\"@\n" +
+	"\x10SealedKeysRecord\x12\x18\n" +
+	"\acurrent\x18\x01 \x01(\fR\acurrent\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\fR\x04next\"\xd4\x01\n" +
 	"\rRequestRecord\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x1d\n" +
 	"\n" +
@@ -8933,205 +9290,213 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_control_proto_goTypes = []any{
-	(*Command)(nil),           // 0: stentor.control.v1.Command
-	(*Permissions)(nil),       // 1: stentor.control.v1.Permissions
-	(*PIN)(nil),               // 2: stentor.control.v1.PIN
-	(*Registration)(nil),      // 3: stentor.control.v1.Registration
-	(*Field)(nil),             // 4: stentor.control.v1.Field
-	(*Schedule)(nil),          // 5: stentor.control.v1.Schedule
-	(*Settings)(nil),          // 6: stentor.control.v1.Settings
-	(*Ceiling)(nil),           // 7: stentor.control.v1.Ceiling
-	(*EditWebinar)(nil),       // 8: stentor.control.v1.EditWebinar
-	(*RotateLink)(nil),        // 9: stentor.control.v1.RotateLink
-	(*RevokeInvite)(nil),      // 10: stentor.control.v1.RevokeInvite
-	(*CreateInvites)(nil),     // 11: stentor.control.v1.CreateInvites
-	(*Register)(nil),          // 12: stentor.control.v1.Register
-	(*DecideRegistrants)(nil), // 13: stentor.control.v1.DecideRegistrants
-	(*OpenRegistration)(nil),  // 14: stentor.control.v1.OpenRegistration
-	(*Reinvite)(nil),          // 15: stentor.control.v1.Reinvite
-	(*SetParticipant)(nil),    // 16: stentor.control.v1.SetParticipant
-	(*AdmitVisitors)(nil),     // 17: stentor.control.v1.AdmitVisitors
-	(*CreateAccount)(nil),     // 18: stentor.control.v1.CreateAccount
-	(*EditAccount)(nil),       // 19: stentor.control.v1.EditAccount
-	(*DeleteAccount)(nil),     // 20: stentor.control.v1.DeleteAccount
-	(*RegisterNode)(nil),      // 21: stentor.control.v1.RegisterNode
-	(*RemoveNode)(nil),        // 22: stentor.control.v1.RemoveNode
-	(*AcquireSeats)(nil),      // 23: stentor.control.v1.AcquireSeats
-	(*ReturnSeats)(nil),       // 24: stentor.control.v1.ReturnSeats
-	(*ReportSeats)(nil),       // 25: stentor.control.v1.ReportSeats
-	(*TransferSeat)(nil),      // 26: stentor.control.v1.TransferSeat
-	(*AcquireGuesses)(nil),    // 27: stentor.control.v1.AcquireGuesses
-	(*RenewLease)(nil),        // 28: stentor.control.v1.RenewLease
-	(*ReportAttendance)(nil),  // 29: stentor.control.v1.ReportAttendance
-	(*Attendance)(nil),        // 30: stentor.control.v1.Attendance
-	(*SignAudit)(nil),         // 31: stentor.control.v1.SignAudit
-	(*CreateWebhook)(nil),     // 32: stentor.control.v1.CreateWebhook
-	(*DeleteWebhook)(nil),     // 33: stentor.control.v1.DeleteWebhook
-	(*AdvanceWebhook)(nil),    // 34: stentor.control.v1.AdvanceWebhook
-	(*SettleMail)(nil),        // 35: stentor.control.v1.SettleMail
-	(*MailFailure)(nil),       // 36: stentor.control.v1.MailFailure
-	(*Tick)(nil),              // 37: stentor.control.v1.Tick
-	(*Checkpoint)(nil),        // 38: stentor.control.v1.Checkpoint
-	(*ExtendOccurrences)(nil), // 39: stentor.control.v1.ExtendOccurrences
-	(*CreateWebinar)(nil),     // 40: stentor.control.v1.CreateWebinar
-	(*EndWebinar)(nil),        // 41: stentor.control.v1.EndWebinar
-	(*SetPIN)(nil),            // 42: stentor.control.v1.SetPIN
-	(*ClearPIN)(nil),          // 43: stentor.control.v1.ClearPIN
-	(*CreateInvite)(nil),      // 44: stentor.control.v1.CreateInvite
-	(*Keys)(nil),              // 45: stentor.control.v1.Keys
-	(*Disconnect)(nil),        // 46: stentor.control.v1.Disconnect
-	(*NewBan)(nil),            // 47: stentor.control.v1.NewBan
-	(*LiftBan)(nil),           // 48: stentor.control.v1.LiftBan
-	(*ClaimStream)(nil),       // 49: stentor.control.v1.ClaimStream
-	(*ReleaseStream)(nil),     // 50: stentor.control.v1.ReleaseStream
-	(*CreateAPIToken)(nil),    // 51: stentor.control.v1.CreateAPIToken
-	(*RevokeAPIToken)(nil),    // 52: stentor.control.v1.RevokeAPIToken
-	(*CreateJoinToken)(nil),   // 53: stentor.control.v1.CreateJoinToken
-	(*RedeemJoinToken)(nil),   // 54: stentor.control.v1.RedeemJoinToken
-	(*SetClusterInfo)(nil),    // 55: stentor.control.v1.SetClusterInfo
-	(*SetFeatureLevel)(nil),   // 56: stentor.control.v1.SetFeatureLevel
-	(*Record)(nil),            // 57: stentor.control.v1.Record
-	(*RecordKey)(nil),         // 58: stentor.control.v1.RecordKey
-	(*WebinarRecord)(nil),     // 59: stentor.control.v1.WebinarRecord
-	(*InviteRecord)(nil),      // 60: stentor.control.v1.InviteRecord
-	(*BanRecord)(nil),         // 61: stentor.control.v1.BanRecord
-	(*RemovalRecord)(nil),     // 62: stentor.control.v1.RemovalRecord
-	(*StreamRecord)(nil),      // 63: stentor.control.v1.StreamRecord
-	(*APITokenRecord)(nil),    // 64: stentor.control.v1.APITokenRecord
-	(*JoinTokenRecord)(nil),   // 65: stentor.control.v1.JoinTokenRecord
-	(*ClusterRecord)(nil),     // 66: stentor.control.v1.ClusterRecord
-	(*RegistrantRecord)(nil),  // 67: stentor.control.v1.RegistrantRecord
-	(*ParticipantRecord)(nil), // 68: stentor.control.v1.ParticipantRecord
-	(*LeaseRecord)(nil),       // 69: stentor.control.v1.LeaseRecord
-	(*SeatRecord)(nil),        // 70: stentor.control.v1.SeatRecord
-	(*BudgetRecord)(nil),      // 71: stentor.control.v1.BudgetRecord
-	(*AttendanceRecord)(nil),  // 72: stentor.control.v1.AttendanceRecord
-	(*AccountRecord)(nil),     // 73: stentor.control.v1.AccountRecord
-	(*NodeRecord)(nil),        // 74: stentor.control.v1.NodeRecord
-	(*AuditRecord)(nil),       // 75: stentor.control.v1.AuditRecord
-	(*AuditHeadRecord)(nil),   // 76: stentor.control.v1.AuditHeadRecord
-	(*WebhookRecord)(nil),     // 77: stentor.control.v1.WebhookRecord
-	(*MailRecord)(nil),        // 78: stentor.control.v1.MailRecord
-	(*RequestRecord)(nil),     // 79: stentor.control.v1.RequestRecord
-	(*Change)(nil),            // 80: stentor.control.v1.Change
-	(*Request)(nil),           // 81: stentor.control.v1.Request
-	(*Barrier)(nil),           // 82: stentor.control.v1.Barrier
-	(*Beat)(nil),              // 83: stentor.control.v1.Beat
-	(*Response)(nil),          // 84: stentor.control.v1.Response
-	(*WatchRequest)(nil),      // 85: stentor.control.v1.WatchRequest
-	(*WatchMessage)(nil),      // 86: stentor.control.v1.WatchMessage
-	(*WatchSnapshot)(nil),     // 87: stentor.control.v1.WatchSnapshot
-	(*WatchChanges)(nil),      // 88: stentor.control.v1.WatchChanges
-	(*Heartbeat)(nil),         // 89: stentor.control.v1.Heartbeat
-	(*FollowerFile)(nil),      // 90: stentor.control.v1.FollowerFile
+	(*Command)(nil),            // 0: stentor.control.v1.Command
+	(*Permissions)(nil),        // 1: stentor.control.v1.Permissions
+	(*PIN)(nil),                // 2: stentor.control.v1.PIN
+	(*Registration)(nil),       // 3: stentor.control.v1.Registration
+	(*Field)(nil),              // 4: stentor.control.v1.Field
+	(*Schedule)(nil),           // 5: stentor.control.v1.Schedule
+	(*Settings)(nil),           // 6: stentor.control.v1.Settings
+	(*Ceiling)(nil),            // 7: stentor.control.v1.Ceiling
+	(*EditWebinar)(nil),        // 8: stentor.control.v1.EditWebinar
+	(*RotateLink)(nil),         // 9: stentor.control.v1.RotateLink
+	(*RevokeInvite)(nil),       // 10: stentor.control.v1.RevokeInvite
+	(*CreateInvites)(nil),      // 11: stentor.control.v1.CreateInvites
+	(*Register)(nil),           // 12: stentor.control.v1.Register
+	(*DecideRegistrants)(nil),  // 13: stentor.control.v1.DecideRegistrants
+	(*OpenRegistration)(nil),   // 14: stentor.control.v1.OpenRegistration
+	(*Reinvite)(nil),           // 15: stentor.control.v1.Reinvite
+	(*SetParticipant)(nil),     // 16: stentor.control.v1.SetParticipant
+	(*AdmitVisitors)(nil),      // 17: stentor.control.v1.AdmitVisitors
+	(*CreateAccount)(nil),      // 18: stentor.control.v1.CreateAccount
+	(*EditAccount)(nil),        // 19: stentor.control.v1.EditAccount
+	(*DeleteAccount)(nil),      // 20: stentor.control.v1.DeleteAccount
+	(*RegisterNode)(nil),       // 21: stentor.control.v1.RegisterNode
+	(*RemoveNode)(nil),         // 22: stentor.control.v1.RemoveNode
+	(*AcquireSeats)(nil),       // 23: stentor.control.v1.AcquireSeats
+	(*ReturnSeats)(nil),        // 24: stentor.control.v1.ReturnSeats
+	(*ReportSeats)(nil),        // 25: stentor.control.v1.ReportSeats
+	(*TransferSeat)(nil),       // 26: stentor.control.v1.TransferSeat
+	(*AcquireGuesses)(nil),     // 27: stentor.control.v1.AcquireGuesses
+	(*RenewLease)(nil),         // 28: stentor.control.v1.RenewLease
+	(*ReportAttendance)(nil),   // 29: stentor.control.v1.ReportAttendance
+	(*Attendance)(nil),         // 30: stentor.control.v1.Attendance
+	(*SignAudit)(nil),          // 31: stentor.control.v1.SignAudit
+	(*CreateWebhook)(nil),      // 32: stentor.control.v1.CreateWebhook
+	(*DeleteWebhook)(nil),      // 33: stentor.control.v1.DeleteWebhook
+	(*AdvanceWebhook)(nil),     // 34: stentor.control.v1.AdvanceWebhook
+	(*SettleMail)(nil),         // 35: stentor.control.v1.SettleMail
+	(*MailFailure)(nil),        // 36: stentor.control.v1.MailFailure
+	(*Tick)(nil),               // 37: stentor.control.v1.Tick
+	(*Checkpoint)(nil),         // 38: stentor.control.v1.Checkpoint
+	(*ExtendOccurrences)(nil),  // 39: stentor.control.v1.ExtendOccurrences
+	(*BeginKeyRotation)(nil),   // 40: stentor.control.v1.BeginKeyRotation
+	(*AdvanceKeyRotation)(nil), // 41: stentor.control.v1.AdvanceKeyRotation
+	(*CreateWebinar)(nil),      // 42: stentor.control.v1.CreateWebinar
+	(*EndWebinar)(nil),         // 43: stentor.control.v1.EndWebinar
+	(*SetPIN)(nil),             // 44: stentor.control.v1.SetPIN
+	(*ClearPIN)(nil),           // 45: stentor.control.v1.ClearPIN
+	(*CreateInvite)(nil),       // 46: stentor.control.v1.CreateInvite
+	(*Keys)(nil),               // 47: stentor.control.v1.Keys
+	(*Disconnect)(nil),         // 48: stentor.control.v1.Disconnect
+	(*NewBan)(nil),             // 49: stentor.control.v1.NewBan
+	(*LiftBan)(nil),            // 50: stentor.control.v1.LiftBan
+	(*ClaimStream)(nil),        // 51: stentor.control.v1.ClaimStream
+	(*ReleaseStream)(nil),      // 52: stentor.control.v1.ReleaseStream
+	(*CreateAPIToken)(nil),     // 53: stentor.control.v1.CreateAPIToken
+	(*RevokeAPIToken)(nil),     // 54: stentor.control.v1.RevokeAPIToken
+	(*CreateJoinToken)(nil),    // 55: stentor.control.v1.CreateJoinToken
+	(*RedeemJoinToken)(nil),    // 56: stentor.control.v1.RedeemJoinToken
+	(*SetClusterInfo)(nil),     // 57: stentor.control.v1.SetClusterInfo
+	(*SetFeatureLevel)(nil),    // 58: stentor.control.v1.SetFeatureLevel
+	(*Record)(nil),             // 59: stentor.control.v1.Record
+	(*RecordKey)(nil),          // 60: stentor.control.v1.RecordKey
+	(*WebinarRecord)(nil),      // 61: stentor.control.v1.WebinarRecord
+	(*InviteRecord)(nil),       // 62: stentor.control.v1.InviteRecord
+	(*BanRecord)(nil),          // 63: stentor.control.v1.BanRecord
+	(*RemovalRecord)(nil),      // 64: stentor.control.v1.RemovalRecord
+	(*StreamRecord)(nil),       // 65: stentor.control.v1.StreamRecord
+	(*APITokenRecord)(nil),     // 66: stentor.control.v1.APITokenRecord
+	(*JoinTokenRecord)(nil),    // 67: stentor.control.v1.JoinTokenRecord
+	(*ClusterRecord)(nil),      // 68: stentor.control.v1.ClusterRecord
+	(*RegistrantRecord)(nil),   // 69: stentor.control.v1.RegistrantRecord
+	(*ParticipantRecord)(nil),  // 70: stentor.control.v1.ParticipantRecord
+	(*LeaseRecord)(nil),        // 71: stentor.control.v1.LeaseRecord
+	(*SeatRecord)(nil),         // 72: stentor.control.v1.SeatRecord
+	(*BudgetRecord)(nil),       // 73: stentor.control.v1.BudgetRecord
+	(*AttendanceRecord)(nil),   // 74: stentor.control.v1.AttendanceRecord
+	(*AccountRecord)(nil),      // 75: stentor.control.v1.AccountRecord
+	(*NodeRecord)(nil),         // 76: stentor.control.v1.NodeRecord
+	(*AuditRecord)(nil),        // 77: stentor.control.v1.AuditRecord
+	(*AuditHeadRecord)(nil),    // 78: stentor.control.v1.AuditHeadRecord
+	(*WebhookRecord)(nil),      // 79: stentor.control.v1.WebhookRecord
+	(*MailRecord)(nil),         // 80: stentor.control.v1.MailRecord
+	(*GossipKeysRecord)(nil),   // 81: stentor.control.v1.GossipKeysRecord
+	(*SealedKeysRecord)(nil),   // 82: stentor.control.v1.SealedKeysRecord
+	(*RequestRecord)(nil),      // 83: stentor.control.v1.RequestRecord
+	(*Change)(nil),             // 84: stentor.control.v1.Change
+	(*Request)(nil),            // 85: stentor.control.v1.Request
+	(*Barrier)(nil),            // 86: stentor.control.v1.Barrier
+	(*Beat)(nil),               // 87: stentor.control.v1.Beat
+	(*Response)(nil),           // 88: stentor.control.v1.Response
+	(*WatchRequest)(nil),       // 89: stentor.control.v1.WatchRequest
+	(*WatchMessage)(nil),       // 90: stentor.control.v1.WatchMessage
+	(*WatchSnapshot)(nil),      // 91: stentor.control.v1.WatchSnapshot
+	(*WatchChanges)(nil),       // 92: stentor.control.v1.WatchChanges
+	(*Heartbeat)(nil),          // 93: stentor.control.v1.Heartbeat
+	(*FollowerFile)(nil),       // 94: stentor.control.v1.FollowerFile
 }
 var file_control_proto_depIdxs = []int32{
-	40, // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
-	41, // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
-	42, // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
-	43, // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
-	44, // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
-	46, // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
-	48, // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
-	49, // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
-	50, // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
-	51, // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
-	52, // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
-	53, // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
-	54, // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
-	55, // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
-	56, // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
-	8,  // 15: stentor.control.v1.Command.edit_webinar:type_name -> stentor.control.v1.EditWebinar
-	9,  // 16: stentor.control.v1.Command.rotate_link:type_name -> stentor.control.v1.RotateLink
-	10, // 17: stentor.control.v1.Command.revoke_invite:type_name -> stentor.control.v1.RevokeInvite
-	11, // 18: stentor.control.v1.Command.create_invites:type_name -> stentor.control.v1.CreateInvites
-	12, // 19: stentor.control.v1.Command.register:type_name -> stentor.control.v1.Register
-	13, // 20: stentor.control.v1.Command.decide_registrants:type_name -> stentor.control.v1.DecideRegistrants
-	14, // 21: stentor.control.v1.Command.open_registration:type_name -> stentor.control.v1.OpenRegistration
-	15, // 22: stentor.control.v1.Command.reinvite:type_name -> stentor.control.v1.Reinvite
-	16, // 23: stentor.control.v1.Command.set_participant:type_name -> stentor.control.v1.SetParticipant
-	17, // 24: stentor.control.v1.Command.admit_visitors:type_name -> stentor.control.v1.AdmitVisitors
-	18, // 25: stentor.control.v1.Command.create_account:type_name -> stentor.control.v1.CreateAccount
-	19, // 26: stentor.control.v1.Command.edit_account:type_name -> stentor.control.v1.EditAccount
-	20, // 27: stentor.control.v1.Command.delete_account:type_name -> stentor.control.v1.DeleteAccount
-	21, // 28: stentor.control.v1.Command.register_node:type_name -> stentor.control.v1.RegisterNode
-	22, // 29: stentor.control.v1.Command.remove_node:type_name -> stentor.control.v1.RemoveNode
-	23, // 30: stentor.control.v1.Command.acquire_seats:type_name -> stentor.control.v1.AcquireSeats
-	24, // 31: stentor.control.v1.Command.return_seats:type_name -> stentor.control.v1.ReturnSeats
-	25, // 32: stentor.control.v1.Command.report_seats:type_name -> stentor.control.v1.ReportSeats
-	26, // 33: stentor.control.v1.Command.transfer_seat:type_name -> stentor.control.v1.TransferSeat
-	27, // 34: stentor.control.v1.Command.acquire_guesses:type_name -> stentor.control.v1.AcquireGuesses
-	28, // 35: stentor.control.v1.Command.renew_lease:type_name -> stentor.control.v1.RenewLease
-	29, // 36: stentor.control.v1.Command.report_attendance:type_name -> stentor.control.v1.ReportAttendance
-	31, // 37: stentor.control.v1.Command.sign_audit:type_name -> stentor.control.v1.SignAudit
-	32, // 38: stentor.control.v1.Command.create_webhook:type_name -> stentor.control.v1.CreateWebhook
-	33, // 39: stentor.control.v1.Command.delete_webhook:type_name -> stentor.control.v1.DeleteWebhook
-	34, // 40: stentor.control.v1.Command.advance_webhook:type_name -> stentor.control.v1.AdvanceWebhook
-	35, // 41: stentor.control.v1.Command.settle_mail:type_name -> stentor.control.v1.SettleMail
-	37, // 42: stentor.control.v1.Command.tick:type_name -> stentor.control.v1.Tick
-	38, // 43: stentor.control.v1.Command.checkpoint:type_name -> stentor.control.v1.Checkpoint
-	39, // 44: stentor.control.v1.Command.extend_occurrences:type_name -> stentor.control.v1.ExtendOccurrences
-	4,  // 45: stentor.control.v1.Registration.fields:type_name -> stentor.control.v1.Field
-	1,  // 46: stentor.control.v1.Settings.guests:type_name -> stentor.control.v1.Permissions
-	3,  // 47: stentor.control.v1.Settings.registration:type_name -> stentor.control.v1.Registration
-	5,  // 48: stentor.control.v1.Settings.schedule:type_name -> stentor.control.v1.Schedule
-	7,  // 49: stentor.control.v1.Settings.ceilings:type_name -> stentor.control.v1.Ceiling
-	6,  // 50: stentor.control.v1.EditWebinar.settings:type_name -> stentor.control.v1.Settings
-	44, // 51: stentor.control.v1.CreateInvites.invites:type_name -> stentor.control.v1.CreateInvite
-	30, // 52: stentor.control.v1.ReportAttendance.attendance:type_name -> stentor.control.v1.Attendance
-	36, // 53: stentor.control.v1.SettleMail.failed:type_name -> stentor.control.v1.MailFailure
-	2,  // 54: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
-	1,  // 55: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
-	3,  // 56: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
-	6,  // 57: stentor.control.v1.CreateWebinar.settings:type_name -> stentor.control.v1.Settings
-	45, // 58: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
-	47, // 59: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
-	45, // 60: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
-	59, // 61: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
-	60, // 62: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
-	61, // 63: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
-	62, // 64: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
-	63, // 65: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
-	64, // 66: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
-	65, // 67: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
-	66, // 68: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
-	79, // 69: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
-	67, // 70: stentor.control.v1.Record.registrant:type_name -> stentor.control.v1.RegistrantRecord
-	68, // 71: stentor.control.v1.Record.participant:type_name -> stentor.control.v1.ParticipantRecord
-	69, // 72: stentor.control.v1.Record.lease:type_name -> stentor.control.v1.LeaseRecord
-	70, // 73: stentor.control.v1.Record.seat:type_name -> stentor.control.v1.SeatRecord
-	71, // 74: stentor.control.v1.Record.budget:type_name -> stentor.control.v1.BudgetRecord
-	72, // 75: stentor.control.v1.Record.attendance:type_name -> stentor.control.v1.AttendanceRecord
-	73, // 76: stentor.control.v1.Record.account:type_name -> stentor.control.v1.AccountRecord
-	74, // 77: stentor.control.v1.Record.node:type_name -> stentor.control.v1.NodeRecord
-	75, // 78: stentor.control.v1.Record.audit:type_name -> stentor.control.v1.AuditRecord
-	76, // 79: stentor.control.v1.Record.audit_head:type_name -> stentor.control.v1.AuditHeadRecord
-	77, // 80: stentor.control.v1.Record.webhook:type_name -> stentor.control.v1.WebhookRecord
-	78, // 81: stentor.control.v1.Record.mail:type_name -> stentor.control.v1.MailRecord
-	2,  // 82: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
-	1,  // 83: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
-	3,  // 84: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
-	5,  // 85: stentor.control.v1.WebinarRecord.schedule:type_name -> stentor.control.v1.Schedule
-	7,  // 86: stentor.control.v1.WebinarRecord.ceilings:type_name -> stentor.control.v1.Ceiling
-	30, // 87: stentor.control.v1.AttendanceRecord.attendance:type_name -> stentor.control.v1.Attendance
-	31, // 88: stentor.control.v1.AuditHeadRecord.signed:type_name -> stentor.control.v1.SignAudit
-	57, // 89: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
-	58, // 90: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
-	82, // 91: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
-	83, // 92: stentor.control.v1.Request.beat:type_name -> stentor.control.v1.Beat
-	89, // 93: stentor.control.v1.Response.beat:type_name -> stentor.control.v1.Heartbeat
-	87, // 94: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
-	88, // 95: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
-	89, // 96: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	80, // 97: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
-	89, // 98: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	99, // [99:99] is the sub-list for method output_type
-	99, // [99:99] is the sub-list for method input_type
-	99, // [99:99] is the sub-list for extension type_name
-	99, // [99:99] is the sub-list for extension extendee
-	0,  // [0:99] is the sub-list for field type_name
+	42,  // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
+	43,  // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
+	44,  // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
+	45,  // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
+	46,  // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
+	48,  // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
+	50,  // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
+	51,  // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
+	52,  // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
+	53,  // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
+	54,  // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
+	55,  // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
+	56,  // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
+	57,  // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
+	58,  // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
+	8,   // 15: stentor.control.v1.Command.edit_webinar:type_name -> stentor.control.v1.EditWebinar
+	9,   // 16: stentor.control.v1.Command.rotate_link:type_name -> stentor.control.v1.RotateLink
+	10,  // 17: stentor.control.v1.Command.revoke_invite:type_name -> stentor.control.v1.RevokeInvite
+	11,  // 18: stentor.control.v1.Command.create_invites:type_name -> stentor.control.v1.CreateInvites
+	12,  // 19: stentor.control.v1.Command.register:type_name -> stentor.control.v1.Register
+	13,  // 20: stentor.control.v1.Command.decide_registrants:type_name -> stentor.control.v1.DecideRegistrants
+	14,  // 21: stentor.control.v1.Command.open_registration:type_name -> stentor.control.v1.OpenRegistration
+	15,  // 22: stentor.control.v1.Command.reinvite:type_name -> stentor.control.v1.Reinvite
+	16,  // 23: stentor.control.v1.Command.set_participant:type_name -> stentor.control.v1.SetParticipant
+	17,  // 24: stentor.control.v1.Command.admit_visitors:type_name -> stentor.control.v1.AdmitVisitors
+	18,  // 25: stentor.control.v1.Command.create_account:type_name -> stentor.control.v1.CreateAccount
+	19,  // 26: stentor.control.v1.Command.edit_account:type_name -> stentor.control.v1.EditAccount
+	20,  // 27: stentor.control.v1.Command.delete_account:type_name -> stentor.control.v1.DeleteAccount
+	21,  // 28: stentor.control.v1.Command.register_node:type_name -> stentor.control.v1.RegisterNode
+	22,  // 29: stentor.control.v1.Command.remove_node:type_name -> stentor.control.v1.RemoveNode
+	23,  // 30: stentor.control.v1.Command.acquire_seats:type_name -> stentor.control.v1.AcquireSeats
+	24,  // 31: stentor.control.v1.Command.return_seats:type_name -> stentor.control.v1.ReturnSeats
+	25,  // 32: stentor.control.v1.Command.report_seats:type_name -> stentor.control.v1.ReportSeats
+	26,  // 33: stentor.control.v1.Command.transfer_seat:type_name -> stentor.control.v1.TransferSeat
+	27,  // 34: stentor.control.v1.Command.acquire_guesses:type_name -> stentor.control.v1.AcquireGuesses
+	28,  // 35: stentor.control.v1.Command.renew_lease:type_name -> stentor.control.v1.RenewLease
+	29,  // 36: stentor.control.v1.Command.report_attendance:type_name -> stentor.control.v1.ReportAttendance
+	31,  // 37: stentor.control.v1.Command.sign_audit:type_name -> stentor.control.v1.SignAudit
+	32,  // 38: stentor.control.v1.Command.create_webhook:type_name -> stentor.control.v1.CreateWebhook
+	33,  // 39: stentor.control.v1.Command.delete_webhook:type_name -> stentor.control.v1.DeleteWebhook
+	34,  // 40: stentor.control.v1.Command.advance_webhook:type_name -> stentor.control.v1.AdvanceWebhook
+	35,  // 41: stentor.control.v1.Command.settle_mail:type_name -> stentor.control.v1.SettleMail
+	37,  // 42: stentor.control.v1.Command.tick:type_name -> stentor.control.v1.Tick
+	38,  // 43: stentor.control.v1.Command.checkpoint:type_name -> stentor.control.v1.Checkpoint
+	39,  // 44: stentor.control.v1.Command.extend_occurrences:type_name -> stentor.control.v1.ExtendOccurrences
+	40,  // 45: stentor.control.v1.Command.begin_key_rotation:type_name -> stentor.control.v1.BeginKeyRotation
+	41,  // 46: stentor.control.v1.Command.advance_key_rotation:type_name -> stentor.control.v1.AdvanceKeyRotation
+	4,   // 47: stentor.control.v1.Registration.fields:type_name -> stentor.control.v1.Field
+	1,   // 48: stentor.control.v1.Settings.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 49: stentor.control.v1.Settings.registration:type_name -> stentor.control.v1.Registration
+	5,   // 50: stentor.control.v1.Settings.schedule:type_name -> stentor.control.v1.Schedule
+	7,   // 51: stentor.control.v1.Settings.ceilings:type_name -> stentor.control.v1.Ceiling
+	6,   // 52: stentor.control.v1.EditWebinar.settings:type_name -> stentor.control.v1.Settings
+	46,  // 53: stentor.control.v1.CreateInvites.invites:type_name -> stentor.control.v1.CreateInvite
+	30,  // 54: stentor.control.v1.ReportAttendance.attendance:type_name -> stentor.control.v1.Attendance
+	36,  // 55: stentor.control.v1.SettleMail.failed:type_name -> stentor.control.v1.MailFailure
+	2,   // 56: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
+	1,   // 57: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 58: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
+	6,   // 59: stentor.control.v1.CreateWebinar.settings:type_name -> stentor.control.v1.Settings
+	47,  // 60: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
+	49,  // 61: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
+	47,  // 62: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
+	61,  // 63: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
+	62,  // 64: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
+	63,  // 65: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
+	64,  // 66: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
+	65,  // 67: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
+	66,  // 68: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
+	67,  // 69: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
+	68,  // 70: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
+	83,  // 71: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
+	69,  // 72: stentor.control.v1.Record.registrant:type_name -> stentor.control.v1.RegistrantRecord
+	70,  // 73: stentor.control.v1.Record.participant:type_name -> stentor.control.v1.ParticipantRecord
+	71,  // 74: stentor.control.v1.Record.lease:type_name -> stentor.control.v1.LeaseRecord
+	72,  // 75: stentor.control.v1.Record.seat:type_name -> stentor.control.v1.SeatRecord
+	73,  // 76: stentor.control.v1.Record.budget:type_name -> stentor.control.v1.BudgetRecord
+	74,  // 77: stentor.control.v1.Record.attendance:type_name -> stentor.control.v1.AttendanceRecord
+	75,  // 78: stentor.control.v1.Record.account:type_name -> stentor.control.v1.AccountRecord
+	76,  // 79: stentor.control.v1.Record.node:type_name -> stentor.control.v1.NodeRecord
+	77,  // 80: stentor.control.v1.Record.audit:type_name -> stentor.control.v1.AuditRecord
+	78,  // 81: stentor.control.v1.Record.audit_head:type_name -> stentor.control.v1.AuditHeadRecord
+	79,  // 82: stentor.control.v1.Record.webhook:type_name -> stentor.control.v1.WebhookRecord
+	80,  // 83: stentor.control.v1.Record.mail:type_name -> stentor.control.v1.MailRecord
+	81,  // 84: stentor.control.v1.Record.gossip_keys:type_name -> stentor.control.v1.GossipKeysRecord
+	82,  // 85: stentor.control.v1.Record.sealed_keys:type_name -> stentor.control.v1.SealedKeysRecord
+	2,   // 86: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
+	1,   // 87: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 88: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
+	5,   // 89: stentor.control.v1.WebinarRecord.schedule:type_name -> stentor.control.v1.Schedule
+	7,   // 90: stentor.control.v1.WebinarRecord.ceilings:type_name -> stentor.control.v1.Ceiling
+	30,  // 91: stentor.control.v1.AttendanceRecord.attendance:type_name -> stentor.control.v1.Attendance
+	31,  // 92: stentor.control.v1.AuditHeadRecord.signed:type_name -> stentor.control.v1.SignAudit
+	59,  // 93: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
+	60,  // 94: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
+	86,  // 95: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
+	87,  // 96: stentor.control.v1.Request.beat:type_name -> stentor.control.v1.Beat
+	93,  // 97: stentor.control.v1.Response.beat:type_name -> stentor.control.v1.Heartbeat
+	91,  // 98: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
+	92,  // 99: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
+	93,  // 100: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	84,  // 101: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
+	93,  // 102: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	103, // [103:103] is the sub-list for method output_type
+	103, // [103:103] is the sub-list for method input_type
+	103, // [103:103] is the sub-list for extension type_name
+	103, // [103:103] is the sub-list for extension extendee
+	0,   // [0:103] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -9185,10 +9550,12 @@ func file_control_proto_init() {
 		(*Command_Tick)(nil),
 		(*Command_Checkpoint)(nil),
 		(*Command_ExtendOccurrences)(nil),
+		(*Command_BeginKeyRotation)(nil),
+		(*Command_AdvanceKeyRotation)(nil),
 	}
 	file_control_proto_msgTypes[16].OneofWrappers = []any{}
 	file_control_proto_msgTypes[19].OneofWrappers = []any{}
-	file_control_proto_msgTypes[57].OneofWrappers = []any{
+	file_control_proto_msgTypes[59].OneofWrappers = []any{
 		(*Record_Webinar)(nil),
 		(*Record_Invite)(nil),
 		(*Record_Ban)(nil),
@@ -9210,8 +9577,10 @@ func file_control_proto_init() {
 		(*Record_AuditHead)(nil),
 		(*Record_Webhook)(nil),
 		(*Record_Mail)(nil),
+		(*Record_GossipKeys)(nil),
+		(*Record_SealedKeys)(nil),
 	}
-	file_control_proto_msgTypes[81].OneofWrappers = []any{
+	file_control_proto_msgTypes[85].OneofWrappers = []any{
 		(*Request_Command)(nil),
 		(*Request_AddVoter)(nil),
 		(*Request_RemoveServer)(nil),
@@ -9219,7 +9588,7 @@ func file_control_proto_init() {
 		(*Request_Barrier)(nil),
 		(*Request_Beat)(nil),
 	}
-	file_control_proto_msgTypes[86].OneofWrappers = []any{
+	file_control_proto_msgTypes[90].OneofWrappers = []any{
 		(*WatchMessage_Snapshot)(nil),
 		(*WatchMessage_Changes)(nil),
 		(*WatchMessage_Heartbeat)(nil),
@@ -9231,7 +9600,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   91,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
