@@ -36,14 +36,18 @@ func serve(t *testing.T, f func(context.Context) error) {
 	t.Cleanup(func() { cancel(); <-done })
 }
 
-func newSFU(t *testing.T) (*SFU, *prometheus.Registry) {
+func newSFU(t *testing.T, edit ...func(*Config)) (*SFU, *prometheus.Registry) {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	s, err := New(Config{Conn: conn, Advertise: []netip.Addr{loopback}, Registerer: reg})
+	c := Config{Conn: conn, Advertise: []netip.Addr{loopback}, Registerer: reg}
+	for _, f := range edit {
+		f(&c)
+	}
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +112,12 @@ func (s *stage) source(name string, info wire.TrackInfo) Source {
 
 // newPeer is a client on loopback; bare is one without interceptors, whose RTCP
 // is the test's.
-func newClient(t *testing.T, bare bool) *webrtc.PeerConnection {
+func newClient(t *testing.T, bare bool, edit ...func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
 	t.Helper()
 	var e webrtc.SettingEngine
+	for _, f := range edit {
+		f(&e)
+	}
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
@@ -315,10 +322,10 @@ type screen struct {
 	rtcp   chan rtcp.Packet
 }
 
-func newScreen(t *testing.T, s *SFU, st *stage) *screen {
+func newScreen(t *testing.T, s *SFU, st *stage, edit ...func(*webrtc.SettingEngine)) *screen {
 	t.Helper()
 	c := &screen{
-		t: t, pc: newClient(t, true), got: make(chan *rtp.Packet, 4096), again: make(chan *rtp.Packet, 4096),
+		t: t, pc: newClient(t, true, edit...), got: make(chan *rtp.Packet, 4096), again: make(chan *rtp.Packet, 4096),
 		remote: make(chan *webrtc.TrackRemote, 1), rtcp: make(chan rtcp.Packet, 64),
 	}
 	_, err := c.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})

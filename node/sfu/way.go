@@ -15,12 +15,20 @@ import (
 // its DTLS session and its address. Only a viewer over UDP whose handshake agreed on
 // AES-GCM has one.
 type way struct {
-	socket    *send.Socket
+	socket    outlet
 	handshake send.Handshake
 	dest      atomic.Pointer[send.Dest] // follows the selected candidate pair
 
 	mu      sync.Mutex // guards the following
 	session *send.Session
+}
+
+// An outlet is what a way needs of a [send.Socket].
+type outlet interface {
+	Dest(to netip.AddrPort) (*send.Dest, error)
+	Batch() *send.Batch
+	Send(b *send.Batch, d *send.Dest) error
+	Return(b *send.Batch)
 }
 
 // errMoved is the end of a viewer whose connection left UDP: pion would begin its

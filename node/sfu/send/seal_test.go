@@ -69,7 +69,7 @@ func TestSealedIsWhatPionSealsThroughRollOver(t *testing.T) {
 			_, receiver := twins(t, p.profile, p.key)
 			ours := stream(t, session, 0xdeadbeef)
 			seq := uint16(65000)
-			for i := range 140_000 { // two roll-overs
+			for i := range 70_000 { // two roll-overs
 				plain := packet(seq, 0xdeadbeef, 0, byte(i), byte(i>>8), 3)
 				want, err := theirs.EncryptRTP(nil, plain, nil)
 				if err != nil {
@@ -235,7 +235,7 @@ func TestAnyOrderIsReadAndNoNonceIsUsedTwice(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	used := make(map[[saltLength]byte]uint64)
 	at := uint64(60_000)
-	for i := range 200_000 {
+	for i := range 40_000 {
 		at += uint64(r.IntN(3))
 		n := at - uint64(r.IntN(200))
 		p := packet(uint16(n), 9, 0, byte(i))
@@ -255,7 +255,7 @@ func TestAnyOrderIsReadAndNoNonceIsUsedTwice(t *testing.T) {
 			t.Fatalf("number %d: %v", n, err)
 		}
 	}
-	if len(used) < 100_000 {
+	if len(used) < 20_000 {
 		t.Errorf("only %d sealed", len(used))
 	}
 }

@@ -1,0 +1,6 @@
+//go:build race
+
+package sfu
+
+// The race detector makes pools forget, on purpose.
+func init() { raced = true }
