@@ -36,6 +36,8 @@ type layer struct {
 	bytes    atomic.Uint64
 	resets   atomic.Uint64 // counts deaths
 	newestAt atomic.Int64  // arrival of the newest packet
+	whole    atomic.Uint64 // frames that came from parents to their end
+	late     atomic.Uint64 // frames that parents gave up
 	slabs    sync.Pool     // *slab, of packets from parents
 
 	mu       sync.Mutex // guards the following: one writer at a time

@@ -54,7 +54,7 @@ func (p *pulse) minimum(latest time.Duration, now time.Time) time.Duration {
 
 // share returns how many of the packets between two looks were lost; 0 when there were too few to say.
 func share(lost, lostBefore, sent, sentBefore uint64) float64 {
-	if sent < sentBefore+20 || lost < lostBefore {
+	if sent < sentBefore || sent-sentBefore < 20 || lost < lostBefore {
 		return 0
 	}
 	return min(1, float64(lost-lostBefore)/float64(sent-sentBefore))

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -60,12 +61,14 @@ func (l *link) readFrame(stream *quic.ReceiveStream) error {
 	f := incoming{link: l, up: up, track: t, layer: t.layers[h.Layer], head: h}
 	switch err := f.read(stream, rest, end); {
 	case err == nil:
+		f.ended(&f.layer.whole, "whole")
 		f.observe()
 	case errors.Is(err, errUnwanted):
 		stream.CancelRead(codeUnknown)
 	case gone(err):
 		l.relay.metrics.resets.WithLabelValues("sender").Inc()
 		if up.kills(err) {
+			f.ended(&f.layer.late, "late")
 			f.layer.kill(h.Frame)
 		}
 	default:
@@ -210,6 +213,14 @@ func (f *incoming) parse(p *rtp.Packet, raw []byte) (err error) {
 	p.Key = f.head.Flags&wire.FlagKey != 0 && f.count == 1 // the layer decides for itself what is a key frame of video
 	p.Capture = int64(f.head.Capture) * 1000
 	return nil
+}
+
+// ended counts the frame.
+func (f *incoming) ended(count *atomic.Uint64, outcome string) {
+	if f.track.info.Kind == wire.Video {
+		count.Add(1)
+		f.link.relay.metrics.frames.WithLabelValues(outcome).Inc()
+	}
 }
 
 // observe measures how long the frame took from its capture to here.

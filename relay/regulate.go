@@ -37,13 +37,14 @@ const (
 type congestion struct {
 	ceiling atomic.Int32 // the highest layer that is sent, plus one; 0: all are
 	thin    atomic.Int32
-	slow    atomic.Bool   // a sender had to wait lately
-	due     atomic.Bool   // the next write finds out whether it has to
-	late    atomic.Uint64 // frames that missed their deadline
-	peak    atomic.Int64  // the longest that a sender was behind since the last look, nanoseconds
-	padding atomic.Int64  // since when a piece of padding waits, Unix nanoseconds; 0: none does
-	parity  atomic.Int32  // packets for each twenty
-	inLoss  atomic.Uint64 // share of the packets to here that the last second lost, as math.Float64bits
+	slow    atomic.Bool            // a sender had to wait lately
+	due     atomic.Bool            // the next write finds out whether it has to
+	late    atomic.Uint64          // frames that missed their deadline
+	peak    atomic.Int64           // the longest that a sender was behind since the last look, nanoseconds
+	padding atomic.Int64           // since when a piece of padding waits, Unix nanoseconds; 0: none does
+	parity  atomic.Int32           // packets for each twenty
+	vitals  atomic.Pointer[vitals] // at the last look, nil before the first
+	inLoss  atomic.Uint64          // share of the packets to here that the last second lost, as math.Float64bits
 
 	mu      sync.Mutex // guards the following
 	looks   int
@@ -105,6 +106,19 @@ func (c *congestion) backlog(now time.Time) time.Duration {
 		c.due.Store(true)
 	}
 	return worst
+}
+
+// held returns how many senders leave something out.
+func (c *congestion) held() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.senders {
+		video := s.track.info.Kind == wire.Video
+		if video && (c.sheds(s.layer.index) || c.thins() > 0 && len(s.track.layers) == 1) {
+			n++
+		}
+	}
+	return n
 }
 
 // A burden is what a link carries of video: what it could leave out, and what it leaves out.
@@ -207,6 +221,7 @@ func (g *regulator) look(now time.Time) {
 	g.last = now
 	v := g.pulse.take(l, now)
 	v.backlog = c.backlog(now)
+	c.vitals.Store(&v)
 	b := c.weigh(max(elapsed, time.Millisecond))
 	g.protect(v, now)
 	g.shed(v, b, now)

@@ -3,10 +3,9 @@ package relay
 import (
 	"cmp"
 	"maps"
+	"math/bits"
 	"slices"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/relay/wire"
 )
@@ -36,6 +35,11 @@ type TrackStatus struct {
 	RTT      time.Duration // smoothed, to the parent
 	Delay    time.Duration // estimated, from the origin
 	Bitrate  uint64        // bits per second over the last second
+	Standby  string        // the node that stands by for the parent, "" none
+	Whole    uint64        // frames that came from parents to their end
+	Late     uint64        // frames that were given up on the way here, by a parent or further up
+	Buffer   time.Duration // how far back the base layer's ring reaches
+	Shed     int           // layers that the parent leaves out, since the link is too small
 }
 
 // Status tells what this node carries, sorted by id.
@@ -56,10 +60,15 @@ func (r *Relay) Status() []TrackStatus {
 		if !e.origin {
 			s.Role, s.RTT = RoleRelay, w.rtt
 			if l := r.links[s.Parent]; l != nil {
-				s.RTT = l.conn.ConnectionStats().SmoothedRTT
+				s.RTT, s.Shed = l.conn.ConnectionStats().SmoothedRTT, l.shedOf(t)
+			}
+			if e.pull != nil {
+				s.Standby = e.pull.spare
 			}
 		}
 		s.Packets, s.Bytes = t.filled()
+		s.Whole, s.Late = t.fared()
+		s.Buffer = t.layers[0].ring.reach()
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b TrackStatus) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
@@ -75,6 +84,41 @@ func (t *Track) filled() (packets, bytes uint64) {
 	return packets, bytes
 }
 
+// fared returns how many frames came whole, and how many died on their way here.
+func (t *Track) fared() (whole, late uint64) {
+	for _, l := range t.layers {
+		whole += l.whole.Load()
+		late += l.late.Load()
+	}
+	return whole, late
+}
+
+// reach returns the time between the arrivals of the oldest and the newest packet of a ring.
+func (r *ring) reach() time.Duration {
+	for range 3 { // the writer may overtake the look at the oldest
+		head := r.head.Load()
+		if head == 0 {
+			return 0
+		}
+		if oldest, newest := r.at(r.tail()), r.at(head-1); oldest != nil && newest != nil {
+			return max(0, time.Duration(newest.Arrived-oldest.Arrived))
+		}
+	}
+	return 0
+}
+
+// shedOf returns how many layers of a track the neighbour leaves out.
+func (l *link) shedOf(t *Track) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, up := range l.upstreams {
+		if up.track.Load() == t {
+			n = max(n, bits.OnesCount32(up.shed.Load()))
+		}
+	}
+	return n
+}
+
 // sample measures the bit rates.
 func (r *Relay) sample() {
 	r.mu.Lock()
@@ -85,41 +129,5 @@ func (r *Relay) sample() {
 			t.bitrate.Store((bytes - t.sampled) * 8 * uint64(time.Second) / uint64(sampleEvery))
 			t.sampled = bytes
 		}
-	}
-}
-
-// A collector shows the status as metrics when they are asked for.
-type collector struct{ relay *Relay }
-
-var (
-	trackLabels  = []string{"webinar", "stream", "track", "role", "parent"}
-	descBytes    = prometheus.NewDesc("stentor_relay_track_bytes_total", "Bytes of packets that came into a track's rings.", trackLabels, nil)
-	descReaders  = prometheus.NewDesc("stentor_relay_track_readers", "Readers of a track, those that feed children counted too.", trackLabels, nil)
-	descChildren = prometheus.NewDesc("stentor_relay_track_children", "Nodes that pull a track from here.", trackLabels, nil)
-	descHops     = prometheus.NewDesc("stentor_relay_track_hops", "Links between a track's origin and this node.", trackLabels, nil)
-	descRTT      = prometheus.NewDesc("stentor_relay_link_rtt_seconds", "Smoothed round-trip time to a neighbour.", []string{"peer"}, nil)
-)
-
-func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descBytes, descReaders, descChildren, descHops, descRTT} {
-		out <- d
-	}
-}
-
-func (c *collector) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	for _, s := range c.relay.Status() {
-		labels := []string{s.ID.Webinar, s.ID.Stream, s.ID.Name, string(s.Role), s.Parent}
-		out <- prometheus.MustNewConstMetric(descBytes, prometheus.CounterValue, float64(s.Bytes), labels...)
-		gauge(descReaders, float64(s.Readers), labels...)
-		gauge(descChildren, float64(len(s.Children)), labels...)
-		gauge(descHops, float64(len(s.Path)-1), labels...)
-	}
-	c.relay.mu.Lock()
-	defer c.relay.mu.Unlock()
-	for peer, l := range c.relay.links {
-		gauge(descRTT, l.conn.ConnectionStats().SmoothedRTT.Seconds(), peer)
 	}
 }
