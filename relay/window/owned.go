@@ -28,6 +28,10 @@ func (t *trace) RecordEvent(e qlogwriter.Event) {
 		if x := t.window.Load(); x != nil {
 			x.update()
 		}
+	case qlog.PacketSent, qlog.PacketReceived: // the last that quic-go records of a packet: what it has begun for one is over
+		if x := t.window.Load(); x != nil {
+			x.hush()
+		}
 	case qlog.SpuriousLoss:
 		if x := t.window.Load(); x != nil {
 			x.spurious.Add(1)
@@ -58,7 +62,8 @@ type Window struct {
 	sender  *sender       // used by the connection's goroutine
 	rule    *rule         // used by the connection's goroutine
 	begun   bool          // used by the connection's goroutine
-	adopted chan struct{} // closed when begun is set
+	hushed  bool          // used by the connection's goroutine
+	adopted chan struct{} // closed when hushed is set
 
 	waiting  atomic.Bool // whether Own waits, so that nobody else uses the connection
 	primed   atomic.Int64
@@ -101,13 +106,21 @@ func (x *Window) update() {
 	}
 	x.sender.apply(x.rule.window, x.rule.pacing)
 	x.publish(now)
-	if !x.begun {
-		x.begun = true
-		if x.waiting.CompareAndSwap(true, false) {
-			x.sender.quiet()
-		}
-		close(x.adopted)
+	x.begun = true
+}
+
+// hush ends the recording of single packets once the window is ours. It must not be done by update: an acknowledgement is
+// handled in the middle of a packet, of which quic-go records the arrival afterwards without looking again whether it
+// still is to.
+func (x *Window) hush() {
+	if !x.begun || x.hushed {
+		return
 	}
+	x.hushed = true
+	if x.waiting.CompareAndSwap(true, false) {
+		x.sender.quiet()
+	}
+	close(x.adopted)
 }
 
 func (x *Window) publish(now reading) {
