@@ -31,8 +31,12 @@ func newAdvertisedMux(cfg Config, logs pionLogs, garbage prometheus.Counter) (*a
 		}
 		m.candidates = append(m.candidates, &net.UDPAddr{IP: a.Unmap().AsSlice(), Port: local.Port, Zone: a.Zone()})
 	}
+	conn, err := sift(cfg.Conn, garbage)
+	if err != nil {
+		return nil, err
+	}
 	m.UDPMuxDefault = ice.NewUDPMuxDefault(ice.UDPMuxParams{
-		UDPConn: &sifted{cfg.Conn, garbage}, Net: cfg.Net, Logger: logs.NewLogger("mux"),
+		UDPConn: conn, Net: cfg.Net, Logger: logs.NewLogger("mux"),
 	})
 	return m, nil
 }
