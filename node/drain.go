@@ -42,9 +42,11 @@ func (n *Node) serveDrain(w http.ResponseWriter, r *http.Request) {
 func (n *Node) drain(on bool) {
 	n.log.Info("drain", "on", on)
 	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = on })
-	if on {
-		go n.handOver(context.Background())
+	if !on {
+		n.relay.Carry()
+		return
 	}
+	go n.handOver(context.Background())
 }
 
 // handOver moves this node's children to other parents, and returns when none is left

@@ -300,6 +300,7 @@ func (n *Node) Run(ctx context.Context) error {
 		{"relay links", n.acceptLinks},
 		{"stage", n.stage.Run},
 		{"recheck", n.recheck},
+		{"load", n.tellLoad},
 	}
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})

@@ -3,21 +3,24 @@ package node
 import (
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"stentor/cluster"
 	"stentor/cluster/route"
 	"stentor/control/webinar"
+	"stentor/relay"
 	"stentor/relay/wire"
 )
 
 // routing picks parents for tracks: the replicated state says where a stream
 // enters the mesh, gossip says who else carries it and who is alive.
 type routing struct {
-	self   string
-	region string
-	store  store
-	gossip interface {
+	self     string
+	region   string
+	store    store
+	measured atomic.Pointer[map[string]time.Duration] // the least round trip of links that there are; gossip guesses the others
+	gossip   interface {
 		Carriers(track string) []cluster.Announcement
 		Member(node string) (cluster.Member, bool)
 	}
@@ -96,7 +99,19 @@ func (r *routing) candidate(node string, epoch uint64, path []string, delay time
 		c.Load = 1 // worth a try only when there is nobody else: gossip may be wrong
 		return c
 	}
-	c.Region, c.RTT, c.Load, c.Draining = m.Region, m.RTT, float64(m.Load), m.Draining
+	c.Region, c.RTT, c.Load, c.Draining, c.Full, c.Children = m.Region, m.RTT, float64(m.Load), m.Draining, m.Full, int(m.Children)
+	if known := r.measured.Load(); known != nil && (*known)[node] > 0 {
+		c.RTT, c.Measured = (*known)[node], true
+	}
 	c.Host, _, _ = net.SplitHostPort(m.Mesh)
 	return c
+}
+
+// measure takes the round trips of the links that there are.
+func (r *routing) measure(links []relay.LinkStatus) {
+	known := make(map[string]time.Duration, len(links))
+	for _, l := range links {
+		known[l.Peer] = l.MinRTT
+	}
+	r.measured.Store(&known)
 }

@@ -23,6 +23,7 @@ type report struct {
 	Sessions  int                 `json:"sessions"`
 	Hash      []byte              `json:"hash"`
 	Tracks    []relay.TrackStatus `json:"tracks"`
+	Links     []relay.LinkStatus  `json:"links"`
 }
 
 func (n *Node) report() report {
@@ -30,7 +31,7 @@ func (n *Node) report() report {
 	hash := state.Hash()
 	return report{
 		Node: n.cfg.Name, Index: state.Index(), Staleness: s.Staleness, Hash: hash[:],
-		Sessions: len(n.door.Sessions("")), Tracks: n.relay.Status(),
+		Sessions: len(n.door.Sessions("")), Tracks: n.relay.Status(), Links: n.relay.Links(),
 	}
 }
 
@@ -74,7 +75,7 @@ func tracks(reports map[string]report) []api.Track {
 			if byID[k] == nil {
 				byID[k] = &api.Track{Webinar: t.ID.Webinar, Stream: t.ID.Stream, Track: t.ID.Name, Epoch: t.Epoch}
 			}
-			byID[k].Hops = append(byID[k].Hops, hop(node, t))
+			byID[k].Hops = append(byID[k].Hops, hop(node, t, r.Links))
 		}
 	}
 	out := make([]api.Track, 0, len(byID))
@@ -90,11 +91,17 @@ func tracks(reports map[string]report) []api.Track {
 	return out
 }
 
-func hop(node string, t relay.TrackStatus) api.Hop {
-	return api.Hop{
+// hop is what a node says about a track, with the link by which it comes.
+func hop(node string, t relay.TrackStatus, links []relay.LinkStatus) api.Hop {
+	h := api.Hop{
 		Node: node, Role: string(t.Role), Parent: t.Parent, Path: append([]string{}, t.Path...), Readers: t.Readers,
 		Children: append([]string{}, t.Children...), Bytes: t.Bytes, Packets: t.Packets, Bitrate: t.Bitrate, RTT: milliseconds(t.RTT),
+		Standby: t.Standby, Delay: milliseconds(t.Delay), Frames: t.Whole, Late: t.Late, Buffer: milliseconds(t.Buffer), Shed: t.Shed,
 	}
+	if i := slices.IndexFunc(links, func(l relay.LinkStatus) bool { return l.Peer == t.Parent }); i >= 0 {
+		h.Loss, h.Recovered = links[i].InLoss, links[i].Recovered
+	}
+	return h
 }
 
 // Participants is who is inside a webinar over the whole mesh, by the nodes that

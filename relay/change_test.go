@@ -115,6 +115,29 @@ func TestChangeOfParentsIsMadeBeforeTheOldOneIsLeft(t *testing.T) {
 	}
 }
 
+func TestParentThatLeavesAndDiesBeforeItsChildrenAreGone(t *testing.T) {
+	for after := time.Duration(0); after <= 120*time.Millisecond; after += 10 * time.Millisecond {
+		t.Run(after.String(), func(t *testing.T) {
+			inPair(t, videoID, videoInfo, func(t *testing.T, p *pair) {
+				p.play(60, func() {
+					go func() { _ = p.n2.Drain(context.Background()) }()
+					go func() {
+						time.Sleep(after)
+						p.n2.gate.cut()
+					}()
+				})
+				got := p.whole()
+				if d := late(got, p.origin); d > 190*time.Millisecond { // there was no standby
+					t.Errorf("the worst packet came %v late", d)
+				}
+				if s, _ := status(p.n4, videoID); s.Parent != "n3" {
+					t.Errorf("the parent is %s", s.Parent)
+				}
+			})
+		})
+	}
+}
+
 func TestBetterParentThatSendsNothingIsNotFollowed(t *testing.T) {
 	inPair(t, videoID, videoInfo, func(t *testing.T, p *pair) {
 		stuck(p.n3)
@@ -235,4 +258,28 @@ func TestDrainRefusesAndWaits(t *testing.T) {
 			t.Errorf("it took %v", d)
 		}
 	}, "n1", "n2", "n3")
+}
+
+func TestADrainIsTakenBack(t *testing.T) {
+	inMesh(t, func(t *testing.T, m *mesh) {
+		n1, n2 := m.nodes["n1"], m.nodes["n2"]
+		n2.follows("n1")
+		origin := publish(t, n1, videoID, videoInfo, 1, nil)
+		sub := subscribe(t, n2, videoID)
+		defer sub.Close()
+		drained := make(chan error, 1)
+		go func() { drained <- n1.Drain(t.Context()) }()
+		time.Sleep(time.Second)
+		n1.Carry()
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		if s, ok := status(n2, videoID); !ok || s.Parent != "n1" || sub.Track().Err() != nil {
+			t.Errorf("the child that stayed: %+v, %v", s, sub.Track().Err())
+		}
+		if origin.Err() != nil {
+			t.Error(origin.Err())
+		}
+	}, "n1", "n2")
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,7 @@ import (
 )
 
 // Drain tells all children of this node to look for other parents while it still feeds them, refuses new ones, and returns
-// when none is left, or with the error of ctx. It is not taken back. What is published here only its publisher can move:
+// when none is left, or with the error of ctx. [Relay.Carry] takes it back. What is published here only its publisher can move:
 // its children stay until the track ends.
 func (r *Relay) Drain(ctx context.Context) error {
 	r.mu.Lock()
@@ -22,8 +23,8 @@ func (r *Relay) Drain(ctx context.Context) error {
 	}
 	for {
 		parted := r.parted.wait()
-		n := r.feeding()
-		if n == 0 {
+		n, draining := r.feeding()
+		if n == 0 || !draining {
 			return nil
 		}
 		select {
@@ -36,14 +37,32 @@ func (r *Relay) Drain(ctx context.Context) error {
 	}
 }
 
-// feeding returns how many subscriptions children have here, as parent and as standby.
-func (r *Relay) feeding() (n int) {
+// Carry ends what [Relay.Drain] began. Neighbours that were told find this node anew: their links end, and what still
+// hangs on one goes on where it was over the next.
+func (r *Relay) Carry() {
+	r.mu.Lock()
+	was := r.draining
+	r.draining = false
+	links := slices.Collect(maps.Values(r.links))
+	r.mu.Unlock()
+	if !was {
+		return
+	}
+	for _, l := range links {
+		l.end(&endError{codeBye, "carries", errCarries})
+	}
+}
+
+var errCarries = errors.New("the node carries again")
+
+// feeding returns how many subscriptions children have here, as parent and as standby, and whether they are to go.
+func (r *Relay) feeding() (n int, draining bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range r.entries {
 		n += len(e.children) + len(e.standbys)
 	}
-	return n
+	return n, r.draining
 }
 
 // leaves notes that the neighbour is about to stop, and tells the pulls that hang on it.
