@@ -27,7 +27,9 @@ type grammar struct {
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
 	Relaykill     relaykillScenario    `cmd:"" help:"A relay is killed, or drained, above viewers: the gap that they see."`
 	Trees         treesScenario        `cmd:"" help:"The trees that nodes on the cities of the world choose, scored and drawn (simulated)."`
+	Send          sendScenario         `cmd:"" help:"What a viewer costs: one 4K stream to many, beside a plain pion SFU and the bare limit."`
 	Seat          seatCommand          `cmd:"" hidden:"" help:"One node of a cascade that a scenario runs."`
+	SendSeat      sendSeatCommand      `cmd:"" hidden:"" help:"The server of the send scenario."`
 }
 
 func main() {

@@ -1,0 +1,350 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pion/ice/v4"
+	pionrtp "github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/quic-go/quic-go"
+
+	"stentor/node/sfu"
+	"stentor/node/sfu/send"
+	"stentor/relay"
+	"stentor/relay/wire"
+)
+
+// A sendQuestion is asked of the server process: to let somebody in, to begin, or (empty) only what it has used.
+type sendQuestion struct {
+	Offer string
+	To    string // an address that gets SRTP without asking
+	Begin bool
+}
+
+// A sendAnswer is its answer.
+type sendAnswer struct {
+	Answer   string
+	CPU      time.Duration // used so far, user and system
+	Memory   float64       // resident bytes
+	Routines int
+	Err      string
+}
+
+// A sendSeat is the server, in a process and on a core of its own.
+type sendSeat struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	to  *json.Encoder
+	of  *json.Decoder
+}
+
+func openSendSeat(ctx context.Context, way string, core int) (*sendSeat, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s := &sendSeat{cmd: exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(core), self, "--binary", self, "send-seat", way)}
+	s.cmd.Stderr = os.Stderr
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.to, s.of = json.NewEncoder(s.in), json.NewDecoder(out)
+	return s, s.cmd.Start()
+}
+
+func (s *sendSeat) ask(q sendQuestion) (a sendAnswer, err error) {
+	if err := s.to.Encode(q); err != nil {
+		return a, err
+	}
+	if err := s.of.Decode(&a); err != nil {
+		return a, err
+	}
+	if a.Err != "" {
+		return a, errors.New(a.Err)
+	}
+	return a, nil
+}
+
+func (s *sendSeat) stop() {
+	s.in.Close()
+	_ = s.cmd.Wait()
+}
+
+// A server lets viewers in, and plays to them what it is given as a sink.
+type server interface {
+	sink
+	view(ctx context.Context, offer string) (answer string, err error)
+	give(to netip.AddrPort) error
+}
+
+// sendSeatCommand is the process of the server.
+type sendSeatCommand struct {
+	Way string `arg:""`
+}
+
+// Run answers questions until its input ends.
+func (c *sendSeatCommand) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	open := map[string]func(context.Context) (server, error){wayStentor: openStentor, wayPion: openPion, wayBare: openBare}[c.Way]
+	if open == nil {
+		return fmt.Errorf("no way %q", c.Way)
+	}
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var q sendQuestion
+		if err := in.Decode(&q); err != nil {
+			return nil // whoever asked has gone
+		}
+		var a sendAnswer
+		switch {
+		case q.Offer != "":
+			a.Answer, err = s.view(ctx, q.Offer)
+		case q.To != "":
+			err = s.give(netip.MustParseAddrPort(q.To))
+		case q.Begin:
+			play := &source{film: filmOf("video"), pace: 5 * videoRate / 2}
+			go play.run(ctx, videoGroup, s)
+		}
+		if err != nil {
+			a.Err = err.Error()
+		}
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			return err
+		}
+		a.CPU, a.Routines, a.Memory = time.Duration(u.Utime.Nano()+u.Stime.Nano()), runtime.NumGoroutine(), resident()
+		if err := out.Encode(a); err != nil {
+			return err
+		}
+	}
+}
+
+// resident returns the bytes of memory that this process has.
+func resident() float64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.ParseFloat(strings.Fields(string(b))[1], 64)
+	return pages * float64(os.Getpagesize())
+}
+
+func mediaSocket() (*net.UDPConn, error) {
+	return net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+}
+
+// stentorServer is a node's relay and SFU.
+type stentorServer struct {
+	sfu   *sfu.SFU
+	track *relay.Track
+	views []sfu.Source
+}
+
+func openStentor(ctx context.Context) (server, error) {
+	conn, err := mediaSocket()
+	if err != nil {
+		return nil, err
+	}
+	r, err := relay.New(relay.Config{
+		Node:   "n1",
+		Dial:   func(context.Context, string) (*quic.Conn, error) { return nil, errors.New("nobody else") },
+		Parent: func(wire.TrackID, func(string) bool) (string, bool) { return "", false },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &stentorServer{}
+	s.sfu, err = sfu.New(sfu.Config{Conn: conn, Advertise: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Registerer: prometheus.NewRegistry()})
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = r.Run(ctx) }()
+	go func() { _ = s.sfu.Run(ctx) }()
+	f := filmOf("video")
+	if s.track, err = r.Publish(f.id(), f.info, 1, func(int) {}); err != nil {
+		return nil, err
+	}
+	s.views = []sfu.Source{{Name: "main/video", Info: f.info, Subscribe: func(ctx context.Context) (*relay.Subscription, error) {
+		return r.Subscribe(ctx, f.id())
+	}}}
+	return s, nil
+}
+
+func (s *stentorServer) view(ctx context.Context, offer string) (string, error) {
+	v, err := s.sfu.View(ctx, offer, s.views)
+	if err != nil {
+		return "", err
+	}
+	return v.Answer(), nil
+}
+
+func (s *stentorServer) give(netip.AddrPort) error { return errors.New("viewers have to ask") }
+func (s *stentorServer) begin(uint32)              {}
+func (s *stentorServer) end()                      {}
+
+func (s *stentorServer) packet(b []byte, now time.Time) {
+	if err := s.track.Write(0, slices.Clone(b), now); err != nil {
+		fmt.Fprintln(os.Stderr, "send-seat:", err)
+	}
+}
+
+// pionServer is the SFU of pion's examples, with everything at its default.
+type pionServer struct {
+	api   *webrtc.API
+	track *webrtc.TrackLocalStaticRTP
+}
+
+func openPion(context.Context) (server, error) {
+	conn, err := mediaSocket()
+	if err != nil {
+		return nil, err
+	}
+	var e webrtc.SettingEngine
+	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn}))
+	e.SetIncludeLoopbackCandidate(true)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	e.SetLite(true)
+	s := &pionServer{api: webrtc.NewAPI(webrtc.WithSettingEngine(e))} // default codecs and interceptors
+	s.track, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+	}, "video", "main")
+	return s, err
+}
+
+func (s *pionServer) view(_ context.Context, offer string) (string, error) {
+	pc, err := s.api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return "", err
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", err
+	}
+	sender, err := pc.AddTrack(s.track)
+	if err != nil {
+		return "", err
+	}
+	go func() { // feedback has to be read, for the interceptors
+		for b := make([]byte, 1500); ; {
+			if _, _, err := sender.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	answer, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return "", err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(answer); err != nil {
+		return "", err
+	}
+	<-gathered
+	return pc.LocalDescription().SDP, nil
+}
+
+func (s *pionServer) give(netip.AddrPort) error { return errors.New("viewers have to ask") }
+func (s *pionServer) begin(uint32)              {}
+func (s *pionServer) end()                      {}
+
+func (s *pionServer) packet(b []byte, _ time.Time) {
+	var p pionrtp.Packet
+	if err := p.Unmarshal(b); err != nil {
+		fmt.Fprintln(os.Stderr, "send-seat:", err)
+		return
+	}
+	if err := s.track.WriteRTP(&p); err != nil {
+		fmt.Fprintln(os.Stderr, "send-seat:", err)
+	}
+}
+
+// bareServer copies, seals and sends, and does nothing else.
+type bareServer struct {
+	socket  *send.Socket
+	dests   []*send.Dest
+	streams []*send.Stream
+	run     [][]byte
+}
+
+func openBare(context.Context) (server, error) {
+	conn, err := mediaSocket()
+	if err != nil {
+		return nil, err
+	}
+	s := &bareServer{}
+	s.socket, err = send.NewSocket(send.Config{Conn: conn, Registerer: prometheus.NewRegistry()})
+	return s, err
+}
+
+func (s *bareServer) view(context.Context, string) (string, error) {
+	return "", errors.New("not by WebRTC")
+}
+
+func (s *bareServer) give(to netip.AddrPort) error {
+	session, err := send.NewSession(send.Keys{Key: make([]byte, 16), Salt: make([]byte, 12)})
+	if err != nil {
+		return err
+	}
+	d, err := s.socket.Dest(to)
+	if err != nil {
+		return err
+	}
+	stream, err := session.Stream(0)
+	if err != nil {
+		return err
+	}
+	s.dests, s.streams = append(s.dests, d), append(s.streams, stream)
+	return nil
+}
+
+func (s *bareServer) begin(uint32) {}
+func (s *bareServer) end()         { s.flush() }
+
+func (s *bareServer) packet(b []byte, _ time.Time) {
+	binary.BigEndian.PutUint32(b[8:], 0)
+	s.run = append(s.run, slices.Clone(b))
+	if len(s.run) == 12 { // as the forward does
+		s.flush()
+	}
+}
+
+func (s *bareServer) flush() {
+	for i, d := range s.dests {
+		b := s.socket.Batch()
+		for _, p := range s.run {
+			sealed, err := s.streams[i].Seal(append(b.Next(), p...))
+			if err != nil || b.Add(sealed) != nil {
+				fmt.Fprintln(os.Stderr, "send-seat: seal:", err)
+			}
+		}
+		if err := s.socket.Send(b, d); err != nil {
+			fmt.Fprintln(os.Stderr, "send-seat:", err)
+		}
+		s.socket.Return(b)
+	}
+	s.run = s.run[:0]
+}

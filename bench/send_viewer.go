@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+
+	"stentor/node/sfu/send"
+	"stentor/relay/rtp"
+)
+
+// A crowd is the viewers of one run. Each has a port of its own, does ICE and DTLS by pion, and takes its packets off
+// before pion could decipher them: a load generator that deciphers would need more cores than the server.
+type crowd struct{ viewers []*crowded }
+
+// crowded is one of them.
+type crowded struct {
+	*send.Reader
+	pc *webrtc.PeerConnection // nil: SRTP comes without asking
+
+	mu            sync.Mutex // guards the following
+	bytes         int
+	packets, span int64 // packets that came, and that should have
+	highest       uint16
+	ages          []time.Duration
+}
+
+// join adds a viewer.
+func (c *crowd) join(ctx context.Context, seat *sendSeat, bare bool) error {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	r, err := send.NewReader(conn, 2048)
+	if err != nil {
+		return err
+	}
+	_ = conn.SetReadBuffer(send.Buffers)
+	v := &crowded{Reader: r}
+	c.viewers = append(c.viewers, v)
+	if bare {
+		go func() {
+			for b := make([]byte, 2048); ; {
+				if _, _, err := v.ReadFromAddrPort(b); err != nil {
+					return
+				}
+			}
+		}()
+		_, err = seat.ask(sendQuestion{To: conn.LocalAddr().String()})
+		return err
+	}
+	return v.call(ctx, seat)
+}
+
+// call connects by WebRTC.
+func (v *crowded) call(ctx context.Context, seat *sendSeat) error {
+	quiet := &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled} // sockets close before pion is done
+	e := webrtc.SettingEngine{LoggerFactory: quiet}
+	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: v, Logger: quiet.NewLogger("ice")}))
+	e.SetIncludeLoopbackCandidate(true)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	m := &webrtc.MediaEngine{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		return err
+	}
+	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtp.CaptureURI}, webrtc.RTPCodecTypeVideo); err != nil {
+		return err
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return err
+	}
+	v.pc = pc
+	up := make(chan struct{})
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected {
+			close(up)
+		}
+	})
+	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		return err
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		return err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	<-gathered
+	a, err := seat.ask(sendQuestion{Offer: pc.LocalDescription().SDP})
+	if err != nil {
+		return err
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.Answer}); err != nil {
+		return err
+	}
+	select {
+	case <-up:
+		return nil
+	case <-time.After(20 * time.Second):
+		return errors.New("not connected")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *crowd) leave() {
+	for _, v := range c.viewers {
+		if v.pc != nil {
+			_ = v.pc.Close()
+		}
+		v.Close()
+	}
+}
+
+// ReadFromAddrPort gives pion what is not SRTP, and counts the rest.
+func (v *crowded) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := v.Reader.ReadFromAddrPort(b)
+		if err != nil || n < 12 || b[0] < 128 || b[0] > 191 || b[1]&0x7f >= 64 && b[1]&0x7f < 96 {
+			return n, from, err
+		}
+		v.note(b[:n])
+	}
+}
+
+// ReadFrom does so with another address.
+func (v *crowded) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := v.ReadFromAddrPort(b)
+	return n, net.UDPAddrFromAddrPort(from), err
+}
+
+func (v *crowded) note(packet []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	seq := binary.BigEndian.Uint16(packet[2:])
+	if v.packets == 0 {
+		v.highest, v.span = seq, 1
+	}
+	if d := int16(seq - v.highest); d > 0 {
+		v.highest = seq
+		v.span += int64(d)
+	}
+	v.packets++
+	v.bytes += len(packet)
+	// The header is in the clear: the marker ends a frame, and the capture time is when the packet was written.
+	if packet[1]&0x80 == 0 || packet[0]&0x10 == 0 || len(packet) < 28 || packet[16]&0x0f != 7 {
+		return
+	}
+	stamp := binary.BigEndian.Uint64(packet[17:])
+	const since1900 = 2208988800
+	written := time.Unix(int64(stamp>>32)-since1900, int64((stamp&0xffffffff)*1e9>>32))
+	v.ages = append(v.ages, time.Since(written))
+}
+
+func (c *crowd) reset() {
+	for _, v := range c.viewers {
+		v.mu.Lock()
+		v.bytes, v.packets, v.span, v.ages = 0, 0, 0, v.ages[:0]
+		v.mu.Unlock()
+	}
+}
+
+// count returns what all got since the reset: bytes, the share of packets that were lost, and the ages of the packets
+// that end a frame.
+func (c *crowd) count() (bytes int, lost float64, ages []time.Duration, err error) {
+	var packets, span int64
+	for i, v := range c.viewers {
+		v.mu.Lock()
+		bytes, packets, span, ages = bytes+v.bytes, packets+v.packets, span+v.span, append(ages, v.ages...)
+		if len(v.ages) == 0 {
+			err = fmt.Errorf("viewer %d got no frame (%d packets)", i, v.packets)
+		}
+		v.mu.Unlock()
+	}
+	return bytes, 1 - float64(packets)/float64(max(span, 1)), ages, err
+}
