@@ -115,26 +115,32 @@ func TestChangeOfParentsIsMadeBeforeTheOldOneIsLeft(t *testing.T) {
 	}
 }
 
-func TestParentThatLeavesAndDiesBeforeItsChildrenAreGone(t *testing.T) {
-	for after := time.Duration(0); after <= 120*time.Millisecond; after += 10 * time.Millisecond {
-		t.Run(after.String(), func(t *testing.T) {
-			inPair(t, videoID, videoInfo, func(t *testing.T, p *pair) {
-				p.play(60, func() {
-					go func() { _ = p.n2.Drain(context.Background()) }()
-					go func() {
-						time.Sleep(after)
-						p.n2.gate.cut()
-					}()
+func TestParentThatLeavesIsGoneBeforeItsChildrenAre(t *testing.T) {
+	ends := map[string]func(n *node){
+		"dies":  func(n *node) { n.gate.cut() },
+		"stops": func(n *node) { n.cancel() },
+	}
+	for how, end := range ends {
+		for after := time.Duration(0); after <= 120*time.Millisecond; after += 10 * time.Millisecond {
+			t.Run(how+" after "+after.String(), func(t *testing.T) {
+				inPair(t, videoID, videoInfo, func(t *testing.T, p *pair) {
+					p.play(60, func() {
+						go func() { _ = p.n2.Drain(context.Background()) }()
+						go func() {
+							time.Sleep(after)
+							end(p.n2)
+						}()
+					})
+					got := p.whole()
+					if d := late(got, p.origin); d > 190*time.Millisecond { // there was no standby
+						t.Errorf("the worst packet came %v late", d)
+					}
+					if s, _ := status(p.n4, videoID); s.Parent != "n3" {
+						t.Errorf("the parent is %s", s.Parent)
+					}
 				})
-				got := p.whole()
-				if d := late(got, p.origin); d > 190*time.Millisecond { // there was no standby
-					t.Errorf("the worst packet came %v late", d)
-				}
-				if s, _ := status(p.n4, videoID); s.Parent != "n3" {
-					t.Errorf("the parent is %s", s.Parent)
-				}
 			})
-		})
+		}
 	}
 }
 

@@ -29,9 +29,9 @@ func (p *pull) guard(now time.Time) {
 	switch {
 	case c != nil && !c.silent():
 	case s != nil && s.ready():
-		if err := p.follow(s, now); err != nil {
-			p.ceased(s, err, now)
-		}
+		p.turn(s, now)
+	case p.next != nil && p.next.ready(): // the change was under way
+		p.turn(p.next, now)
 	case p.next != nil:
 	case c == nil && s != nil && !s.silent(): // asked already, and needed now
 		p.next, p.standby = s, nil
@@ -46,6 +46,13 @@ func (p *pull) guard(now time.Time) {
 		} else if p.next == nil {
 			p.ceasedAll(ErrLost)
 		}
+	}
+}
+
+// turn follows a source at once.
+func (p *pull) turn(s *source, now time.Time) {
+	if err := p.follow(s, now); err != nil {
+		p.ceased(s, err, now)
 	}
 }
 
@@ -82,11 +89,24 @@ func (p *pull) seek(now time.Time) {
 // parent returns the node that Config.Parent names, other than the current one.
 func (p *pull) parent(now time.Time) (string, bool) {
 	choose := func(exclude func(string) bool) (string, bool) { return p.relay.cfg.Parent(p.entry.id, exclude) }
-	node, ok := choose(func(node string) bool { return p.shunned[node].After(now) || p.impossible(node) })
+	node, ok := choose(func(node string) bool { return p.doubtful(node, now) })
 	if !ok { // better one that has just failed than none
 		node, ok = choose(p.impossible)
 	}
 	return node, ok
+}
+
+// doubtful reports whether a node is not to be asked as long as there is another.
+func (p *pull) doubtful(node string, now time.Time) bool {
+	return p.shunned[node].After(now) || p.impossible(node) || p.relay.misses(node)
+}
+
+// misses reports whether a neighbour is silent at the moment.
+func (r *Relay) misses(node string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.links[node]
+	return l != nil && l.silent.Load()
 }
 
 // impossible reports whether a node cannot be asked to feed this one.
@@ -185,7 +205,7 @@ func (p *pull) review(now time.Time) {
 		_, keeps := p.relay.cfg.Parent(p.entry.id, func(node string) bool { return node != c.node })
 		c.unfit = !keeps
 	}
-	exclude := func(node string) bool { return p.shunned[node].After(now) || p.impossible(node) }
+	exclude := func(node string) bool { return p.doubtful(node, now) }
 	switch {
 	case c.unfit:
 		p.reviewAt = now.Add(leavingEvery)

@@ -68,7 +68,7 @@ func (s *show) write(track *Track, packets ...[]byte) {
 	write(s.t, track, packets...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := track.layers[0].seq.Newest()
+	last := track.layers[0].ring.top.Load()
 	for i := range packets {
 		s.sent[track][last-uint64(i)] = time.Now().UnixNano()
 	}
@@ -142,7 +142,7 @@ func (s *show) watch() {
 func (s *show) leave() (lost int, video, audio time.Duration) {
 	s.on.Wait()
 	for _, v := range s.seats {
-		first, last := ^uint64(0), v.of.layers[0].seq.Newest()
+		first, last := ^uint64(0), v.of.layers[0].ring.top.Load()
 		least, worst := time.Hour, time.Duration(0)
 		for seq, p := range v.got {
 			first = min(first, seq)

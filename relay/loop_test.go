@@ -135,7 +135,7 @@ func TestMadRoutingMakesNoLoopThatLasts(t *testing.T) {
 					}
 				}
 				time.Sleep(5 * time.Second)
-				behind := origin.layers[0].seq.Newest() - 30 // a second
+				behind := origin.layers[0].ring.top.Load() - 30 // a second
 				for i := 1; i < len(names); i++ {
 					if got := c.newest[i].Load(); got < behind {
 						s, ok := status(m.nodes[names[i]], videoID)

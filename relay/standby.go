@@ -34,9 +34,7 @@ func (p *pull) keepStandby(now time.Time) {
 	}
 	p.spareAt = now.Add(spareWait)
 	p.at(p.spareAt)
-	node, ok := p.relay.cfg.Standby(p.entry.id, c.node, slices.Clone(c.way.path), func(node string) bool {
-		return p.shunned[node].After(now) || p.impossible(node)
-	})
+	node, ok := p.relay.cfg.Standby(p.entry.id, c.node, slices.Clone(c.way.path), func(node string) bool { return p.doubtful(node, now) })
 	switch {
 	case !ok || node == c.node || p.standby != nil && p.standby.node == node:
 		return
