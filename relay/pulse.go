@@ -20,6 +20,7 @@ func (p *pulse) take(l *link, now time.Time) vitals {
 		s := l.window.Stats()
 		return vitals{
 			rtt: s.RTT, minRTT: s.MinRTT, loss: s.Loss, sent: s.Sent, lost: s.Lost, rate: s.Rate, window: s.Window,
+			still: !s.Congested,
 		}
 	}
 	s := l.conn.ConnectionStats()

@@ -21,6 +21,8 @@ const (
 	// slowAfter is how far behind a sender may be before all of them wait for QUIC with every write, so that they know
 	// how far behind they are.
 	slowAfter = 20 * time.Millisecond
+	// lookLate is how late a look may be. When it is later, this process had to wait for a core, and so had the senders.
+	lookLate = 2 * regulateEvery
 	// tasteEvery is after how many looks one write finds out whether it has to wait, when none has had to: it costs two
 	// switches of goroutines.
 	tasteEvery = 3
@@ -224,7 +226,11 @@ func (g *regulator) look(now time.Time) {
 	c.vitals.Store(&v)
 	b := c.weigh(max(elapsed, time.Millisecond))
 	g.protect(v, now)
-	g.shed(v, b, now)
+	if elapsed > lookLate {
+		g.shedder.stalled()
+	} else {
+		g.shed(v, b, now)
+	}
 	if now.Sub(g.reported) >= reportEvery {
 		g.reported = now
 		g.report(v)

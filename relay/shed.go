@@ -34,6 +34,7 @@ const (
 type vitals struct {
 	backlog     time.Duration // how far behind the senders are
 	rtt, minRTT time.Duration
+	still       bool    // it is known that no queue is on the way, however long round trips seem
 	loss        float64 // of the last second
 	sent, lost  uint64  // packets since the link began
 	rate        uint64  // bits per second that were seen to be delivered
@@ -49,7 +50,7 @@ func (v vitals) well() bool {
 }
 
 func (v vitals) inflated(excess time.Duration) bool {
-	return v.minRTT > 0 && v.rtt > time.Duration(illRTT*float64(v.minRTT))+excess
+	return !v.still && v.minRTT > 0 && v.rtt > time.Duration(illRTT*float64(v.minRTT))+excess
 }
 
 // An order is what a shedder wants done.
@@ -103,6 +104,10 @@ func (s *shedder) next(v vitals, held bool, now time.Time) order {
 	}
 	return s.recover(now)
 }
+
+// stalled says that this machine stood still since the last look: senders were behind and round trips long whatever the
+// link is like, so that what was seen counts for nothing.
+func (s *shedder) stalled() { s.ill, s.well = time.Time{}, time.Time{} }
 
 // rest is for a link from which nothing can come back now.
 func (s *shedder) rest(held bool) order {

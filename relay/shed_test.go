@@ -23,6 +23,7 @@ func TestWhenALinkIsIllAndWhenItIsWell(t *testing.T) {
 		{"and no more", vitals{rtt: 32 * ms, minRTT: ms}, true, false},
 		{"a long way by a quarter and 30 ms", vitals{rtt: 280 * ms, minRTT: 200 * ms}, false, false},
 		{"more is a queue", vitals{rtt: 281 * ms, minRTT: 200 * ms}, true, false},
+		{"long round trips without a queue are the machine's", vitals{rtt: 500 * ms, minRTT: 20 * ms, still: true}, false, true},
 		{"a long way that jitters by a quarter is well", vitals{rtt: 250 * ms, minRTT: 200 * ms}, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,6 +163,22 @@ func TestAProbeThatSaysYesWronglyIsNotBelievedTwice(t *testing.T) {
 	}
 	if p.hold < 64*time.Second && p.hold != holdMost {
 		t.Errorf("waits only %v after six relapses", p.hold)
+	}
+}
+
+func TestAMachineThatStandsStillShedsNothing(t *testing.T) {
+	var s shedder
+	now := time.Time{}
+	for i := range 1000 {
+		now = now.Add(regulateEvery)
+		if i%3 == 0 { // each third look comes too late
+			now = now.Add(time.Second)
+			s.stalled()
+			continue
+		}
+		if o := s.next(vitals{backlog: time.Second}, false, now); o != orderNothing {
+			t.Fatalf("order %v at look %d", o, i)
+		}
 	}
 }
 
