@@ -63,15 +63,15 @@ func pick(list []ranked, n int) []Candidate {
 			}
 		}
 	}
-	any := func(*Candidate) bool { return true }
+	every := func(*Candidate) bool { return true }
 	start := slices.IndexFunc(list, func(r ranked) bool { return len(r.Path) == 1 })
 	if start >= 0 {
 		taken[start] = true
 		left--
 	}
-	take(n/3, any)
+	take(n/3, every)
 	take(0, func(c *Candidate) bool { return apart(&list[0].Candidate, c) })
-	take(0, any) // when there are not that many apart
+	take(0, every) // when there are not that many apart
 	var out []Candidate
 	for i := range list {
 		if taken[i] {

@@ -76,14 +76,14 @@ func (n *simNode) look() {
 		n.adopt(s)
 		s.up(func() { s.parent.resumed(s) })
 	case len(n.asking) == 0:
-		n.next()
+		n.next(true)
 	}
 }
 
 // next asks the best candidate that was not asked. When those are at an end that may be
 // asked with children below, the children go; and if there is still nobody, those that
-// failed are asked again.
-func (n *simNode) next() {
+// failed are, again.
+func (n *simNode) next(again bool) {
 	free, bound := n.self(), n.self()
 	free.Told = 0
 	p, ok := bound.Choose(n.candidates(false), "")
@@ -94,7 +94,7 @@ func (n *simNode) next() {
 			return
 		}
 	}
-	if !ok && len(n.asking) == 0 {
+	if !ok && again {
 		p, ok = bound.Choose(n.candidates(true), "")
 	}
 	if !ok {
@@ -151,9 +151,9 @@ func (n *simNode) ask(p *simNode, paused bool) {
 	})
 	n.w.after(hurry+rtt+rtt/2, func() {
 		switch {
-		case !n.alive || !slices.Contains(n.asking, s) || len(n.asking) >= atOnce:
+		case !n.alive || !slices.Contains(n.asking, s) || len(n.asking) >= atOnce || n.w.bug == bugOneByOne:
 		case n.from == nil:
-			n.next()
+			n.next(true)
 		case n.heard[n.from.parent].draining:
 			n.move()
 		}
@@ -179,16 +179,13 @@ func (n *simNode) shun(s *sub) {
 		return
 	}
 	until := n.w.now + shunTime
-	switch {
-	case n.w.bug == bugShunsForEver:
-		until = 1 << 62
-	case !s.severed:
+	if !s.severed {
 		until = n.w.now + sulkTime
 	}
 	n.shunned[s.parent] = shun{until, n.heard[s.parent].seq}
 	n.part(s)
 	if n.from == nil && n.needs() && !n.isOrigin() && n.origin != nil {
-		n.next() // at once while there is somebody who has not failed
+		n.next(false) // at once while there is somebody who has not failed
 		return
 	}
 	n.later(n.retry())
