@@ -36,6 +36,10 @@ type Mesh struct {
 	nodes map[string]*Member
 	order []string
 	token string // admin
+
+	// Children bounds how many nodes may pull a track from each node that is started from
+	// now on; 0 is the default.
+	Children int
 }
 
 // Member is one node of it.
@@ -79,6 +83,9 @@ func (m *Mesh) config(name string) node.Config {
 	c.Name, c.Data = name, filepath.Join(m.dir, name)
 	ip := fmt.Sprintf("10.0.0.%d", len(m.order)+1)
 	c.Mesh, c.Watch, c.RTC = ip+":7443", ip+":7443", ip+":8443"
+	if m.Children > 0 {
+		c.Relay.Children = m.Children
+	}
 	if len(m.order) > 0 {
 		c.Join = "10.0.0.1:7443"
 	}
