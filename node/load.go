@@ -29,10 +29,10 @@ func (n *Node) tellLoad(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		links := n.relay.Links()
-		n.routing.measure(links)
+		links, tracks := n.relay.Links(), n.relay.Status()
+		n.routing.measure(links, tracks)
 		now := n.sentBytes(links)
-		n.announceLoad(share(now-min(before, now), loadEvery, n.cfg.Relay.Uplink), mostChildren(n.relay.Status()))
+		n.announceLoad(share(now-min(before, now), loadEvery, n.cfg.Relay.Uplink), mostChildren(tracks))
 		before = now
 	}
 }

@@ -16,11 +16,11 @@ import (
 // routing picks parents for tracks: the replicated state says where a stream
 // enters the mesh, gossip says who else carries it and who is alive.
 type routing struct {
-	self     string
-	region   string
-	store    store
-	measured atomic.Pointer[map[string]time.Duration] // the least round trip of links that there are; gossip guesses the others
-	gossip   interface {
+	self   string
+	region string
+	store  store
+	known  atomic.Pointer[known] // nil before the first look
+	gossip interface {
 		Carriers(track string) []cluster.Announcement
 		Member(node string) (cluster.Member, bool)
 	}
@@ -29,6 +29,7 @@ type routing struct {
 // parent returns the node to pull a track from.
 func (r *routing) parent(id wire.TrackID, exclude func(node string) bool) (string, bool) {
 	self, candidates := r.choice(id, exclude)
+	self.Delay = 0 // it has no parent
 	return self.Choose(candidates, "")
 }
 
@@ -40,16 +41,20 @@ func (r *routing) standby(id wire.TrackID, parent string, path []string, exclude
 
 // better returns a parent that is worth leaving the current one for.
 func (r *routing) better(id wire.TrackID, current string, exclude func(node string) bool) (string, bool) {
-	self, candidates := r.choice(id, func(node string) bool { return node != current && exclude(node) })
+	self, candidates := r.choice(id, func(node string) bool { return node != current && exclude(node) }, current)
 	return self.Better(candidates, current)
 }
 
-// choice is who chooses a track's parent, and among whom.
-func (r *routing) choice(id wire.TrackID, exclude func(node string) bool) (route.Self, []route.Candidate) {
+// choice is who chooses a track's parent, and among whom; keep stays on the list
+// whatever it costs.
+func (r *routing) choice(id wire.TrackID, exclude func(node string) bool, keep ...string) (route.Self, []route.Candidate) {
 	epoch, _ := r.current(id)
 	self := route.Self{Node: r.self, Region: r.region, Epoch: epoch}
+	if k := r.known.Load(); k != nil {
+		self.Delay = k.delay[id]
+	}
 	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
-	return self, self.Shortlist(candidates, shortlist, nil)
+	return self, self.Shortlist(candidates, shortlist, nil, keep...)
 }
 
 // shortlist is how many nodes are looked at closely: a region's hubs and a few of
@@ -100,18 +105,27 @@ func (r *routing) candidate(node string, epoch uint64, path []string, delay time
 		return c
 	}
 	c.Region, c.RTT, c.Load, c.Draining, c.Full, c.Children = m.Region, m.RTT, float64(m.Load), m.Draining, m.Full, int(m.Children)
-	if known := r.measured.Load(); known != nil && (*known)[node] > 0 {
-		c.RTT, c.Measured = (*known)[node], true
+	if k := r.known.Load(); k != nil && k.rtt[node] > 0 {
+		c.RTT, c.Measured = k.rtt[node], true
 	}
 	c.Host, _, _ = net.SplitHostPort(m.Mesh)
 	return c
 }
 
-// measure takes the round trips of the links that there are.
-func (r *routing) measure(links []relay.LinkStatus) {
-	known := make(map[string]time.Duration, len(links))
+// known is what this node has measured itself.
+type known struct {
+	rtt   map[string]time.Duration       // the least of the links that there are; gossip guesses the others
+	delay map[wire.TrackID]time.Duration // from a track's origin to here
+}
+
+// measure takes what the relay knows of its links and tracks.
+func (r *routing) measure(links []relay.LinkStatus, tracks []relay.TrackStatus) {
+	k := &known{rtt: make(map[string]time.Duration, len(links)), delay: make(map[wire.TrackID]time.Duration, len(tracks))}
 	for _, l := range links {
-		known[l.Peer] = l.MinRTT
+		k.rtt[l.Peer] = l.MinRTT
 	}
-	r.measured.Store(&known)
+	for _, t := range tracks {
+		k.delay[t.ID] = t.Delay
+	}
+	r.known.Store(k)
 }
