@@ -131,5 +131,9 @@ func (g *Gossip) Rotate(keys [][]byte) error {
 	return nil
 }
 
+// OpenedByOthers counts what this node opened with another key than the one that it
+// seals with: when it stands still, nobody seals with the old one any more.
+func (g *Gossip) OpenedByOthers() uint64 { return g.metrics.others.Load() }
+
 // Keys are the ids of this node's gossip keys, the one that seals first.
 func (g *Gossip) Keys() []KeyID { return g.keys.ids() }

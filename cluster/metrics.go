@@ -1,9 +1,15 @@
 package cluster
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	packets, bytes, refused, opened, exchanged *prometheus.CounterVec
+
+	others atomic.Uint64 // opened by another key than the one that seals
 }
 
 func newMetrics(reg prometheus.Registerer, g *Gossip) *metrics {
@@ -44,6 +50,8 @@ func (m *metrics) open(first bool) {
 	key := "other"
 	if first {
 		key = "first"
+	} else {
+		m.others.Add(1)
 	}
 	m.opened.WithLabelValues(key).Inc()
 }

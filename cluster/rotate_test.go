@@ -92,6 +92,9 @@ func TestAClusterGoesFromOneKeyToTheNext(t *testing.T) {
 		if after := metric(t, here[0].reg, "stentor_cluster_gossip_opened_total", "other"); after != before {
 			t.Errorf("%v messages came under the old key", after-before)
 		}
+		if n := here[0].OpenedByOthers(); n == 0 || float64(n) != before {
+			t.Errorf("it counts %d, the metric says %v", n, before)
+		}
 		w.step(here, newKey)
 		time.Sleep(10 * time.Minute) // virtual
 		stop()

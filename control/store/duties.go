@@ -111,6 +111,9 @@ func (v *Voter) due(plans *time.Time) []*controlpb.Command {
 	if c := v.signAudit(s.AuditHead()); c != nil {
 		out = append(out, c)
 	}
+	if c := rotate(s, now, v.cfg.Rotation); c != nil {
+		out = append(out, c)
+	}
 	if v.cfg.Occurrences != nil && time.Since(*plans) >= plansEvery {
 		*plans = time.Now()
 		for w := range s.Webinars() {

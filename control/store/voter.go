@@ -46,6 +46,10 @@ type VoterConfig struct {
 	// out of known occurrences. Without it nobody extends them.
 	Occurrences func(w *webinar.Webinar, now time.Time) (starts []time.Time, complete bool)
 
+	// Rotation is what the leader asks while it has the gossip key changed. Without it
+	// nobody begins that, or goes on with it.
+	Rotation Rotation
+
 	Timers            Timers
 	SnapshotThreshold uint64        // entries of the log between snapshots; 0: 8192
 	SnapshotInterval  time.Duration // how often that is looked at; 0: 2 minutes
