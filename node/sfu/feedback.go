@@ -128,6 +128,7 @@ func (f *forward) resend(seq uint16) string {
 	if err := f.sender.write(packet); err != nil {
 		return "write_failed"
 	}
+	f.unpaced += len(packet)
 	f.count(func(s *TrackStats) { s.RTX++ })
 	f.metrics.out(f.source.Info.Kind, 1, len(packet), true)
 	return "sent_again"

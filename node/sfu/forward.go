@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
+	"stentor/node/sfu/send"
 	"stentor/relay"
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
@@ -36,6 +38,7 @@ type forward struct {
 	rtp     *webrtc.RTPSender
 	metrics *metrics
 	counted counted
+	pause   atomic.Int64 // nanoseconds that the pacer wants before the next packet
 
 	mu       sync.Mutex // between forwarding and feedback; guards the following
 	sender   sender
@@ -56,7 +59,9 @@ type forward struct {
 	lastAt   time.Time // when it was sent
 	allow    repairs
 	untold   tally
-	packets  uint32 // as sender reports count them
+	pacer    send.Pacer // of video
+	unpaced  int        // bytes that the pacer has not been told of
+	packets  uint32     // as sender reports count them
 	octets   uint32
 	reported time.Time
 }
@@ -202,6 +207,23 @@ func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
 		if err := f.packet(track, p, now); err != nil {
 			return err
 		}
+		if f.pause.Load() > 0 {
+			if err := rest(ctx, time.Duration(f.pause.Swap(0))); err != nil {
+				return err
+			}
+			now = f.now()
+		}
+	}
+}
+
+// rest waits, so that a key frame out of the ring is no burst. What comes in
+// meanwhile waits in the ring.
+func rest(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -301,6 +323,10 @@ func (f *forward) flush() {
 func (f *forward) push() {
 	f.batch = 0
 	f.drops(f.sender.flush())
+	if f.source.Info.Kind == wire.Video && f.unpaced > 0 {
+		f.pause.Store(int64(f.pacer.Spend(f.now(), f.unpaced)))
+		f.unpaced = 0
+	}
 	f.tell()
 }
 
@@ -354,6 +380,7 @@ func (f *forward) sent(p *rtp.Packet, out []byte, seq uint16, now time.Time) {
 	f.octets += uint32(len(p.Payload()))
 	f.clock.sent(p, binary.BigEndian.Uint32(out[4:]))
 	f.note(p, len(out), now)
+	f.unpaced += len(out)
 	if now.Sub(f.reported) >= reportEvery {
 		f.reported = now
 		f.report(now)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	pionrtp "github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -42,7 +43,7 @@ func (s *slow) write(p []byte) error {
 
 // bench is a forward without a connection, on a track that the test fills.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	f      *forward
 	track  *relay.Track
 	reader *relay.Reader
@@ -50,9 +51,11 @@ type bench struct {
 	now    time.Time
 	seq    uint16
 	stamp  uint32
+
+	payload int // bytes more than the three that a packet has
 }
 
-func newBench(t *testing.T, info wire.TrackInfo) *bench {
+func newBench(t testing.TB, info wire.TrackInfo) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Unix(1_700_000_000, 0), seq: 65530, track: relay.NewTrack(wire.TrackID{Webinar: "w", Stream: "main", Name: "x"}, info, 1)}
 	s := &SFU{metrics: newMetrics(prometheus.NewRegistry()), now: func() time.Time { return b.now }}
@@ -80,6 +83,7 @@ func (b *bench) frame(key bool, n int) {
 		if key && i == 0 {
 			p.Payload[0] = 0x65
 		}
+		p.Payload = append(p.Payload, make([]byte, b.payload)...)
 		raw, err := p.Marshal()
 		if err != nil {
 			b.t.Fatal(err)
@@ -288,5 +292,52 @@ func TestPionSenderLeavesOutPadding(t *testing.T) {
 	}
 	if err := s.write([]byte{0x80}); err == nil {
 		t.Error("what is no packet was sent")
+	}
+}
+
+func TestAKeyFrameOutOfTheRingIsSpreadAndSoundIsNot(t *testing.T) {
+	audio := wire.TrackInfo{Kind: wire.Audio, Mime: "audio/opus", Clock: 48000, Channels: 2}
+	for name, c := range map[string]struct {
+		info    wire.TrackInfo
+		packets int
+		waits   bool
+	}{
+		"a frame between key frames":  {h264Info, 40, false},
+		"a key frame of 4K":           {h264Info, 600, true},
+		"as many packets with sounds": {audio, 600, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, c.info)
+			b.payload = 1180
+			waited := time.Duration(0)
+			b.frame(true, c.packets)
+			for p := b.reader.Try(); p != nil; p = b.reader.Try() {
+				if err := b.f.packet(b.track, p, b.now); err != nil {
+					t.Fatal(err)
+				}
+				pause := time.Duration(b.f.pause.Swap(0)) // as follow does
+				waited += pause
+				b.now = b.now.Add(pause)
+			}
+			if (waited > 0) != c.waits || c.waits && (waited < 50*time.Millisecond || waited > 70*time.Millisecond) {
+				t.Errorf("waited %v", waited)
+			}
+		})
+	}
+}
+
+func TestRepairsArePacedWithTheRest(t *testing.T) {
+	b := newBench(t, h264Info)
+	b.payload = 1180
+	b.frame(true, 100)
+	b.forward()
+	b.now = b.now.Add(time.Second)
+	b.f.pause.Store(0)
+	out, _ := b.numbers()
+	for i := 0; i+17 <= len(out); i += 17 {
+		b.f.nacked(&rtcp.TransportLayerNack{Nacks: []rtcp.NackPair{{PacketID: out[i], LostPackets: 0xffff}}})
+	}
+	if d := time.Duration(b.f.pause.Load()); d <= 0 {
+		t.Errorf("%d repairs at once, and %v to wait", len(b.out.packets)-100, d)
 	}
 }
