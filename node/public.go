@@ -47,15 +47,15 @@ func (n *Node) openPublic(Parts) error {
 			mux.Handle(prefix, h)
 		}
 	}
-	if n.api != nil {
-		mux.Handle("/api/", n.api)
-	} else {
-		mux.Handle("/api/", n.proxyAPI())
+	control := n.api
+	if control == nil {
+		control = n.proxyAPI()
 	}
+	mux.Handle("/api/", control)
 	mux.HandleFunc("GET /livez", n.health)
 	mux.HandleFunc("GET /readyz", n.health)
 	mux.Handle("/", web.New(web.Config{
-		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, Logger: n.log,
+		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, API: control, Logger: n.log,
 	}))
 	n.public = fromOutside(n.cfg.BehindProxy, mux)
 	return nil
@@ -83,9 +83,18 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 	} else if err != nil {
 		return web.Webinar{}, err
 	}
-	return web.Webinar{
+	_, closed := n.door.Webinar(link)
+	out := web.Webinar{
 		Title: w.Title, Mode: string(w.Mode), State: string(w.State), PINRequired: w.PINRequired, Live: w.Live,
-	}, nil
+		Locked: closed != nil, Registration: w.Registration,
+	}
+	if full := n.State().Webinar(w.ID); full != nil {
+		out.Description = full.Description
+		if start, _, ok := full.Occurrence(n.now()); ok {
+			out.Start, out.Zone = start, full.Schedule.Zone
+		}
+	}
+	return out, nil
 }
 
 // proxyAPI passes the control API from an edge to a voter, which checks the token

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -231,7 +232,12 @@ func (tab *tab) pictures(what string) {
 // serveBackend starts a backend on loopback.
 func serveBackend(t *testing.T) (*backend, string) {
 	b := newBackend(t)
-	s := httptest.NewServer(b.handler())
+	return b, onLoopback(t, b.handler())
+}
+
+// onLoopback serves h on loopback.
+func onLoopback(t *testing.T, h http.Handler) string {
+	s := httptest.NewServer(h)
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
-	return b, s.URL
+	return s.URL
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 //go:embed templates
@@ -22,23 +23,37 @@ const maxForm = 8 << 10
 var linkShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // pages are the templates in one language.
-type pages struct{ home, guest, host, sentence *template.Template }
+type pages struct{ home, guest, host, sentence, register, registered, closed *template.Template }
 
 // newPages parses the templates with the texts of lang.
 func newPages(t *texts, a *assets, lang string) *pages {
 	funcs := template.FuncMap{
-		"t":     func(key string) string { return t.say(lang, key) },
-		"asset": a.path,
-		"texts": func(page string) (string, error) { return a.path("texts-" + page + "-" + lang + ".json") },
+		"t":       func(key string) string { return t.say(lang, key) },
+		"asset":   a.path,
+		"texts":   func(page string) (string, error) { return a.path("texts-" + page + "-" + lang + ".json") },
+		"moment":  moment,
+		"instant": func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 	}
 	parse := func(name string) *template.Template {
 		return template.Must(template.New("layout.html").Funcs(funcs).
-			ParseFS(templateFiles, "templates/layout.html", "templates/"+name))
+			ParseFS(templateFiles, "templates/layout.html", "templates/when.html", "templates/"+name))
 	}
 	return &pages{
 		home: parse("home.html"), guest: parse("guest.html"),
 		host: parse("host.html"), sentence: parse("sentence.html"),
+		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"),
 	}
+}
+
+// moment is a time as the webinar's own zone has it, in digits that every language reads.
+// Script says it in the visitor's zone and words.
+func moment(at time.Time, zone string) template.HTML {
+	place, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		place, zone = time.UTC, "UTC"
+	}
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" dir="ltr" data-local>%s %s</time>`, // #nosec G203 -- digits, and a zone that is known
+		at.UTC().Format(time.RFC3339), at.In(place).Format("2006-01-02 15:04"), template.HTMLEscapeString(zone)))
 }
 
 // view is what a template sees.
@@ -51,6 +66,11 @@ type view struct {
 	Name            string // what somebody typed, when the form comes back
 	Sentence        string // what went wrong, or what there is to say
 	Scriptless      bool   // the form was sent without script
+	Form            *form  // of the registration page
+	Done            *confirmation
+	Approval        bool      // the host decides on each registration
+	Waiting         bool      // who registers now comes on the waiting list
+	Opens, Closes   time.Time // of the registration; zero: no such time is to be said
 }
 
 // choice is one language at the foot of a page.

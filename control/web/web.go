@@ -6,13 +6,15 @@
 // the control API's own addresses, which ask for credentials themselves. It
 // holds no session, sets no cookie but the language, and never sees a PIN: the
 // form of the guest page is sent by script to the door, and a form that was
-// sent without script is answered with a sentence and forgotten.
+// sent without script is answered with a sentence and forgotten. Only who registers
+// needs no script: that form goes to Config.API, which decides.
 package web
 
 import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // Config is what the pages need to know of the node that serves them.
@@ -25,6 +27,10 @@ type Config struct {
 	// Door says what a visitor may know of the webinar behind a link. Its error
 	// may be (or wrap) a *Refusal, which the visitor reads.
 	Door func(link string) (Webinar, error)
+	// API is the control API, of this node or of a voter that it passes requests on to. The
+	// registration page asks it for what everybody may ask, as the visitor who asks for
+	// the page: RemoteAddr is theirs. Nil means that there are no registration pages.
+	API http.Handler
 	// Languages are the languages offered, as BCP 47 tags; the first is spoken
 	// to those who want none of them. Empty means all of the catalogue, with
 	// English first. Tags that the catalogue lacks are passed over.
@@ -40,6 +46,16 @@ type Webinar struct {
 	State       string // "planned", "live" or "ended"
 	PINRequired bool
 	Live        bool // something is on the stage now
+	// Locked is whether nobody enters without a personal link (S6).
+	Locked bool
+	// Registration is whether only those enter who have registered, and the invited.
+	Registration bool
+	Description  string
+	// Start is the beginning of the occurrence that is running, or of the next one; zero
+	// for a webinar without a time.
+	Start time.Time
+	// Zone is the IANA name of the time zone in which the webinar was planned.
+	Zone string
 }
 
 // Refusal is a reason that a visitor may read: Code is stable and names a text
@@ -54,11 +70,12 @@ type site struct {
 	config Config
 	texts  *texts
 	assets *assets
+	api    *controlAPI       // nil: there are no registration pages
 	pages  map[string]*pages // by language
 	log    *slog.Logger
 }
 
-// New returns a handler for /, /w/{link}, /host, /manifest.webmanifest and
+// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /manifest.webmanifest and
 // /assets/; every other path is answered with the page that says so. It panics
 // where the files that were compiled in do not fit together, which a test sees
 // first.
@@ -66,6 +83,9 @@ func New(c Config) http.Handler {
 	s := &site{config: c, log: c.Logger, pages: map[string]*pages{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if c.API != nil {
+		s.api = &controlAPI{c.API}
 	}
 	s.texts = newTexts(c.Languages)
 	s.assets = newAssets(s.texts)
@@ -77,6 +97,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /{$}", s.follow)
 	mux.HandleFunc("GET /w/{link}", s.guest)
 	mux.HandleFunc("POST /w/{link}", s.guestWithoutScript)
+	mux.HandleFunc("GET /w/{link}/register", s.register)
+	mux.HandleFunc("POST /w/{link}/register", s.registerSent)
 	mux.HandleFunc("GET /host", s.host)
 	mux.HandleFunc("GET /manifest.webmanifest", s.manifest)
 	mux.Handle("GET /assets/{name}", s.assets)

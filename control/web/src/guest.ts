@@ -5,6 +5,7 @@ import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
 import { derived, effect, root } from "./ui/signals";
 import { newer } from "./version";
+import { localTimes } from "./when";
 import { Door, type Grant, type Knock, dead, inAddress } from "./guest/door";
 import { type Stats, nothing } from "./guest/player";
 import { type Publish } from "./guest/publish";
@@ -17,6 +18,9 @@ const senders = new Set(["owner", "moderator", "presenter"]);
 
 /** final are the ends after which nobody need try again. */
 const final = new Set(["banned", "ended", "not_found", "registration_declined", "registration_cancelled"]);
+
+/** reregister are the ends that a new registration mends. */
+const reregister = new Set(["registration_required", "registration_cancelled", "invalid_registration"]);
 
 /** lookEvery is how often the server's version is looked at, in milliseconds. */
 const lookEvery = 5 * 60_000;
@@ -35,6 +39,7 @@ class GuestPage {
 
   async run(): Promise<void> {
     this.#diagnose();
+    localTimes();
     const open = this.#box.dataset.state !== "ended";
     if (open) this.#prepare(); // before the texts are there: who is quick must not be sent without script
     await this.#texts;
@@ -67,6 +72,8 @@ class GuestPage {
    */
   #showPersonal(): void {
     const invited = Boolean(this.#personal.invite);
+    const way = document.getElementById("way-in"); // where nobody enters without a personal link
+    if (way) must("join").hidden = !(way.hidden = invited || Boolean(this.#personal.registrant));
     must("invited").hidden = !invited;
     must("registered").hidden = !this.#personal.registrant;
     must("name-field").hidden = invited;
@@ -109,7 +116,8 @@ class GuestPage {
     const pin = document.getElementById("pin") as HTMLInputElement | null;
     const wrong = why.code === "wrong_pin" || why.code === "pin_required";
     pin?.toggleAttribute("aria-invalid", false);
-    if (wrong && !pin) return location.reload(); // the host has set a PIN since
+    const unregistered = why.code === "registration_required" && !document.getElementById("to-register");
+    if ((wrong && !pin) || unregistered) return location.reload(); // the host has set a PIN since, or a registration
     this.#say(why);
     if (wrong && pin) {
       pin.setAttribute("aria-invalid", "true");
@@ -155,7 +163,7 @@ class GuestPage {
       this.#enter(await this.#door.refresh(kept.token), this.#known(kept.name), this.#entrance);
     } catch (e) {
       const why = asProblem(e);
-      if (why.status === 0 || why.status >= 500) return this.#say(why);
+      if (why.status === 0 || why.status === 429 || why.status >= 500) return this.#say(why);
       this.#door.forget();
       if (why.status !== 401) this.#say(why);
     }
@@ -206,6 +214,7 @@ class GuestPage {
     const title = h("h1", { class: "quiet", tabindex: "-1", id: "gone" }, left ? t("guest.left") : why.sentence);
     inside.replaceWith(h("section", { class: "card narrow", role: "alert" }, title,
       h("p", { class: "row" },
+        reregister.has(why.code) && h("a", { class: "button primary", href: `/w/${encodeURIComponent(this.#door.link)}/register` }, t("guest.register")),
         again && h("button", { type: "button", class: "primary", id: "again", onclick: () => location.reload() }, t("guest.again")),
         h("a", { class: "button", href: "/" }, t("common.home")))));
     title.focus();

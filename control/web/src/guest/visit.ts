@@ -12,7 +12,7 @@ export type Phase = "connecting" | "lobby" | "waiting" | "watching" | "reconnect
 /** passing are reasons that end a connection, not the stay. */
 const passing = new Set([
   "network", "internal", "unavailable", "node_stopping", "not_ready", "not_live", "in_lobby", "too_many_messages", "message_malformed",
-  "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_sessions",
+  "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_requests", "too_many_sessions",
 ]);
 
 /** probeWithin is how soon after the events broke the picture must show life, in milliseconds. */
