@@ -18,7 +18,7 @@ import (
 
 // version is what this source is; commit is set by the Makefile.
 var (
-	version = "v0.2.0"
+	version = "v0.3.0"
 	commit  = ""
 )
 
@@ -116,6 +116,8 @@ func (f *nodeFlags) load() (node.Config, error) {
 type nodeCommand struct {
 	Run    nodeRun        `cmd:"" name:"run" default:"withargs" help:"Run a node."`
 	Remove cli.NodeRemove `cmd:"" help:"Put a node out of the mesh for good."`
+
+	RotateKey cli.NodeRotateKey `cmd:"" help:"Have the nodes seal their gossip with another key."`
 }
 
 type nodeRun struct{ nodeFlags }
