@@ -164,6 +164,9 @@ func (c *peer) finish() {
 		c.sfu.log.Debug("closing a connection", "err", err)
 	}
 	c.work.Wait()
+	if c.way != nil {
+		c.way.handshake.Forget() // of a handshake that nothing came of
+	}
 	c.sfu.remove(c)
 	c.ended()
 	close(c.gone)

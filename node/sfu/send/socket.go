@@ -15,7 +15,7 @@ import (
 // Buffers is what is asked of the kernel for either direction, in bytes. A key frame
 // of 4K is half a megabyte and comes at once; what the default (208 KB) cannot hold
 // while this process waits for a core is lost. The kernel gives what
-// net.core.{r,w}mem_max allows.
+// net.core.{r,w}mem_max allows, or all of it to whoever has CAP_NET_ADMIN.
 const Buffers = 4 << 20
 
 // Config says what a Socket needs.
@@ -175,6 +175,7 @@ func errnoName(errno syscall.Errno) string {
 
 type metrics struct {
 	calls              prometheus.Counter
+	buffer             prometheus.Gauge
 	messages, packets  [rungs]prometheus.Counter
 	stepsDown, refused *prometheus.CounterVec
 }
@@ -187,6 +188,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		calls: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_send_calls_total", Help: "System calls that handed batches of sealed packets to the kernel.",
+		}),
+		buffer: f.NewGauge(prometheus.GaugeOpts{
+			Name: "stentor_send_receive_buffer_bytes", Help: "Receive buffer of the media socket; with less than 4 MiB (net.core.rmem_max) a busy core loses what publishers send.",
 		}),
 		stepsDown: counter("steps_down_total", "Times that a viewer's path made its packets go out a rung lower, by the rung that failed and the kernel's answer.",
 			"rung", "errno"),

@@ -63,6 +63,12 @@ func (s *Socket) probe(highest Rung) error {
 	var domain int
 	var asked, segments error
 	err = raw.Control(func(fd uintptr) {
+		// Beyond net.core.{r,w}mem_max, where this process may (CAP_NET_ADMIN).
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, Buffers)
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, Buffers)
+		if got, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
+			s.metrics.buffer.Set(float64(got / 2)) // the kernel says twice of it, socket(7)
+		}
 		domain, asked = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
 		_, segments = unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	})

@@ -212,7 +212,23 @@ func TestTheLadderIsClimbedDownByWhatTheKernelAnswers(t *testing.T) {
 	}
 }
 
-func TestAFullBufferIsWhatTheKernelSays(t *testing.T) {
+func TestTheReceiveBufferIsInAMetric(t *testing.T) {
+	conn := listen(t, "udp4", "127.0.0.1:0")
+	s := newSocket(t, conn, Segments)
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got int
+	if err := raw.Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF) }); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.ToFloat64(s.metrics.buffer); n != float64(got/2) || n < 100<<10 {
+		t.Errorf("%v, the socket has %d", n, got/2)
+	}
+}
+
+func TestAClosedSocketRefuses(t *testing.T) {
 	conn := listen(t, "udp4", "127.0.0.1:0")
 	s := newSocket(t, conn, Segments)
 	conn.Close()
