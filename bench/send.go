@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -13,11 +14,12 @@ import (
 // sendScenario measures what a viewer costs: one 4K stream to many of them, the server on one core, the viewers on the
 // other.
 type sendScenario struct {
-	Viewers []int `help:"How many viewers, one figure for each." default:"10,20,30"`
-	Seconds int   `help:"How long each measurement lasts." default:"10"`
-	Rounds  int   `help:"How often all of it is done; medians count." default:"3"`
-	Server  int   `help:"The core of the server." default:"0"`
-	Load    int   `help:"The core of the viewers." default:"1"`
+	Viewers []int  `help:"How many viewers, one figure for each." default:"10,20,30"`
+	Seconds int    `help:"How long each measurement lasts." default:"10"`
+	Rounds  int    `help:"How often all of it is done; medians count." default:"3"`
+	Server  int    `help:"The core of the server." default:"0"`
+	Load    int    `help:"The core of the viewers." default:"1"`
+	Profile string `help:"A folder that gets a CPU profile of each server." type:"existingdir"`
 }
 
 // The ways of serving that are compared.
@@ -83,7 +85,7 @@ func median(figures []sendFigure, of func(sendFigure) float64) float64 {
 
 // round serves n viewers in one way.
 func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigure, err error) {
-	seat, err := openSendSeat(ctx, way, s.Server)
+	seat, err := openSendSeat(ctx, way, s.Server, s.profile(way, n))
 	if err != nil {
 		return f, err
 	}
@@ -130,6 +132,14 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 	slices.Sort(ages)
 	f.p50, f.p99 = ages[len(ages)/2].Seconds()*1e3, ages[len(ages)*99/100].Seconds()*1e3
 	return f, nil
+}
+
+// profile returns the arguments that make a server write a profile.
+func (s *sendScenario) profile(way string, n int) []string {
+	if s.Profile == "" {
+		return nil
+	}
+	return []string{"--profile", filepath.Join(s.Profile, fmt.Sprintf("%s-%d.pprof", way, n))}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

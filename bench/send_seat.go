@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,12 +55,13 @@ type sendSeat struct {
 	of  *json.Decoder
 }
 
-func openSendSeat(ctx context.Context, way string, core int) (*sendSeat, error) {
+func openSendSeat(ctx context.Context, way string, core int, more []string) (*sendSeat, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &sendSeat{cmd: exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(core), self, "--binary", self, "send-seat", way)}
+	s := &sendSeat{cmd: exec.CommandContext(ctx, "taskset",
+		append([]string{"-c", strconv.Itoa(core), self, "--binary", self, "send-seat", way}, more...)...)}
 	s.cmd.Stderr = os.Stderr
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -99,7 +101,8 @@ type server interface {
 
 // sendSeatCommand is the process of the server.
 type sendSeatCommand struct {
-	Way string `arg:""`
+	Way     string `arg:""`
+	Profile string
 }
 
 // Run answers questions until its input ends.
@@ -113,6 +116,17 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 	s, err := open(ctx)
 	if err != nil {
 		return err
+	}
+	if c.Profile != "" {
+		f, err := os.Create(c.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
