@@ -77,67 +77,6 @@ func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 	}
 }
 
-// ID and StreamID are the two halves of the msid.
-func (f *forward) ID() string { return label(f.source.Name) }
-
-// StreamID is the stream's name, which the tracks of one publisher share.
-func (f *forward) StreamID() string { return label(streamOf(f.source)) }
-
-// RID is empty: one encoding goes out.
-func (f *forward) RID() string { return "" }
-
-// Kind says whether it is heard or seen.
-func (f *forward) Kind() webrtc.RTPCodecType { return webrtc.NewRTPCodecType(f.chosen.section.kind) }
-
-// Bind takes what was negotiated.
-func (f *forward) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ssrc = uint32(ctx.SSRC())
-	if f.chosen.format.rtx != 0 {
-		f.rtxSSRC = uint32(ctx.SSRCRetransmission())
-	}
-	if f.settled { // one key and SSRC has one writer, which was there before
-		return webrtc.RTPCodecParameters{}, errHungUp
-	}
-	f.rtxSeq = uint16(rand.Uint32())
-	f.sender = &pionSender{to: ctx.WriteStream()}
-	return f.chosen.codecs()[0], nil
-}
-
-// settle chooses the sender, before the first packet and once: the batched one where
-// there is a way past pion.
-func (f *forward) settle() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.settled || f.sender == nil {
-		return
-	}
-	f.settled = true
-	if w := f.viewer.peer.way; w != nil && w.open() {
-		s, err := newBatched(w, f.ssrc, f.rtxSSRC, f.source.Info.Kind == wire.Audio)
-		if err != nil { // half of its streams may be taken: neither path is safe
-			f.viewer.peer.sfu.log.Error("a stream has two writers", "source", f.source.Name, "err", err)
-			f.sender = nil
-			return
-		}
-		f.sender = s
-	}
-	f.count(func(s *TrackStats) { s.Sender = f.sender.kind() })
-	f.metrics.senders.WithLabelValues(f.sender.kind()).Inc()
-}
-
-// Unbind lets go of the transport.
-func (f *forward) Unbind(webrtc.TrackLocalContext) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.sender != nil && f.settled {
-		f.metrics.senders.WithLabelValues(f.sender.kind()).Dec()
-	}
-	f.sender = nil
-	return nil
-}
-
 // run subscribes, forwards until the track ends, and subscribes again, until ctx
 // is done.
 func (f *forward) run(ctx context.Context) {
