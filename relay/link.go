@@ -99,7 +99,7 @@ func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dial
 		upstreams: map[uint64]*upstream{}, feeds: map[uint64]*feed{},
 	}
 	if r.cfg.Windows != nil {
-		l.window = r.cfg.Windows.Own(conn)
+		l.window = r.cfg.Windows.Own(conn, wire.Heartbeat{}.Append(nil))
 	}
 	l.ctx, l.cancel = context.WithCancelCause(r.ctx)
 	control.SetPriority(0, false)

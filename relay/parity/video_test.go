@@ -1,5 +1,7 @@
 package parity
 
+// All of this runs in a synctest bubble.
+
 import (
 	"context"
 	"io"
@@ -107,7 +109,7 @@ func TestVideoOverALossyPath(t *testing.T) {
 				return windows.Tracer(ctx, client, id)
 			}
 			between(t, c.path, 1, func(t *testing.T, a, b *end) {
-				w := windows.Own(a.conn)
+				w := windows.Own(a.conn, []byte{0})
 				ctx, cancel := context.WithCancel(t.Context())
 				var wg sync.WaitGroup
 				var levels []int

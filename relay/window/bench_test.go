@@ -27,7 +27,7 @@ func BenchmarkTransfer(b *testing.B) {
 			conf := mesh.QUICConfig()
 			conf.Tracer = c.tracer
 			from, to := loopback(b, conf)
-			if c.own && (ws.Own(from) == nil || ws.Own(to) == nil) {
+			if c.own && (ws.Own(from, nudge) == nil || ws.Own(to, nudge) == nil) {
 				b.Fatal("not owned")
 			}
 			payload := make([]byte, 80_000)

@@ -8,8 +8,6 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/qlog"
 	"github.com/quic-go/quic-go/qlogwriter"
-
-	"stentor/relay/wire"
 )
 
 // settle is how long [Windows.Own] waits at most for the connection to notice.
@@ -75,10 +73,9 @@ type Window struct {
 }
 
 // settle waits until the connection's goroutine has taken the window over.
-func (x *Window) settle(conn *quic.Conn) {
+func (x *Window) settle(conn *quic.Conn, nudge []byte) {
 	x.waiting.Store(true)
-	// Any packet will do that both versions of the relay know.
-	if err := conn.SendDatagram(wire.Heartbeat{}.Append(nil)); err == nil {
+	if err := conn.SendDatagram(nudge); err == nil {
 		timeout := time.NewTimer(settle)
 		defer timeout.Stop()
 		select {

@@ -19,6 +19,9 @@ import (
 	"stentor/cluster/mesh"
 )
 
+// nudge is a datagram that nobody here reads.
+var nudge = []byte{0}
+
 // A world is a network in the bubble of a test, in which a packet takes the link that its sender was given.
 type world struct {
 	t    *testing.T
@@ -84,7 +87,7 @@ func (w *world) hop(ws *Windows, there, back *impair.Link, delay time.Duration) 
 	}
 	h.ends = append(append([]io.Closer{l, a, b}, h.ends...), network)
 	if ws != nil {
-		if h.window = ws.Own(h.from); h.window == nil {
+		if h.window = ws.Own(h.from, nudge); h.window == nil {
 			w.t.Fatal("the window is not ours")
 		}
 	}

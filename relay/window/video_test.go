@@ -1,5 +1,7 @@
 package window
 
+// All of this runs in a synctest bubble, see inWorld.
+
 import (
 	"context"
 	"sync"

@@ -82,10 +82,10 @@ func (w *Windows) Tracer(ctx context.Context, isClient bool, id quic.ConnectionI
 // Own makes the window of conn this package's until it ends, and returns it. It returns nil, and nothing changes, when
 // conn was made without the Tracer or quic-go is not as expected; a second call returns the same as the first.
 //
-// It sends a heartbeat of the relay and waits for it to leave, which takes microseconds (and no more than settle on a
+// It sends nudge, a datagram that the other side passes over (a heartbeat of the relay), and waits for it to leave, which takes microseconds (and no more than settle on a
 // connection that cannot send); from then on quic-go records nothing about single packets. Until it returns no other
 // goroutine may set the priority of a stream of conn.
-func (w *Windows) Own(conn *quic.Conn) *Window {
+func (w *Windows) Own(conn *quic.Conn, nudge []byte) *Window {
 	t, ok := conn.QlogTrace().(*trace)
 	if !ok || w.layout == nil {
 		return w.refuse("the connection was made without the tracer", nil)
@@ -103,7 +103,7 @@ func (w *Windows) Own(conn *quic.Conn) *Window {
 	}
 	w.connections.Inc()
 	context.AfterFunc(conn.Context(), w.connections.Dec)
-	x.settle(conn)
+	x.settle(conn, nudge)
 	return x
 }
 

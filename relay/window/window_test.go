@@ -117,7 +117,7 @@ func TestAnotherVersionKeepsStockBehaviour(t *testing.T) {
 		expect(t, reg, "stentor_relay_window_owned", 0)
 		h := w.hop(nil, impair.New(impair.Profile{Delay: 5 * ms}, 1), impair.New(impair.Profile{Delay: 5 * ms}, 2), 5*ms)
 		defer h.close()
-		if ws.Own(h.from) != nil || ws.Tracer(t.Context(), true, quic.ConnectionID{}) != nil {
+		if ws.Own(h.from, nudge) != nil || ws.Tracer(t.Context(), true, quic.ConnectionID{}) != nil {
 			t.Error("a window is owned of which nothing is known")
 		}
 		expect(t, reg, "stentor_relay_window_refused_total", 1)
@@ -133,7 +133,7 @@ func TestAConnectionWithoutTheTracerKeepsStockBehaviour(t *testing.T) {
 		h := w.hop(nil, impair.New(impair.Profile{Delay: 5 * ms}, 1), impair.New(impair.Profile{Delay: 5 * ms}, 2), 5*ms)
 		defer h.close()
 		reg := prometheus.NewRegistry()
-		if ws := New(Config{Registerer: reg}); ws.Own(h.from) != nil {
+		if ws := New(Config{Registerer: reg}); ws.Own(h.from, nudge) != nil {
 			t.Error("it is owned")
 		}
 		expect(t, reg, "stentor_relay_window_owned", 1)
@@ -150,7 +150,7 @@ func TestOwn(t *testing.T) {
 		if took := time.Since(began); took > 400*ms {
 			t.Errorf("owning it took %v", took)
 		}
-		if ws.Own(h.from) != h.window {
+		if ws.Own(h.from, nudge) != h.window {
 			t.Error("a connection has two windows")
 		}
 		expect(t, reg, "stentor_relay_window_connections", 1)
