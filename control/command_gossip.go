@@ -87,7 +87,7 @@ func (d *draft) beginKeyRotation(c *controlpb.BeginKeyRotation) (string, error) 
 	case len(c.GetSealed()) == 0 || len(c.GetSealed()) > maxSealedKey:
 		return "", invalid("sealed", "A sealed gossip key has up to 1 KiB.")
 	case c.GetGeneration() != r.GetGeneration():
-		return "", ErrStaleRotation
+		return "", ErrRotationRuns // somebody else's, over or not
 	case r.GetPhase() != PhaseRemove && bytes.Equal(c.GetNextId(), r.GetNext()):
 		return hex.EncodeToString(c.GetNextId()), nil
 	case r.GetPhase() != PhaseRemove:

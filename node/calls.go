@@ -39,6 +39,7 @@ func (n *Node) calls() http.Handler {
 	mux.Handle("POST /drain", votersOnly(n.serveDrain))
 	mux.Handle("DELETE /drain", votersOnly(n.serveDrain))
 	mux.HandleFunc("POST /renew", n.serveRenew)
+	mux.HandleFunc("GET /keys", n.serveKeys)
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
 	mux.HandleFunc("POST /inside", n.serveInside)
 	mux.HandleFunc("POST /supersede", n.serveSupersede)

@@ -65,7 +65,10 @@ func keepJoin(dir string, reply mesh.JoinReply, key ed25519.PrivateKey) error {
 	if err != nil {
 		return err
 	}
-	k := &Keyring{Credentials: cred, GossipKey: reply.GossipKey}
+	k := &Keyring{Credentials: cred, GossipKeys: reply.GossipKeys}
+	if len(k.GossipKeys) == 0 { // from v0.2
+		k.GossipKeys = [][]byte{reply.GossipKey}
+	}
 	if cred.Identity.Role == pki.Voter {
 		k.PINKey = reply.PINKey
 		_, _, ca, err := cred.PEM()
@@ -109,7 +112,9 @@ func (n *Node) admitNode(ctx context.Context, r mesh.JoinRequest) (mesh.JoinRepl
 	if err != nil {
 		return mesh.JoinReply{}, err
 	}
-	reply := mesh.JoinReply{Certificate: der, CA: n.keys.Authority.Cert.Raw, GossipKey: n.keys.GossipKey}
+	reply := mesh.JoinReply{Certificate: der, CA: n.keys.Authority.Cert.Raw}
+	reply.GossipKeys, _ = n.gossipKeys.inUse()
+	reply.GossipKey = reply.GossipKeys[0]
 	for _, m := range n.gossip.Members() {
 		reply.Members = append(reply.Members, mesh.JoinMember{Node: m.Node, Role: m.Role, Address: m.Mesh})
 	}

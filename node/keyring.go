@@ -1,11 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // their owner alone. What is on an edge opens nothing but that edge: pin.key, like
 // the authority's key, is on voters only.
 const (
-	fileGossipKey  = "gossip.key"  // 32 bytes: memberlist's encryption
+	fileGossipKey  = "gossip.key"  // 32 bytes for each key of gossip, the one that seals first
 	filePINKey     = "pin.key"     // 32 bytes: what PIN verifiers are made with
 	filePeers      = "peers"       // mesh addresses of nodes seen last, one a line
 	fileAdminToken = "admin.token" // on the first node of a cluster: the first API token
@@ -26,7 +28,7 @@ const (
 type Keyring struct {
 	Credentials *pki.Credentials
 	Authority   *pki.Authority // nil on an edge
-	GossipKey   []byte         // 32 bytes
+	GossipKeys  [][]byte       // 32 bytes each, the one that seals first
 	PINKey      []byte         // 32 bytes; nil on an edge
 }
 
@@ -38,7 +40,7 @@ func LoadKeyring(dir string) (*Keyring, error) {
 		return nil, err
 	}
 	k := &Keyring{Credentials: cred}
-	if k.GossipKey, err = readKey(dir, fileGossipKey); err != nil {
+	if k.GossipKeys, err = readGossipKeys(dir); err != nil {
 		return nil, err
 	}
 	if cred.Identity.Role != pki.Voter {
@@ -58,9 +60,10 @@ func (k *Keyring) expired(now time.Time) bool {
 }
 
 // refresh has a voter sign its own certificate when that is due, before anything
-// uses it: a cluster that was off for longer than certificates live starts again.
+// uses it: a cluster that was off for longer than certificates live starts again. One
+// without a proof, which v0.2 signed, is due: gossip believes its node no more.
 func (k *Keyring) refresh(dir string, now time.Time) error {
-	if k.Authority == nil || now.Before(k.Credentials.RenewAt()) {
+	if _, proven := k.Credentials.Proof(); k.Authority == nil || proven && now.Before(k.Credentials.RenewAt()) {
 		return nil
 	}
 	der, err := k.Authority.Sign(k.Credentials.Key.Public().(ed25519.PublicKey), k.Credentials.Identity, now)
@@ -76,7 +79,7 @@ func (k *Keyring) refresh(dir string, now time.Time) error {
 // Save writes the keys into dir, which it makes if needed. The node's certificate
 // comes last: with it the set is whole.
 func (k *Keyring) Save(dir string) error {
-	if err := pki.Dir(dir).SaveSecret(fileGossipKey, k.GossipKey); err != nil {
+	if err := pki.Dir(dir).SaveSecret(fileGossipKey, bytes.Join(k.GossipKeys, nil)); err != nil {
 		return err
 	}
 	if k.Authority != nil {
@@ -100,8 +103,8 @@ func newCluster(name string, now time.Time) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keyring{Credentials: cred, Authority: ca, GossipKey: make([]byte, 32), PINKey: make([]byte, 32)}
-	rand.Read(k.GossipKey)
+	k := &Keyring{Credentials: cred, Authority: ca, GossipKeys: [][]byte{make([]byte, gossipKeySize)}, PINKey: make([]byte, 32)}
+	rand.Read(k.GossipKeys[0])
 	rand.Read(k.PINKey)
 	return k, nil
 }
@@ -126,6 +129,24 @@ func readKey(dir, name string) ([]byte, error) {
 		err = fmt.Errorf("node: %s must be 32 bytes, not %d", filepath.Join(dir, name), len(b))
 	}
 	return b, err
+}
+
+const (
+	gossipKeySize = 32
+	maxGossipKeys = 4 // as many as package cluster takes
+)
+
+// readGossipKeys reads the keys of gossip. Up to v0.2 there was one, and v0.2 refuses a
+// file with more: it cannot be in a cluster whose keys change anyway.
+func readGossipKeys(dir string) ([][]byte, error) {
+	b, err := pki.Dir(dir).Secret(fileGossipKey)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 || len(b)%gossipKeySize != 0 || len(b) > maxGossipKeys*gossipKeySize {
+		return nil, fmt.Errorf("node: %s must be one to %d keys of %d bytes, not %d bytes", filepath.Join(dir, fileGossipKey), maxGossipKeys, gossipKeySize, len(b))
+	}
+	return slices.Collect(slices.Chunk(b, gossipKeySize)), nil
 }
 
 // loadPeers returns the mesh addresses of nodes that were seen last.

@@ -46,6 +46,9 @@ func (n *Node) mayRaise() bool {
 		if compareVersions(m.Version, n.build.Version) < 0 && !n.removed(m.Node) {
 			return false
 		}
+		if m.Alive && !m.Signed && m.Node != n.cfg.Name { // gossip would believe it no more: see cluster.Config.Signed
+			return false
+		}
 		alive[m.Node] = m.Alive
 	}
 	for _, voter := range s.Voters {

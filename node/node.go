@@ -70,6 +70,7 @@ type Node struct {
 	peers      http.RoundTripper // http://NODE/path to the calls of a node
 	electors   http.RoundTripper // the same, for what only voters may see
 	gossip     *cluster.Gossip
+	gossipKeys *gossipKeys
 	voter      *controlstore.Voter    // nil on an edge
 	follower   *controlstore.Follower // nil on a voter
 	store      store                  // whichever of both it is
@@ -192,9 +193,13 @@ func (n *Node) openMesh(p Parts) (err error) {
 			Node: n.cfg.Name, Role: n.role(), Region: n.cfg.Region, Version: n.build.Version, Epoch: n.epoch,
 			Mesh: n.cfg.public(n.cfg.Mesh), Watch: n.cfg.public(n.cfg.Watch), HTTP: n.cfg.baseURL(),
 		},
-		Key: n.keys.GossipKey, Port: n.port, Join: join, Logger: n.log, Registerer: n.reg,
+		Key: n.keys.GossipKeys[0], Port: n.port, Join: join, Signed: n.signs, Removed: n.removed, Logger: n.log, Registerer: n.reg,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	n.gossipKeys = &gossipKeys{keys: n.keys.GossipKeys, known: join}
+	return n.gossip.Rotate(n.keys.GossipKeys)
 }
 
 // openStore opens this node's copy of the state.
@@ -219,7 +224,7 @@ func (n *Node) openVoter(p Parts) (*controlstore.Voter, error) {
 		Streams: controlstore.NewStreamLayer(n.rpc.Listener(mesh.KindRaft), func(ctx context.Context, node string) (net.Conn, error) {
 			return n.rpc.Open(ctx, node, mesh.KindRaft)
 		}),
-		Forward: n.forward, PINKey: n.keys.PINKey, Sign: n.sign, Occurrences: n.occurrences, Boot: p.Boot, Logger: n.log, Registerer: n.reg,
+		Forward: n.forward, PINKey: n.keys.PINKey, Sign: n.sign, Occurrences: n.occurrences, Rotation: rotation{n}, Boot: p.Boot, Logger: n.log, Registerer: n.reg,
 		Exit: func(err error) {
 			n.log.Error("the log cannot be written; the process ends, so that nothing is acknowledged that is not kept", "err", err)
 			os.Exit(1)
@@ -284,7 +289,8 @@ func (n *Node) Run(ctx context.Context) error {
 		{"calls", serveHTTP(n.rpc.Listener(mesh.KindHTTP), n.calls(), n.log, func(s *http.Server) { s.ConnContext = n.rpc.ConnContext })},
 	}
 	state := []part{
-		{"gossip", n.gossip.Run},
+		{"gossip", n.runGossip},
+		{"gossip keys", n.followKeys},
 		{"store", n.store.Run},
 		{"watch", n.serveWatch},
 		{"join", func(ctx context.Context) error { return n.port.ServeJoin(ctx, n.admitNode) }},

@@ -18,12 +18,18 @@ import (
 // good for many hours more by then.
 const renewRetry = time.Minute
 
+// proofPause is how long a node whose certificate has no proof waits before it asks for
+// another one: a voter of v0.2 signs none.
+const proofPause = 10 * time.Minute
+
 // renew keeps this node's certificate fresh until ctx is done. A voter signs its
 // own; an edge asks the voters. The key stays, so that one file is replaced.
 func (n *Node) renew(ctx context.Context) error {
+	var asked time.Time
 	for {
-		wait := max(n.credentials().RenewAt().Sub(n.now()), 0)
+		wait := max(renewAt(n.credentials(), asked).Sub(n.now()), 0)
 		if wait == 0 {
+			asked = n.now()
 			if err := n.renewOnce(ctx); err != nil {
 				n.log.Warn("certificate was not renewed", "until", n.credentials().Cert.NotAfter, "err", err)
 				wait = renewRetry
@@ -35,6 +41,19 @@ func (n *Node) renew(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// renewAt is when a certificate is renewed: in time, or, without a proof, as soon as a
+// voter may give one.
+func renewAt(c *pki.Credentials, asked time.Time) time.Time {
+	at := c.RenewAt()
+	if _, proven := c.Proof(); proven {
+		return at
+	}
+	if early := asked.Add(proofPause); early.Before(at) {
+		return early
+	}
+	return at
 }
 
 func (n *Node) renewOnce(ctx context.Context) error {

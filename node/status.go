@@ -42,7 +42,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	out := api.Status{
 		Node: n.cfg.Name, Version: n.build.Version, Commit: n.build.Commit,
 		Cluster: n.store.State().Cluster().ID, Leader: s.Leader, Term: s.Term, Index: s.Applied,
-		Nodes: []api.NodeStatus{}, Tracks: []api.Track{}, Unreachable: []string{},
+		GossipKey: api.GossipKey(n.store.State()), Nodes: []api.NodeStatus{}, Tracks: []api.Track{}, Unreachable: []string{},
 	}
 	reports, unreachable := ask(ctx, n, "/status", n.report())
 	out.Unreachable = append(out.Unreachable, unreachable...)

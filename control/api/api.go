@@ -86,6 +86,9 @@ type Mesh interface {
 	// It fails with [ErrNoNode] when the mesh knows no such node; any other error means
 	// that the node did not answer.
 	Drain(ctx context.Context, node string, on bool) error
+	// DrawKey begins a rotation of the gossip key with one that was just drawn; nil if
+	// this node has no way to seal it.
+	DrawKey() *controlpb.BeginKeyRotation
 }
 
 // ErrNoNode is [Mesh.Drain]'s answer when there is no such node.

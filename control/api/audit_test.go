@@ -221,6 +221,15 @@ func TestARegistrantOfAnotherClusterIsShownWithoutWhatTheyGave(t *testing.T) {
 	}
 }
 
+func TestTheGossipKeyIsRotated(t *testing.T) {
+	w := newWorld(t)
+	k := decode[client.GossipKey](w.do(ask{method: "POST", path: "/api/v1/gossip-key/rotate", token: w.admin}).must(202))
+	if k.Generation != 0 || k.Phase != "install" || k.Current != "6b657930" || k.Next != "6b657931" || k.Since.IsZero() {
+		t.Errorf("answered %+v", k)
+	}
+	w.do(ask{method: "POST", path: "/api/v1/gossip-key/rotate", token: w.admin}).refused(codeRotationRunning)
+}
+
 func TestANodeDrains(t *testing.T) {
 	w := newWorld(t)
 	w.mesh.status.Nodes = []NodeStatus{{Node: "n7", Role: "edge", Alive: true}}

@@ -69,4 +69,5 @@ const (
 	codeNodeNotFound      = "node_not_found"
 	codeNodeSilent        = "node_silent"
 	codeNodeRemoved       = "node_removed"
+	codeRotationRunning   = "rotation_running"
 )

@@ -2,15 +2,54 @@ package api
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 
+	"stentor/control"
+	"stentor/control/client"
 	"stentor/control/controlpb"
 )
 
 func (a *API) nodes() {
+	add(a, "rotate-gossip-key", a.rotateGossipKey)
 	add(a, "remove-node", a.removeNode)
-	add(a, "drain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) { return a.drainNode(ctx, in, true) })
-	add(a, "undrain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) { return a.drainNode(ctx, in, false) })
+	add(a, "drain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) {
+		return a.drainNode(ctx, in, true)
+	})
+	add(a, "undrain-node", func(ctx context.Context, in *removeNodeInput) (*emptyAnswer, error) {
+		return a.drainNode(ctx, in, false)
+	})
+}
+
+type rotateInput struct{ Keyed }
+
+type rotateAnswer struct{ Body client.GossipKey }
+
+// rotateGossipKey begins a rotation; the leader goes on with it by itself.
+func (a *API) rotateGossipKey(ctx context.Context, in *rotateInput) (*rotateAnswer, error) {
+	r, err := a.newRequest(principal(ctx), "rotate-gossip-key", in.IdempotencyKey, nil)
+	if err != nil {
+		return nil, err
+	}
+	draw := a.Mesh.DrawKey()
+	if draw == nil {
+		return nil, refuse(codeOutcomeUnknown, "")
+	}
+	_, s, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_BeginKeyRotation{BeginKeyRotation: draw}})
+	if err != nil {
+		return nil, err
+	}
+	return &rotateAnswer{*GossipKey(s)}, nil
+}
+
+// GossipKey says how far the rotation of the gossip key is; nil before feature level 3.
+func GossipKey(s *control.State) *client.GossipKey {
+	k := s.GossipKeys()
+	if k == nil {
+		return nil
+	}
+	return &client.GossipKey{Generation: k.GetGeneration(), Phase: k.GetPhase(), Since: control.KeySince(k),
+		Current: hex.EncodeToString(k.GetCurrent()), Next: hex.EncodeToString(k.GetNext())}
 }
 
 type removeNodeInput struct {

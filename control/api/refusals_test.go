@@ -129,6 +129,10 @@ func more() map[string]func(w *world, id string) reply {
 			w.mesh.status.Nodes = []NodeStatus{{Node: "n9", Role: "edge"}}
 			return in(w, "PUT", "/api/v1/nodes/n9/drain", "")
 		},
+		codeRotationRunning: func(w *world, _ string) reply {
+			in(w, "POST", "/api/v1/gossip-key/rotate", "").must(202)
+			return in(w, "POST", "/api/v1/gossip-key/rotate", "")
+		},
 		codeNodeRemoved: func(w *world, _ string) reply {
 			w.mesh.status.Nodes = []NodeStatus{{Node: "n9", Role: "edge"}}
 			in(w, "DELETE", "/api/v1/nodes/n9", "").must(204)

@@ -232,6 +232,8 @@ func meshRoutes() []Route {
 			Summary: "Have a node hand over what it carries, before it is stopped", Refuses: []string{codeNodeNotFound, codeNodeSilent}},
 		{Name: "undrain-node", Method: "DELETE", Path: "/api/v1/nodes/{node}/drain", Right: rightAdministrators(), Status: 204, Tag: mesh,
 			Summary: "Have a node carry again", Refuses: []string{codeNodeNotFound, codeNodeSilent}},
+		{Name: "rotate-gossip-key", Method: "POST", Path: "/api/v1/gossip-key/rotate", Right: rightAdministrators(), Status: 202, Tag: mesh,
+			Summary: "Have the nodes seal their gossip with another key; that takes minutes", Refuses: []string{codeRotationRunning, codeFeatureLevel}},
 
 		{Name: "list-problems", Method: "GET", Path: "/api/v1/problems", Right: rightEverybody(), Status: 200, Tag: about, Summary: "Every code that a refusal can have"},
 		{Name: "get-problem", Method: "GET", Path: "/api/v1/problems/{code}", Right: rightEverybody(), Status: 200, Tag: about,

@@ -103,9 +103,15 @@ func (c *crowd) Participants(_ context.Context, webinar string) ([]Present, []st
 type oneMesh struct {
 	status Status
 	fail   error
+	drawn  byte // gossip keys
 }
 
 func (m *oneMesh) Status(context.Context) (Status, error) { return m.status, m.fail }
+
+func (m *oneMesh) DrawKey() *controlpb.BeginKeyRotation {
+	m.drawn++
+	return &controlpb.BeginKeyRotation{CurrentId: []byte("key0"), NextId: []byte{'k', 'e', 'y', '0' + m.drawn}, Sealed: []byte("sealed")}
+}
 
 func (m *oneMesh) Drain(_ context.Context, node string, on bool) error {
 	for i := range m.status.Nodes {
@@ -152,7 +158,7 @@ func newWorld(t testing.TB) *world {
 		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{}, sessions: map[string]Bearer{}, done: make(chan struct{}),
 	}
 	close(w.done)
-	w.command(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
+	w.command(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: control.FeatureLevel}}})
 	var err error
 	if w.keeper, err = personal.New(testKey); err != nil {
 		t.Fatal(err)

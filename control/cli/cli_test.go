@@ -83,7 +83,8 @@ type call struct {
 type grammar struct {
 	Commands
 	Node struct {
-		Remove NodeRemove `cmd:"" help:"Put a node out of the mesh for good."`
+		Remove    NodeRemove    `cmd:"" help:"Put a node out of the mesh for good."`
+		RotateKey NodeRotateKey `cmd:"" help:"Have the nodes seal their gossip with another key."`
 	} `cmd:"" help:"Run a node, or remove one."`
 }
 

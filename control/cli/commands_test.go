@@ -114,6 +114,7 @@ func TestCommands(t *testing.T) {
 		{"a token is revoked", "token-revoke", "token revoke t-1", "", []string{"DELETE /api/v1/tokens/t-1"}},
 		{"a join token is made", "join-token-create", "join-token create --role edge --ttl 10m", "", []string{`POST /api/v1/join-tokens {"role":"edge","ttl_seconds":600}`}},
 		{"a node is removed", "node-remove", "node remove n4 --yes", "", []string{"DELETE /api/v1/nodes/n4"}},
+		{"the gossip key is changed", "node-rotate-key", "node rotate-key", "", []string{"POST /api/v1/gossip-key/rotate"}},
 		{"a node drains", "drain", "drain n4", "", []string{"PUT /api/v1/nodes/n4/drain"}},
 		{"a node carries again", "drain-undo", "drain n4 --undo", "", []string{"DELETE /api/v1/nodes/n4/drain"}},
 		{"S11 the mesh is shown, with nodes that are outdated", "status", "status", "", []string{"GET /api/v1/status"}},

@@ -36,8 +36,8 @@ var printed = map[string]any{
 	"account create": client.Account{}, "account edit": client.Account{}, "account password": client.Account{}, "account list": client.Accounts{}, "account delete": nil,
 	"token create": client.Token{}, "token list": client.Tokens{}, "token revoke": nil,
 	"join-token create": client.JoinToken{},
-	"node remove":       nil, "drain": nil,
-	"status":            client.Status{},
+	"node rotate-key":   client.GossipKey{}, "node remove": nil, "drain": nil,
+	"status": client.Status{},
 }
 
 // noJSON are the commands that print something else.

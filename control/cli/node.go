@@ -24,6 +24,30 @@ func (c *DrainCommand) Run(ctx context.Context, e *Env) error {
 	return c.done(e, api.Drain(ctx, c.Node), "The node %s hands over what it carries; `stentor status` shows when nothing is left.", c.Node)
 }
 
+// NodeRotateKey has the nodes seal their gossip with another key. It stands in the grammar
+// beside NodeRemove.
+type NodeRotateKey struct {
+	Remote
+}
+
+// Run begins it.
+func (c *NodeRotateKey) Run(ctx context.Context, e *Env) error {
+	api, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	k, err := api.RotateGossipKey(ctx)
+	switch {
+	case err != nil:
+		return err
+	case c.JSON:
+		return printJSON(e.Stdout, k)
+	case c.Quiet:
+		return nothing(e.Stdout, plain(k.Next))
+	}
+	return nothing(e.Stdout, "The nodes change to the gossip key "+plain(k.Next)+"; `stentor status` shows how far they are.")
+}
+
 // NodeRemove puts a node out of the mesh. It stands in the grammar beside the
 // command that runs a node.
 type NodeRemove struct {

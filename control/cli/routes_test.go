@@ -61,6 +61,7 @@ var bodies = map[string]func() any{
 	"DELETE /api/v1/tokens/{token}":                                    nil,
 	"POST /api/v1/join-tokens":                                         of[client.CreateJoinToken],
 	"DELETE /api/v1/nodes/{node}":                                      nil,
+	"POST /api/v1/gossip-key/rotate":                                   nil,
 	"PUT /api/v1/nodes/{node}/drain":                                   nil,
 	"DELETE /api/v1/nodes/{node}/drain":                                nil,
 	"GET /api/v1/status":                                               nil,

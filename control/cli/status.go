@@ -64,6 +64,7 @@ func printStatus(w io.Writer, s client.Status) error {
 		"leader", leader,
 		"term", strconv.FormatUint(s.Term, 10),
 		"index", strconv.FormatUint(s.Index, 10),
+		"gossip key", gossipKey(s.GossipKey),
 		"seen by", s.Node+" ("+first(s.Version, "unknown version")+")",
 	); err != nil {
 		return err
@@ -81,6 +82,17 @@ func printStatus(w io.Writer, s client.Status) error {
 		return nothing(w, "\nNo tracks: nobody is on air.")
 	}
 	return nil
+}
+
+// gossipKey says how far the rotation of the gossip key is.
+func gossipKey(k *client.GossipKey) string {
+	switch {
+	case k == nil:
+		return "cannot change yet (some nodes are too old)"
+	case k.Phase == "remove":
+		return "generation " + strconv.FormatUint(k.Generation, 10)
+	}
+	return "generation " + strconv.FormatUint(k.Generation, 10) + ", phase " + plain(k.Phase) + ", next " + plain(k.Next)
 }
 
 func nodeRows(s client.Status) [][]string {

@@ -70,6 +70,7 @@ func mesh() client.Status {
 	far.Standby, far.Loss, far.Recovered, far.Late, far.Shed = "n2", .0123, 1_204, 3, 1
 	return client.Status{
 		Node: "n1", Version: "0.2.0", Commit: "abc", Cluster: "demo", Leader: "n2", Term: 3, Index: 42,
+		GossipKey: &client.GossipKey{Generation: 7, Phase: "use", Since: march, Current: "0a0b0c0d", Next: "01020304"},
 		Nodes: []client.NodeStatus{
 			{Node: "n1", Role: "voter", Region: "eu", Version: "0.2.0", URL: "http://127.0.0.1:8081", Alive: true, Load: .034, Index: 42, Sessions: 3},
 			{Node: "n2", Role: "voter", Region: "eu", Version: "0.2.0", URL: "http://127.0.0.1:8082", Alive: true, RTT: .31, Index: 42, Staleness: 4},
@@ -165,6 +166,7 @@ func answers() map[string]answer {
 		"DELETE /api/v1/tokens/t-1":                {204, nil},
 		"POST /api/v1/join-tokens":                 {201, client.JoinToken{Token: "stj1.a.b", Role: "edge", ExpiresAt: march}},
 		"DELETE /api/v1/nodes/n4":                  {204, nil},
+		"POST /api/v1/gossip-key/rotate":           {202, client.GossipKey{Generation: 7, Phase: "install", Since: march, Current: "0a0b0c0d", Next: "01020304"}},
 		"PUT /api/v1/nodes/n4/drain":               {204, nil},
 		"DELETE /api/v1/nodes/n4/drain":            {204, nil},
 		"GET /api/v1/status":                       {200, mesh()},

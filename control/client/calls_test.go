@@ -111,6 +111,7 @@ func TestCalls(t *testing.T) {
 		{"RevokeToken", func(ctx context.Context, c *Client) error { return c.RevokeToken(ctx, "t") }, "DELETE /tokens/t"},
 		{"JoinToken", func(ctx context.Context, c *Client) error { return one(c.JoinToken(ctx, "edge", time.Hour)) }, `POST /join-tokens {"role":"edge","ttl_seconds":3600}`},
 		{"RemoveNode", func(ctx context.Context, c *Client) error { return c.RemoveNode(ctx, "n1") }, "DELETE /nodes/n1"},
+		{"RotateGossipKey", func(ctx context.Context, c *Client) error { return one(c.RotateGossipKey(ctx)) }, "POST /gossip-key/rotate"},
 		{"Drain", func(ctx context.Context, c *Client) error { return c.Drain(ctx, "n1") }, "PUT /nodes/n1/drain"},
 		{"Undrain", func(ctx context.Context, c *Client) error { return c.Undrain(ctx, "n1") }, "DELETE /nodes/n1/drain"},
 		{"CreateWebhook", func(ctx context.Context, c *Client) error {

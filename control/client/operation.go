@@ -50,6 +50,12 @@ func (c *Client) Undrain(ctx context.Context, node string, options ...CallOption
 	return c.change(ctx, "DELETE", path("nodes", node, "drain"), nil, nil, options...)
 }
 
+// RotateGossipKey has the nodes seal their gossip with another key. Needs the scope admin.
+func (c *Client) RotateGossipKey(ctx context.Context, options ...CallOption) (GossipKey, error) {
+	var out GossipKey
+	return out, c.change(ctx, "POST", path("gossip-key", "rotate"), nil, &out, options...)
+}
+
 // CreateWebhook has a server told what happens. The answer holds its secret, this once.
 func (c *Client) CreateWebhook(ctx context.Context, in CreateWebhook, options ...CallOption) (Webhook, error) {
 	var out Webhook

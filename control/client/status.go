@@ -1,6 +1,9 @@
 package client
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Status is the mesh as one node sees it.
 type Status struct {
@@ -11,9 +14,19 @@ type Status struct {
 	Leader      string       `json:"leader" doc:"Empty while there is none."`
 	Term        uint64       `json:"term"`
 	Index       uint64       `json:"index" doc:"The state that this node has applied."`
+	GossipKey   *GossipKey   `json:"gossip_key,omitempty" doc:"What the nodes seal their gossip with; absent while some of them are too old to change it."`
 	Nodes       []NodeStatus `json:"nodes" nullable:"false"`
 	Tracks      []Track      `json:"tracks" nullable:"false"`
 	Unreachable []string     `json:"unreachable" nullable:"false" doc:"Nodes that did not answer: what they carry is missing here."`
+}
+
+// GossipKey is how far the nodes are with another key for their gossip.
+type GossipKey struct {
+	Generation uint64    `json:"generation" doc:"How often it was changed."`
+	Phase      string    `json:"phase" enum:"install,use,remove" doc:"install: the next one is brought to all nodes. use: they seal with it. remove: the one before opens nothing any more."`
+	Since      time.Time `json:"since" doc:"Of the phase."`
+	Current    string    `json:"current,omitempty" doc:"Names the key that is in use, or goes out of use; absent before the first change."`
+	Next       string    `json:"next,omitempty" doc:"Names the key that comes into use."`
 }
 
 // NodeStatus is one node of the mesh.
