@@ -346,6 +346,7 @@ func (b *backend) control(mux *http.ServeMux) {
 		},
 		"POST " + one + "/participants/{pid}/disconnect": b.disconnect,
 		"GET " + one + "/bans":                           func(*http.Request, map[string]any) (int, any) { return 200, map[string]any{"items": b.bans} },
+		"GET " + one + "/unconnected":                    func(*http.Request, map[string]any) (int, any) { return 200, map[string]any{"items": []any{}} },
 		"DELETE " + one + "/bans/{bid}": func(*http.Request, map[string]any) (int, any) {
 			b.bans, b.banned = []map[string]any{}, map[string]bool{}
 			return 204, nil

@@ -198,7 +198,7 @@ func TestLobby(t *testing.T) {
 	host := browser.open("lobby-host")
 	host.do("open", chromedp.Navigate(url+"/host#token="+apiToken))
 	host.click(".row-link")
-	host.says("Attendee · in the lobby")
+	host.until("who waits stands in the lobby", `document.querySelectorAll("#lobby li").length > 0 && document.getElementById("participants").children.length === 0`)
 	host.until("the door is not open, and takes no PIN beside a registration", `!document.querySelector(".warning") && !document.getElementById("pin-set")`)
 	host.pictures("webinar")
 
@@ -319,11 +319,11 @@ func TestHostPlans(t *testing.T) {
 	host.says("This PIN is weak") // S32
 	host.pictures("new")
 	host.click(`input[value="generate"]`) // S31
-	host.click(`dialog .primary`)
+	host.click("#plan-save")
 	host.says("“A <b>bold</b> plan” is ready.")
 	host.until("the PIN is shown once", `document.getElementById("new-pin")?.value === "40718263"`)
 	host.pictures("made")
-	host.click(`dialog .primary`)
+	host.click("#made-open")
 	host.until("the webinar is open", `document.querySelector("h1").textContent === "A <b>bold</b> plan"`)
 
 	host.click("#invite")

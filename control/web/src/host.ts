@@ -4,10 +4,14 @@ import { type Child, h, must } from "./ui/dom";
 import { effect, root, signal } from "./ui/signals";
 import { API } from "./host/api";
 import { type Mesh } from "./host/mesh";
+import { type Plan } from "./host/plan";
+import { type Registrants } from "./host/registrants";
 import { type SignIn } from "./host/signin";
 import { type OneWebinar } from "./host/webinar";
 import { type Webinars } from "./host/webinars";
 import "./host/mesh";
+import "./host/plan";
+import "./host/registrants";
 import "./host/signin";
 import "./host/webinar";
 import "./host/webinars";
@@ -28,8 +32,14 @@ function view(signedIn: boolean, at: string): HTMLElement {
   const make = <T extends HTMLElement & { api: API }>(name: string) => Object.assign(document.createElement(name) as T, { api });
   if (!signedIn) return make<SignIn>("stentor-signin");
   if (at === "#/mesh") return make<Mesh>("stentor-mesh");
-  const one = /^#\/webinars\/([^/]+)$/.exec(at);
-  if (one) return Object.assign(make<OneWebinar>("stentor-webinar"), { webinar: decodeURIComponent(one[1]!) });
+  if (at === "#/new") return make<Plan>("stentor-plan");
+  const one = /^#\/webinars\/([^/]+)(\/plan|\/registrants)?$/.exec(at);
+  if (one) {
+    const webinar = decodeURIComponent(one[1]!);
+    if (one[2] === "/plan") return Object.assign(make<Plan>("stentor-plan"), { webinar });
+    if (one[2] === "/registrants") return Object.assign(make<Registrants>("stentor-registrants"), { webinar });
+    return Object.assign(make<OneWebinar>("stentor-webinar"), { webinar });
+  }
   return make<Webinars>("stentor-webinars");
 }
 

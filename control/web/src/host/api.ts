@@ -2,7 +2,95 @@
 import { Problem, get, send } from "../http";
 import { signal } from "../ui/signals";
 
-export interface Webinar {
+export interface Permissions {
+  audio: boolean;
+  video: boolean;
+  messages: boolean;
+  files: boolean;
+  images: boolean;
+}
+
+export interface Schedule {
+  start: string;
+  duration_seconds: number;
+  zone?: string;
+  rule?: string;
+  next?: string[];
+}
+
+export interface Field {
+  id: string;
+  label: string;
+  type: string;
+  required?: boolean;
+  options?: string[];
+}
+
+/** SetRegistration is how people sign up; absent fields are the server's defaults. */
+export interface SetRegistration {
+  window?: string;
+  opens_at?: string;
+  closes_at?: string;
+  maximum?: number;
+  approval?: boolean;
+  waitlist?: boolean;
+  accounts?: boolean;
+  fields?: Field[];
+}
+
+export interface Registration extends SetRegistration {
+  closed?: boolean;
+  open?: boolean;
+  detail?: string;
+  approved?: number;
+  pending?: number;
+  waitlisted?: number;
+}
+
+/** Settings are what create and edit have in common. */
+export interface Settings {
+  title?: string;
+  description?: string;
+  mode?: string;
+  schedule?: Schedule;
+  guests?: Permissions;
+  guest_limit?: number;
+  lobby?: string;
+  locked?: boolean;
+}
+
+export interface CreateWebinar extends Settings {
+  pin?: string;
+  generate_pin?: boolean;
+  registration?: SetRegistration;
+}
+
+export interface EditWebinar extends Settings {
+  clear_schedule?: boolean;
+}
+
+export interface Registrant {
+  id: string;
+  status: "pending" | "approved" | "waitlisted" | "declined" | "cancelled";
+  created_at: string;
+  first_name: string;
+  last_name: string;
+  email: string;
+  fields: Record<string, string[]>;
+  expired?: boolean;
+}
+
+export type Decision = "approve" | "decline" | "cancel";
+
+export interface Unconnected {
+  participant: string;
+  name: string;
+  by: string;
+  at: string;
+  banned: boolean;
+}
+
+export interface Webinar extends Settings {
   id: string;
   title: string;
   mode: string;
@@ -11,7 +99,7 @@ export interface Webinar {
   state: "planned" | "live" | "ended";
   has_pin: boolean;
   open_door?: boolean; // the link alone opens it
-  registration?: object; // absent while it is off
+  registration?: Registration; // absent while it is off
   created_at: string;
   version: number;
   pin?: string;
@@ -100,6 +188,11 @@ interface List<T> {
 
 const kept = "stentor.token";
 
+function changing(version?: number): Record<string, string> {
+  const key = { "Idempotency-Key": crypto.randomUUID() };
+  return version === undefined ? key : { ...key, "If-Match": `"${version}"` };
+}
+
 /** most bounds how many pages of a list are read: 10,000 items. */
 const most = 50;
 
@@ -131,10 +224,20 @@ export class API {
   status = () => this.#get<Status>("/status");
   webinars = () => this.#all<Webinar>("/webinars");
   webinar = (id: string) => this.#get<Webinar>(this.#of(id));
-  create = (body: { title: string; mode: string; pin?: string; generate_pin?: boolean }) => this.#post<Webinar>("/webinars", body);
+  create = (body: CreateWebinar) => this.#post<Webinar>("/webinars", body);
+  edit = (id: string, body: EditWebinar, version: number) => this.#post<Webinar>(this.#of(id), body, "PATCH", version);
+  setRegistration = (id: string, body: SetRegistration, version: number) => this.#post<Webinar>(this.#of(id, "registration"), body, "PUT", version);
+  clearRegistration = (id: string, version: number) => this.#delete(this.#of(id, "registration"), version);
+  openRegistration = (id: string, open: boolean) => this.#post<Webinar>(this.#of(id, "registration", open ? "open" : "close"));
+  registrants = (id: string) => this.#all<Registrant>(this.#of(id, "registrants"));
+  decide = (id: string, ids: string[], decision: Decision) => this.#post<object>(this.#of(id, "registrants", "decide"), { ids, decision });
+  registrantsCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "registrants.csv"), { bearer: this.token.peek() }).then((a) => a.blob()));
+  admit = (id: string, body: { participants?: string[]; all?: boolean }) => this.#post<{ participants: string[] }>(this.#of(id, "lobby", "admit"), body);
+  unconnected = (id: string) => this.#all<Unconnected>(this.#of(id, "unconnected"));
+  reinvite = (id: string, participant: string) => this.#post<object>(this.#of(id, "participants", participant, "reinvite"));
   end = (id: string) => this.#post<Webinar>(this.#of(id, "end"));
-  setPIN = (id: string, body: { value?: string; generate?: boolean }) => this.#post<{ pin: string; weak: boolean }>(this.#of(id, "pin"), body, "PUT");
-  clearPIN = (id: string) => this.#delete(this.#of(id, "pin"));
+  setPIN = (id: string, body: { value?: string; generate?: boolean }, version?: number) => this.#post<{ pin: string; weak: boolean }>(this.#of(id, "pin"), body, "PUT", version);
+  clearPIN = (id: string, version?: number) => this.#delete(this.#of(id, "pin"), version);
   invites = (id: string) => this.#all<Invite>(this.#of(id, "invites"));
   invite = (id: string, name: string, role: string) => this.#post<Invite>(this.#of(id, "invites"), { name, role });
   participants = (id: string) => this.#get<{ items: Participant[]; unreachable: string[] }>(this.#of(id, "participants"));
@@ -163,14 +266,14 @@ export class API {
     return all;
   }
 
-  /** post changes something, once: a repetition of the same request has the same key. */
-  #post<T>(path: string, json?: unknown, method = "POST"): Promise<T> {
-    const headers = { "Idempotency-Key": crypto.randomUUID() };
+  /** post changes something, once: a repetition of the same request has the same key. With a version, only while the webinar has it. */
+  #post<T>(path: string, json?: unknown, method = "POST", version?: number): Promise<T> {
+    const headers = changing(version);
     return this.#guard(get<T>("/api/v1" + path, { method, json, headers, bearer: this.token.peek() }));
   }
 
-  async #delete(path: string): Promise<void> {
-    const headers = { "Idempotency-Key": crypto.randomUUID() };
+  async #delete(path: string, version?: number): Promise<void> {
+    const headers = changing(version);
     await this.#guard(send("/api/v1" + path, { method: "DELETE", headers, bearer: this.token.peek() }));
   }
 

@@ -4,10 +4,11 @@ import { type Child, Part, h } from "../ui/dom";
 import { derived, signal } from "../ui/signals";
 import { bans } from "./bans";
 import type { API, Webinar } from "./api";
-import { openDoor, pinChoice, pinOnce } from "./create";
 import { invites } from "./invites";
 import { address, ask, copying, every, problemLine, stateChip } from "./parts";
 import { people } from "./people";
+import { openDoor, pinChoice, pinOnce } from "./pin";
+import { unconnected } from "./unconnected";
 
 export class OneWebinar extends Part {
   api!: API;
@@ -28,14 +29,18 @@ export class OneWebinar extends Part {
       const first = w.peek()!;
       return [
         h("div", { class: "head" }, h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
+          h("a", { class: "button", id: "registrants-link", href: `#/webinars/${encodeURIComponent(first.id)}/registrants`, hidden: () => !registers() }, t("host.registrants")),
+          h("a", { class: "button", id: "plan-link", href: `#/webinars/${encodeURIComponent(first.id)}/plan`, hidden: () => !open() }, t("host.plan")),
           () => open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => this.#end(first, load) }, t("host.end"))),
         h("div", { class: "columns" },
           h("div", { class: "stack" },
             people(this.api, first, () => version.set(version.peek() + 1)),
+            unconnected(this.api, first, open, version),
             bans(this.api, first, version)),
           h("div", { class: "stack" },
-            h("section", { class: "card" }, h("h2", {}, t("host.guest_link")), copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
+            h("section", { class: "card" }, h("h2", {}, t("host.guest_link")),
               () => open() && bare() && h("p", { class: "warning" }, t("host.no_door")),
+              copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
               () => open() && !registers() && this.#pin(first.id, pinned, load)),
             () => open() && invites(this.api, first))),
       ];

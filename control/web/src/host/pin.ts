@@ -1,42 +1,15 @@
-// The dialog that makes a webinar, and the choice of its PIN (S29-S32, S7).
+// The PIN: its choice, and the one look at it (S29-S32, S7).
 import { t } from "../texts";
 import { type Child, h } from "../ui/dom";
 import { signal } from "../ui/signals";
-import type { API, Webinar } from "./api";
-import { address, ask, copying } from "./parts";
+import type { Webinar } from "./api";
+import { copying } from "./parts";
 
 type PIN = "generate" | "type" | "none";
-
-/** create asks for a title and a PIN; made hears of the new webinar once the dialog is closed: its PIN is shown only there. */
-export function create(api: API, made: (w: Webinar) => void): void {
-  let webinar: Webinar | undefined;
-  ask({
-    title: t("host.new"),
-    yes: t("host.create"),
-    body: [
-      h("div", { class: "field" }, h("label", { for: "title" }, t("host.webinar_title")), h("input", { id: "title", name: "title", required: true, maxlength: 200, dir: "auto", autocomplete: "off", autofocus: true })),
-      h("div", { class: "field" }, h("label", { for: "mode" }, t("host.mode")),
-        h("select", { id: "mode", name: "mode" }, h("option", { value: "role-based" }, t("host.mode_roles")), h("option", { value: "all-on-screen" }, t("host.mode_all")))),
-      pinChoice(),
-    ],
-    async act(form) {
-      const w = await api.create({ title: String(form.get("title")), mode: String(form.get("mode")), ...wanted(form) });
-      webinar = w;
-      return [h("p", {}, t("host.created", { title: w.title })), copying("new-link", t("host.guest_link_label"), address(w.join_path)), pinOnce(w.pin), openDoor(w) && h("p", { class: "warning" }, t("host.no_door"))];
-    },
-    closed: () => webinar && made(webinar),
-  });
-}
 
 /** openDoor reports whether the link alone opens w; nodes of before say nothing of it. */
 export function openDoor(w: Webinar | null): boolean {
   return w?.open_door ?? !w?.has_pin;
-}
-
-function wanted(form: FormData): { pin?: string; generate_pin?: boolean } {
-  const how = form.get("how") as PIN;
-  if (how === "generate") return { generate_pin: true };
-  return how === "type" ? { pin: String(form.get("pin")) } : {};
 }
 
 /** pinOnce shows a PIN that the server will not tell again. */

@@ -1,0 +1,18 @@
+// The third tab: what guests may, how many there may be, and who waits (S36-S41, S60).
+import { type Key, t } from "../texts";
+import { type Child, h } from "../ui/dom";
+import type { Webinar } from "./api";
+import { permitted } from "./draft";
+import { field, option, tick } from "./fields";
+
+/** advanced is the tab's content. */
+export function advanced(was: Webinar | null): Child {
+  return [
+    h("fieldset", { class: "plan-part" }, h("legend", {}, t("host.plan_guests")), h("p", { class: "hint" }, t("host.plan_guests_hint")),
+      h("div", { class: "plan-ticks" }, permitted.map((p) => tick(p, t(`host.plan_may_${p}` as Key), was?.guests?.[p] ?? true)))),
+    field("guest_limit", t("host.plan_limit"), h("input", { id: "guest_limit", name: "guest_limit", type: "number", min: 0, max: 1_000_000, inputmode: "numeric", value: String(was?.guest_limit ?? 0) }), t("host.plan_limit_hint")),
+    field("lobby", t("host.lobby"), h("select", { id: "lobby", name: "lobby" },
+      option("off", t("host.plan_lobby_off"), was?.lobby), option("guests", t("host.plan_lobby_guests"), was?.lobby), option("everyone", t("host.plan_lobby_everyone"), was?.lobby)), t("host.plan_lobby_hint")),
+    tick("locked", t("host.plan_locked"), was?.locked ?? false, t("host.plan_locked_hint")),
+  ];
+}
