@@ -26,6 +26,7 @@ type Process struct {
 	Data string
 	URL  string
 
+	binary string // that it is started from
 	cmd  *exec.Cmd
 	done chan struct{}
 }
@@ -36,18 +37,17 @@ type Mesh struct {
 	Nodes []*Process
 	Token string // the first API token
 
-	binary, dir string
-	flags       []string // for every node
-	faults      sync.Mutex
-	cut         []string // rules of the packet filter
+	flags  []string // for every node
+	faults sync.Mutex
+	cut    []string // rules of the packet filter
 }
 
 // StartMesh starts voters and edges in dir, the n-th on 127.0.1.n, and waits until all
 // are ready. flags are added to every node's command line.
 func StartMesh(ctx context.Context, binary, dir string, voters, edges int, flags ...string) (*Mesh, error) {
-	m := &Mesh{binary: binary, dir: dir, flags: flags}
+	m := &Mesh{flags: flags}
 	for i := range voters + edges {
-		p := &Process{Name: fmt.Sprintf("n%d", i+1), Role: "voter", IP: fmt.Sprintf("127.0.1.%d", i+1)}
+		p := &Process{Name: fmt.Sprintf("n%d", i+1), Role: "voter", IP: fmt.Sprintf("127.0.1.%d", i+1), binary: binary}
 		if i >= voters {
 			p.Role = "edge"
 		}
@@ -63,7 +63,7 @@ func StartMesh(ctx context.Context, binary, dir string, voters, edges int, flags
 
 func (m *Mesh) bootstrap(ctx context.Context) error {
 	first := m.Nodes[0]
-	if out, err := exec.CommandContext(ctx, m.binary, "init", "--data", first.Data, "--name", first.Name).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, first.binary, "init", "--data", first.Data, "--name", first.Name).CombinedOutput(); err != nil {
 		return fmt.Errorf("rig: init: %w\n%s", err, out)
 	}
 	b, err := os.ReadFile(filepath.Join(first.Data, "admin.token"))
@@ -131,7 +131,7 @@ func (m *Mesh) start(p *Process, join string) error {
 		return fmt.Errorf("rig: %w", err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command(m.binary, append(args, m.flags...)...)
+	p.cmd = exec.Command(p.binary, append(args, m.flags...)...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("rig: %w", err)
@@ -197,6 +197,23 @@ func (m *Mesh) Kill(i int) {
 // Restart starts a node that was killed.
 func (m *Mesh) Restart(i int) error { return m.start(m.Nodes[i], "") }
 
+// Replace ends a node as an operator does who upgrades it (SIGTERM), and starts another
+// program on the same data; it waits until the node is ready.
+func (m *Mesh) Replace(ctx context.Context, i int, binary string) error {
+	p := m.Nodes[i]
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(endWithin):
+		return fmt.Errorf("rig: %s does not end:\n%s", p.Name, m.tail(p))
+	}
+	p.binary = binary
+	if err := m.start(p, ""); err != nil {
+		return err
+	}
+	return m.Ready(ctx, i)
+}
+
 // Pause stops a node in its tracks (SIGSTOP) until Resume.
 func (m *Mesh) Pause(i int) { m.Nodes[i].cmd.Process.Signal(syscall.SIGSTOP) }
 
@@ -259,6 +276,9 @@ func (m *Mesh) filter() error {
 	return nil
 }
 
+// endWithin bounds the end of a node that was asked to.
+const endWithin = 10 * time.Second
+
 // Stop ends every node, also those that are paused, and waits for it.
 func (m *Mesh) Stop() {
 	var wg sync.WaitGroup
@@ -271,7 +291,7 @@ func (m *Mesh) Stop() {
 			p.cmd.Process.Signal(os.Interrupt)
 			select {
 			case <-p.done:
-			case <-time.After(10 * time.Second):
+			case <-time.After(endWithin):
 				p.cmd.Process.Kill()
 				<-p.done
 			}
