@@ -40,20 +40,14 @@ func (n *Node) serveDrain(w http.ResponseWriter, r *http.Request) {
 // drain tells the others that this node takes no children any more, and those that it
 // has to go; or that it does again.
 func (n *Node) drain(on bool) {
+	n.draining.Lock()
+	defer n.draining.Unlock()
 	n.log.Info("drain", "on", on)
 	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = on })
-	if !on {
+	if on {
+		n.relay.Leave()
+	} else {
 		n.relay.Carry()
-		return
-	}
-	go n.handOver(context.Background())
-}
-
-// handOver moves this node's children to other parents, and returns when none is left
-// or ctx is done.
-func (n *Node) handOver(ctx context.Context) {
-	if err := n.relay.Drain(ctx); err != nil {
-		n.log.Info("children are left", "err", err)
 	}
 }
 
@@ -62,6 +56,8 @@ func (n *Node) handOver(ctx context.Context) {
 func (n *Node) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
-	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = true })
-	n.handOver(ctx)
+	n.drain(true)
+	if err := n.relay.Drain(ctx); err != nil {
+		n.log.Info("children are left", "err", err)
+	}
 }

@@ -22,7 +22,8 @@ const (
 func (n *Node) tellLoad(ctx context.Context) error {
 	tick := time.NewTicker(loadEvery)
 	defer tick.Stop()
-	before := n.sentBytes(n.relay.Links())
+	var sent sentBytes
+	n.sentSince(&sent, n.relay.Links())
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,9 +32,7 @@ func (n *Node) tellLoad(ctx context.Context) error {
 		}
 		links, tracks := n.relay.Links(), n.relay.Status()
 		n.routing.measure(links, tracks)
-		now := n.sentBytes(links)
-		n.announceLoad(share(now-min(before, now), loadEvery, n.cfg.Relay.Uplink), mostChildren(tracks))
-		before = now
+		n.announceLoad(share(n.sentSince(&sent, links), loadEvery, n.cfg.Relay.Uplink), mostChildren(tracks))
 	}
 }
 
@@ -49,15 +48,37 @@ func (n *Node) announceLoad(load float32, children int) {
 	})
 }
 
-// sentBytes is what the node has sent of media: to other nodes, and to viewers.
-func (n *Node) sentBytes(links []relay.LinkStatus) uint64 {
-	var sum uint64
-	for _, l := range links {
-		sum += l.BytesOut
-	}
+// sentBytes are counters at the last look.
+type sentBytes struct {
+	links   map[string]uint64 // by neighbour
+	viewers uint64
+}
+
+// sentSince is what the node has sent of media since the last look: to other nodes, and
+// to viewers.
+func (n *Node) sentSince(last *sentBytes, links []relay.LinkStatus) uint64 {
+	viewers := uint64(0)
 	if n.sfu != nil {
-		sum += n.sfu.Sent()
+		viewers = n.sfu.Sent()
 	}
+	sum := viewers - last.viewers
+	last.viewers = viewers
+	return sum + last.relayed(links)
+}
+
+// relayed is what went to other nodes since the last look. A link that began anew counts
+// from zero.
+func (s *sentBytes) relayed(links []relay.LinkStatus) (sum uint64) {
+	now := make(map[string]uint64, len(links))
+	for _, l := range links {
+		now[l.Peer] = l.BytesOut
+		if before := s.links[l.Peer]; l.BytesOut >= before {
+			sum += l.BytesOut - before
+		} else {
+			sum += l.BytesOut
+		}
+	}
+	s.links = now
 	return sum
 }
 

@@ -26,6 +26,24 @@ func TestALoadIsAShareOfTheUplink(t *testing.T) {
 	}
 }
 
+func TestALinkThatEndsTakesNothingOffTheLoad(t *testing.T) {
+	var s sentBytes
+	for _, c := range []struct {
+		name  string
+		links []relay.LinkStatus
+		want  uint64
+	}{
+		{"two links", []relay.LinkStatus{{Peer: "a", BytesOut: 100}, {Peer: "b", BytesOut: 10}}, 110},
+		{"one is gone", []relay.LinkStatus{{Peer: "b", BytesOut: 30}}, 20},
+		{"one began anew", []relay.LinkStatus{{Peer: "b", BytesOut: 5}}, 5},
+		{"one is new", []relay.LinkStatus{{Peer: "b", BytesOut: 5}, {Peer: "a", BytesOut: 7}}, 7},
+	} {
+		if got := s.relayed(c.links); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestTheFullestTrackCounts(t *testing.T) {
 	if got := mostChildren([]relay.TrackStatus{{Children: []string{"a"}}, {Children: []string{"a", "b", "c"}}, {}}); got != 3 {
 		t.Errorf("%d children", got)

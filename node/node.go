@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,7 @@ type Node struct {
 	watchRefused prometheus.Counter
 	watching     watching      // the streams of this voter's followers
 	pulled       chan struct{} // a track came or went
+	draining     sync.Mutex    // over telling the others and telling the children
 	stopping     chan struct{} // closed when Run is to end
 
 	windows    *window.Windows

@@ -14,6 +14,12 @@ import (
 // when none is left, or with the error of ctx. [Relay.Carry] takes it back. What is published here only its publisher can move:
 // its children stay until the track ends.
 func (r *Relay) Drain(ctx context.Context) error {
+	r.Leave()
+	return r.left(ctx)
+}
+
+// Leave is the beginning of Drain: it does not wait.
+func (r *Relay) Leave() {
 	r.mu.Lock()
 	r.draining = true
 	links := slices.Collect(maps.Values(r.links))
@@ -21,6 +27,10 @@ func (r *Relay) Drain(ctx context.Context) error {
 	for _, l := range links {
 		_ = l.send(wire.Leaving{})
 	}
+}
+
+// left waits until no child is left.
+func (r *Relay) left(ctx context.Context) error {
 	for {
 		parted := r.parted.wait()
 		n, draining := r.feeding()

@@ -215,6 +215,9 @@ type regulator struct {
 	last     time.Time
 	reported time.Time
 	heard    wire.Report // the neighbour's last but one
+
+	told   bool      // the parity of this link was
+	toldAt time.Time // when
 }
 
 func (g *regulator) look(now time.Time) {
@@ -246,10 +249,18 @@ func (g *regulator) protect(v vitals, now time.Time) {
 	}
 	loss := max(v.loss, l.relay.cfg.Parity.Stats(peer).Loss)
 	level := g.dose.Next(parity.Sample{Loss: loss, RTT: v.rtt, MinRTT: v.minRTT, Budget: deliverWithin}, now)
-	if int32(level) != l.congestion.parity.Swap(int32(level)) {
-		l.relay.cfg.Parity.Protect(peer, level)
+	changed := int32(level) != l.congestion.parity.Swap(int32(level))
+	if !changed && g.told && (level == 0 || now.Sub(g.toldAt) < parityAgain) {
+		return
 	}
+	// Also once with 0: what protects an address outlives the link to it. And again now and then, since it may have been
+	// refused.
+	g.told, g.toldAt = true, now
+	l.relay.cfg.Parity.Protect(peer, level)
 }
+
+// parityAgain is how often parity that goes on is asked for again.
+const parityAgain = 5 * time.Second
 
 // shed leaves out what the link has no room for, and takes it back once padding has shown that there is room again.
 func (g *regulator) shed(v vitals, b burden, now time.Time) {

@@ -31,7 +31,7 @@ func (f *forward) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters,
 	if f.settled { // one key and SSRC has one writer, which was there before
 		return webrtc.RTPCodecParameters{}, errHungUp
 	}
-	f.rtxSeq = uint16(rand.Uint32())
+	f.rtxSeq = uint16(rand.Uint32N(1 << 15)) // far from the roll-over, which a viewer that loses the first ones would not see
 	f.sender = &pionSender{to: ctx.WriteStream()}
 	return f.chosen.codecs()[0], nil
 }

@@ -18,6 +18,7 @@ type way struct {
 	socket    outlet
 	handshake send.Handshake
 	dest      atomic.Pointer[send.Dest] // follows the selected candidate pair
+	aim       sync.Mutex                // over asking for that pair and setting dest: the older of two pairs must not win
 
 	mu      sync.Mutex // guards the following
 	session *send.Session
@@ -45,6 +46,11 @@ func (w *way) listen(e *webrtc.SettingEngine) {
 // follow keeps the destination where the other side is.
 func (w *way) follow(c *peer, t *webrtc.ICETransport) {
 	t.OnSelectedCandidatePairChange(func(pair *webrtc.ICECandidatePair) {
+		w.aim.Lock()
+		defer w.aim.Unlock()
+		if newest, err := t.GetSelectedCandidatePair(); err == nil && newest != nil {
+			pair = newest
+		}
 		if !w.moved(pair) && w.open() {
 			go c.close(errMoved)
 		}
@@ -76,8 +82,7 @@ func (w *way) moved(pair *webrtc.ICECandidatePair) bool {
 // begin takes the keys once the handshake is over. Whether there is a way is decided
 // here, once: who has begun with pion's SRTP session stays there.
 func (w *way) begin(t *webrtc.ICETransport) {
-	pair, err := t.GetSelectedCandidatePair()
-	if err != nil || !w.moved(pair) {
+	if !w.aimed(t) {
 		w.handshake.Forget()
 		return
 	}
@@ -92,6 +97,15 @@ func (w *way) begin(t *webrtc.ICETransport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.session = session
+}
+
+// aimed sets the destination to where the other side is now, and reports whether the
+// socket reaches it.
+func (w *way) aimed(t *webrtc.ICETransport) bool {
+	w.aim.Lock()
+	defer w.aim.Unlock()
+	pair, err := t.GetSelectedCandidatePair()
+	return err == nil && w.moved(pair)
 }
 
 // open reports whether packets go this way.
