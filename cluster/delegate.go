@@ -165,7 +165,7 @@ func (d delegate) LocalState(bool) []byte {
 		version: 2, sender: g.meta.Node, incarnation: g.tracks.incarnation, seq: g.tracks.seq,
 		list: g.tracks.all(g.current),
 	}
-	if g.older > 0 {
+	if g.older > 0 || len(s.list) == 0 { // who joins does not know yet whether an older one hears it
 		s.version = 1
 	}
 	g.mu.Unlock()

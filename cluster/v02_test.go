@@ -73,6 +73,20 @@ func TestAStateOfV02IsRead(t *testing.T) {
 	}
 }
 
+// A node of v0.2 refuses a state of version 2, and who joins cannot know whom it tells.
+func TestWhoJoinsTellsAStateThatV02Reads(t *testing.T) {
+	inWorld(t, func(w *world) {
+		n1 := w.start(1, time.Millisecond, 1)
+		if b := n1.LocalState(); b[0] != 1 {
+			t.Errorf("a node that knows nobody tells version %d", b[0])
+		}
+		n1.Announce(Announcement{Track: "w/s/video", Epoch: 1, Path: []string{"n1"}})
+		if b := n1.LocalState(); b[0] != 2 {
+			t.Errorf("with something to say, and nobody of v0.2 there, version %d", b[0])
+		}
+	})
+}
+
 // v02 is the gossip key of the recording.
 var v02 = slices.Repeat([]byte{7}, 32)
 
