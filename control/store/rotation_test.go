@@ -1,5 +1,7 @@
 package store
 
+// All of this runs in a synctest bubble, see the tests that start voters.
+
 import (
 	"fmt"
 	"sync"
