@@ -59,7 +59,7 @@ func (p *pull) turn(s *source, now time.Time) {
 // regain makes a former parent that is heard again the standby, or leaves it when there is one.
 func (p *pull) regain(now time.Time) {
 	for _, s := range slices.Clone(p.sources) {
-		if s == p.current || s == p.next || s == p.standby || s.silent() {
+		if s == p.current || s == p.next || s == p.standby || s.silent() || !slices.Contains(p.sources, s) {
 			continue
 		}
 		if p.standby != nil || s.unfit || s.way == nil {

@@ -134,6 +134,9 @@ func (p *pull) step(now time.Time) {
 	}
 	p.demand(now)
 	for _, s := range slices.Clone(p.sources) {
+		if !slices.Contains(p.sources, s) {
+			continue // the end of the track, of which one before it told, was the end of all
+		}
 		if err := p.attend(s, now); err != nil {
 			p.ceased(s, err, now)
 		}
