@@ -18,6 +18,10 @@ const (
 	// keyFrameEvery is the shortest time between two key frame requests of a layer: a key frame of 4K is half a
 	// megabyte, and whoever asks in between is served by the one that is on its way.
 	keyFrameEvery = 500 * time.Millisecond
+	// maxJump is how far a number may lie from the newest one of a layer that is alive. A source that begins anew goes on by
+	// at most 1<<16 (rtp.Sequence), and as many packets as a ring holds may be lost just then. What lies further off
+	// is a lie or of another numbering, and would make all that is true seem old or yet to come.
+	maxJump = 1<<16 + videoSlots
 	// resumeDepth is how many packets back a hole is looked for when a parent has died.
 	resumeDepth = 1024
 )
@@ -141,7 +145,15 @@ func (l *layer) restart(p *rtp.Packet) {
 func (l *layer) insert(p *rtp.Packet) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if newest := l.seq.Newest(); l.started && p.Seq+uint64(len(l.ring.slots)) <= newest {
+	newest := l.seq.Newest()
+	if l.started && max(p.Seq, newest)-min(p.Seq, newest) > maxJump {
+		if p.Arrived-l.newestAt.Load() < int64(linger) {
+			l.track.metrics.dropped.WithLabelValues("far").Inc()
+			return false
+		}
+		l.clear()
+	}
+	if l.started && p.Seq+uint64(len(l.ring.slots)) <= newest {
 		l.track.metrics.dropped.WithLabelValues("late").Inc()
 		return false
 	}
@@ -255,9 +267,23 @@ func (l *layer) forget() {
 	if l.readers.Load() > 0 {
 		return
 	}
+	l.clear()
+}
+
+// clear makes the layer begin anew, with whatever number comes next. mu is held.
+func (l *layer) clear() {
 	l.ring.clear()
+	l.started, l.seq = false, rtp.Sequence{}
 	l.frames = frames{}
 	l.deaths = l.deaths[:0] // among them what was cut off because nobody wanted it
+}
+
+// near reports whether a number that insert refused is one of the newest: a second parent that sends the same is of use.
+func (l *layer) near(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	newest := l.seq.Newest()
+	return seq <= newest && newest-seq < uint64(len(l.ring.slots))/4
 }
 
 // resume returns the frame from which a parent has to send: the first that is not complete here, or 0, the newest key

@@ -57,10 +57,10 @@ func (t *Track) newest() (at time.Time) {
 	return at
 }
 
-// newest returns when the last packet of the subscription came.
+// newest returns when the last packet of the subscription came that was of use.
 func (u *upstream) newest() (at time.Time) {
-	for i := range u.fed {
-		if n := time.Unix(0, u.fed[i].Load()); n.After(at) {
+	for i := range u.used {
+		if n := time.Unix(0, u.used[i].Load()); n.After(at) {
 			at = n
 		}
 	}

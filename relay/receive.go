@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -36,14 +37,17 @@ func (l *link) acceptFrames() error {
 
 // readFrame puts one stream's packets into the ring as they come. Only a broken rule is an error.
 func (l *link) readFrame(stream *quic.ReceiveStream) error {
+	_ = stream.SetReadDeadline(time.Now().Add(frameWait))
 	var first [64]byte // longer than any header
 	h, rest, end, err := readHead(stream, first[:])
 	if errors.Is(err, errPadding) {
-		_, _ = io.Copy(io.Discard, stream)
-		return nil
+		if _, err = io.Copy(io.Discard, stream); err == nil {
+			return nil
+		}
 	}
 	if err != nil {
 		if gone(err) {
+			stream.CancelRead(codeUnknown) // if it was not, it took too long
 			return nil
 		}
 		return l.blame("frame", err)
@@ -58,18 +62,40 @@ func (l *link) readFrame(stream *quic.ReceiveStream) error {
 	if int(h.Layer) >= len(t.layers) {
 		return l.blame("frame", ErrLayer)
 	}
+	if !up.may(int(h.Layer), time.Now()) {
+		stream.CancelRead(codeUnknown)
+		l.relay.metrics.dropped.WithLabelValues("unasked").Inc()
+		return nil
+	}
+	if !up.enter(l, t.info.Kind) {
+		stream.CancelRead(codeUnknown)
+		l.relay.metrics.resets.WithLabelValues("many").Inc()
+		return nil
+	}
+	defer up.exit()
 	f := incoming{link: l, up: up, track: t, layer: t.layers[h.Layer], head: h}
-	switch err := f.read(stream, rest, end); {
+	return f.end(f.read(stream, rest, end), stream)
+}
+
+// end does what the end of a frame's stream asks for.
+func (f *incoming) end(err error, stream *quic.ReceiveStream) error {
+	l := f.link
+	switch {
 	case err == nil:
 		f.ended(&f.layer.whole, "whole")
 		f.observe()
 	case errors.Is(err, errUnwanted):
 		stream.CancelRead(codeUnknown)
+	case errors.Is(err, os.ErrDeadlineExceeded) && f.track.info.Kind == wire.Data:
+		return l.blame("stalled", err) // to give up a message is to lose it: the next parent, or the next link, has it
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		stream.CancelRead(codeUnknown)
+		l.relay.metrics.resets.WithLabelValues("stalled").Inc()
 	case gone(err):
 		l.relay.metrics.resets.WithLabelValues("sender").Inc()
-		if up.kills(err) {
+		if f.up.kills(err) {
 			f.ended(&f.layer.late, "late")
-			f.layer.kill(h.Frame)
+			f.layer.kill(f.head.Frame)
 		}
 	default:
 		return l.blame("frame", err)
@@ -139,12 +165,13 @@ type incoming struct {
 	track *Track
 	layer *layer
 	head  wire.Frame
-	count int // packets so far
+	count int  // packets so far
+	fresh bool // the last look at the stream gave something of use
 }
 
 // read puts packets into the ring until the stream ends, nil at its proper end. First is the beginning, and err what
 // ended the stream behind it, if it is over.
-func (f *incoming) read(stream io.Reader, first []byte, err error) error {
+func (f *incoming) read(stream *quic.ReceiveStream, first []byte, err error) error {
 	s, _ := f.layer.slabs.Get().(*slab)
 	if s == nil {
 		s = new(slab)
@@ -158,7 +185,7 @@ func (f *incoming) read(stream io.Reader, first []byte, err error) error {
 		bytes, err := f.take(in, now)
 		if bytes > 0 {
 			received.Add(float64(bytes))
-			f.up.arrived(f.layer.index, now)
+			f.up.arrived(f.layer.index, f.fresh, now)
 		}
 		switch {
 		case err != nil:
@@ -175,12 +202,19 @@ func (f *incoming) read(stream io.Reader, first []byte, err error) error {
 			return errUnwanted
 		default:
 		}
+		if !f.up.may(f.layer.index, now) {
+			return errUnwanted
+		}
+		if f.track.info.Kind == wire.Data {
+			_ = stream.SetReadDeadline(now.Add(messageWait))
+		}
 		in.fill()
 	}
 }
 
 // take puts the packets that are there into the ring.
 func (f *incoming) take(in *intake, now time.Time) (bytes int, err error) {
+	f.fresh = false
 	for {
 		raw, err := in.next()
 		if raw == nil || err != nil {
@@ -192,7 +226,7 @@ func (f *incoming) take(in *intake, now time.Time) (bytes int, err error) {
 		}
 		p.Arrived = now.UnixNano()
 		bytes += len(raw)
-		f.layer.insert(p)
+		f.fresh = f.layer.insert(p) || f.fresh || f.layer.near(p.Seq)
 	}
 }
 
@@ -274,10 +308,15 @@ func (l *link) readAudio(a wire.AudioPacket, now time.Time) error {
 	if t.info.Kind != wire.Audio || uint16(a.Seq) != uint16(p.Seq) {
 		return errFrame
 	}
+	if !up.may(0, now) {
+		l.relay.metrics.dropped.WithLabelValues("unasked").Inc()
+		return nil
+	}
 	p.Seq, p.Frame, p.Arrived = a.Seq, a.Seq, now.UnixNano()
 	t.metrics.received.WithLabelValues("audio").Add(float64(len(p.Raw)))
-	up.arrived(0, now)
-	if t.layers[0].insert(&p) && p.Capture != 0 {
+	fresh := t.layers[0].insert(&p)
+	up.arrived(0, fresh || t.layers[0].near(p.Seq), now)
+	if fresh && p.Capture != 0 {
 		l.relay.delay(p.Capture)
 	}
 	return nil

@@ -105,7 +105,7 @@ func (p *pull) update(s *source, now time.Time) error {
 		return nil
 	}
 	s.wants = wants
-	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Paused: s.paused, Wants: wants})
+	return p.say(s, now)
 }
 
 // resume makes a paused source send, from where this node's rings have their holes.
@@ -118,7 +118,7 @@ func (p *pull) resume(s *source, now time.Time) error {
 	if !fed {
 		s.wants = p.wants(s, now)
 	}
-	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Wants: s.wants})
+	return p.say(s, now)
 }
 
 // pause makes a source send nothing, but audio.
@@ -129,7 +129,13 @@ func (p *pull) pause(s *source, now time.Time) error {
 	s.paused = true
 	s.up.doubled.Store(true)
 	s.wants = p.wants(s, now)
-	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Paused: true, Wants: s.wants})
+	return p.say(s, now)
+}
+
+// say tells the node what it is to send from now on.
+func (p *pull) say(s *source, now time.Time) error {
+	s.up.asks(s.wants, now)
+	return s.link.send(wire.Subscribe{Alias: s.up.alias, ID: p.entry.id, Paused: s.paused, Wants: s.wants})
 }
 
 // wants returns the layers that the source is to send: those that are in demand, each from where it was asked for, or, when
@@ -223,8 +229,11 @@ func (s *source) attach(t *Track) {
 	}
 }
 
-// leave ends the subscription.
+// leave ends the subscription. One that was left before stays so.
 func (p *pull) leave(s *source) {
+	if !slices.Contains(p.sources, s) {
+		return
+	}
 	if s.up != nil {
 		s.link.unsubscribe(s.up)
 	}
