@@ -17,6 +17,14 @@ func (p *pull) keepStandby(now time.Time) {
 	if p.relay.cfg.Standby == nil || c == nil || c.silent() || p.next != nil {
 		return
 	}
+	if p.pure() {
+		p.keepNone(now)
+		return
+	}
+	if err := p.resume(c, now); err != nil {
+		p.ceased(c, err, now)
+		return
+	}
 	switch {
 	case s != nil && (!p.wanted() || s.link != nil && s.dead() || p.shunned[s.node].After(now)):
 		p.leave(s)
@@ -42,6 +50,37 @@ func (p *pull) keepStandby(now time.Time) {
 		p.leave(p.standby)
 	}
 	p.standby = p.ask(node, true, now)
+}
+
+// pure reports whether the track is here for those alone that keep this node as their standby.
+func (p *pull) pure() bool {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	fed := p.entry.refs
+	for _, n := range p.entry.standbys {
+		fed -= n
+	}
+	return fed <= 0
+}
+
+// keepNone is keepStandby for a node that only stands by itself. Standbys are sent audio, which is demand: nodes that stood by
+// for each other would pull for ever. So it keeps none, and is no more than a standby to its own parent, which sends it the
+// same; demand that counts then comes from viewers alone, down the tree, which has no loops.
+func (p *pull) keepNone(now time.Time) {
+	c := p.current
+	if p.standby != nil {
+		p.leave(p.standby)
+	}
+	if !p.wanted() {
+		return
+	}
+	p.at(now.Add(spareWait)) // when somebody comes for whom it is not only that
+	if p.track.info.Kind != wire.Audio || c.link.speaks() < 2 {
+		return
+	}
+	if err := p.pause(c, now); err != nil {
+		p.ceased(c, err, now)
+	}
 }
 
 // dead reports whether a standby is none any more: its node leaves.
