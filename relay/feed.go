@@ -39,6 +39,11 @@ func (f *feed) want(m wire.Subscribe) {
 	f.mu.Lock()
 	f.wants, f.paused = m.Wants, m.Paused
 	f.mu.Unlock()
+	f.poke()
+}
+
+// poke makes the feed look at everything again.
+func (f *feed) poke() {
 	select {
 	case f.poked <- struct{}{}:
 	default:
@@ -95,7 +100,7 @@ func (f *feed) forget() {
 // serve feeds the child until either side has enough.
 func (f *feed) serve(t *Track, sub *Subscription) {
 	var senders sync.WaitGroup
-	running := map[uint8]context.CancelFunc{}
+	running := map[uint8]*sending{}
 	defer senders.Wait()
 	defer f.cancel()
 	var told *way
@@ -121,7 +126,7 @@ func (f *feed) serve(t *Track, sub *Subscription) {
 		case <-f.poked:
 		case <-moved:
 		case <-t.done:
-			senders.Wait() // they send what is in the ring, which takes no longer than a frame may
+			senders.Wait() // they send what is in the ring, until the child has it or leaves; frames have their deadlines
 			f.part(true, endCode(t.Err()))
 			return
 		}
@@ -157,28 +162,58 @@ func (f *feed) accept(t *Track, w *way) error {
 	})
 }
 
-// arrange starts and stops senders, so that they are what the child wants.
-func (f *feed) arrange(t *Track, running map[uint8]context.CancelFunc, senders *sync.WaitGroup) error {
+// A sending is a sender at work.
+type sending struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	over   chan struct{} // closed when it has ended
+}
+
+// ended reports whether the sender was stopped and is gone.
+func (s *sending) ended() bool {
+	select {
+	case <-s.over:
+		return s.ctx.Err() != nil
+	default:
+		return false
+	}
+}
+
+// arrange starts and stops senders, so that they are what the child wants. A layer gets another sender when the one before
+// is gone, however often the child changes its mind.
+func (f *feed) arrange(t *Track, running map[uint8]*sending, senders *sync.WaitGroup) error {
 	f.mu.Lock()
 	wants := f.wants
 	f.mu.Unlock()
-	for layer, cancel := range running {
+	for layer, s := range running {
 		if !slices.ContainsFunc(wants, func(w wire.Want) bool { return w.Layer == layer }) {
-			cancel()
+			s.cancel()
+		}
+		if s.ended() {
 			delete(running, layer)
 		}
 	}
 	for _, w := range wants {
 		if running[w.Layer] != nil {
-			continue
+			continue // one that was stopped pokes when it is gone
 		}
 		if int(w.Layer) >= len(t.layers) {
 			return f.link.blame("layer", errors.New("wants a layer that the track does not have"))
 		}
-		ctx, cancel := context.WithCancel(f.ctx)
-		running[w.Layer] = cancel
-		s := newSender(f, t, int(w.Layer), t.readerFrom(int(w.Layer), w.From))
-		senders.Go(func() { s.run(ctx) })
+		running[w.Layer] = f.send(t, w, senders)
 	}
 	return nil
+}
+
+// send starts a sender of a layer.
+func (f *feed) send(t *Track, w wire.Want, senders *sync.WaitGroup) *sending {
+	s := &sending{over: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(f.ctx)
+	snd := newSender(f, t, int(w.Layer), t.readerFrom(int(w.Layer), w.From))
+	senders.Go(func() {
+		snd.run(s.ctx)
+		close(s.over)
+		f.poke()
+	})
+	return s
 }

@@ -26,11 +26,12 @@ const (
 type outgoing struct {
 	frame    uint64
 	stream   *quic.SendStream
-	buf      []byte // not written yet
-	head     int    // bytes of buf that the child gets whatever happens: the header and the first packet; 0 written
-	key      bool   // the packet with the lowest number begins a key frame
-	marker   bool   // the packet with the highest number is the frame's last
-	more     bool   // packets of a frame that was ended before
+	stop     func() bool // ends the watch for the sender's end, which ends a write that waits
+	buf      []byte      // not written yet
+	head     int         // bytes of buf that the child gets whatever happens: the header and the first packet; 0 written
+	key      bool        // the packet with the lowest number begins a key frame
+	marker   bool        // the packet with the highest number is the frame's last
+	more     bool        // packets of a frame that was ended before
 	min, max uint64
 	count    uint64
 	arrived  int64     // when the first packet in buf did
@@ -57,6 +58,7 @@ func (s *sender) begin(ctx context.Context, p *rtp.Packet, more bool) (*outgoing
 	if !deadline.IsZero() {
 		_ = stream.SetWriteDeadline(deadline)
 	}
+	o.stop = context.AfterFunc(ctx, func() { stream.CancelWrite(codeGone) }) // a child may leave it without room for ever
 	o.buf, s.spare = s.header(p).Append(s.spare[:0]), nil
 	s.open = append(s.open, o)
 	if deadline.IsZero() || now.Before(deadline) {
@@ -184,7 +186,9 @@ func (s *sender) flush(o *outgoing) error {
 	var err error
 	if o.head > 0 {
 		err = s.write(o, b[:o.head])
-		o.stream.SetReliableBoundary() // however the frame ends, the child knows which one it was
+		if s.track.info.Kind != wire.Data { // whose messages do not die: what is cut off need not be named, nor kept
+			o.stream.SetReliableBoundary() // however the frame ends, the child knows which one it was
+		}
 		b, o.head = b[o.head:], 0
 	}
 	if err == nil {
@@ -303,6 +307,7 @@ func (s *sender) reset(o *outgoing, code quic.StreamErrorCode) {
 
 // forget ends the sender's part in a frame; given says that it was given up.
 func (s *sender) forget(o *outgoing, given bool) {
+	o.stop()
 	s.closed[s.nclosed%len(s.closed)] = ending{o.frame, given}
 	s.nclosed++
 	s.spare = o.buf[:0]

@@ -242,6 +242,7 @@ func (s *sender) nextDeadline() (next time.Time, ok bool) {
 // abandon resets what is open when the sender ends.
 func (s *sender) abandon() {
 	for _, o := range s.open {
+		o.stop()
 		o.stream.CancelWrite(codeGone)
 	}
 }
