@@ -24,9 +24,11 @@ func (l *link) writeControl() error {
 					more = false
 				}
 			}
+			l.writing.Store(max(1, int64(time.Since(l.born))))
 			if _, err := l.control.Write(b); err != nil {
 				return err
 			}
+			l.writing.Store(0)
 		case <-l.ctx.Done():
 			return nil
 		}

@@ -30,8 +30,13 @@ const (
 	idleAfter = 30 * time.Second
 	// maxFeeds is how many tracks one neighbour may pull: a webinar with everyone on stage, many times over.
 	maxFeeds = 1024
-	// maxQueue is how many control messages may wait to be sent; a neighbour that does not read them is closed.
-	maxQueue = 256
+	// maxQueue is how many control messages may wait to be sent: four for each track in either direction, since all of a
+	// stage begin, end and change their way at once, and then the queue grows faster than QUIC takes it. With room for
+	// 256, nine hundred subscriptions in a millisecond ended a link that was well.
+	maxQueue = 8 * maxFeeds
+	// unreadAfter is how long QUIC may take to take a few of them; then the neighbour does not read. Control messages go
+	// before all media, so that a link that is merely full sends them within round trips.
+	unreadAfter = 3 * time.Second
 )
 
 // Codes with which a connection is closed.
@@ -69,6 +74,7 @@ type link struct {
 	dialled    bool // by this side
 	control    *quic.Stream
 	out        chan wire.Message
+	writing    atomic.Int64   // since when control messages are being written, nanoseconds since born; 0: none is
 	congestion congestion     // of what is sent, see regulate
 	window     *window.Window // of congestion, nil when it is QUIC's own
 	version    atomic.Uint64  // that both sides speak, see speaks
@@ -265,7 +271,8 @@ func (l *link) blame(rule string, err error) error {
 	return end
 }
 
-// send queues a control message. When the queue is full the neighbour does not read, and the link ends.
+// send queues a control message. When the queue is full, or does not move (stuck), the neighbour does not read, and the link
+// ends.
 func (l *link) send(m wire.Message) error {
 	select {
 	case l.out <- m:
@@ -275,6 +282,15 @@ func (l *link) send(m wire.Message) error {
 	default:
 		return l.blame("slow", errors.New("control messages are not read"))
 	}
+}
+
+// stuck ends the link when QUIC has not taken control messages for too long.
+func (l *link) stuck(now time.Time) error {
+	since := l.writing.Load()
+	if since == 0 || now.Sub(l.born)-time.Duration(since) < unreadAfter {
+		return nil
+	}
+	return l.blame("slow", errors.New("control messages are not read"))
 }
 
 // speaks returns the highest version that both sides speak, 0 before the neighbour has said Hello.
@@ -299,6 +315,9 @@ func (l *link) beat() error {
 		}
 		now := time.Now()
 		if err := l.listen(w.quiet(now, l.born.Add(time.Duration(l.heard.Load())))); err != nil {
+			return err
+		}
+		if err := l.stuck(now); err != nil {
 			return err
 		}
 		if l.idle() {
