@@ -27,8 +27,8 @@ type Process struct {
 	URL  string
 
 	binary string // that it is started from
-	cmd  *exec.Cmd
-	done chan struct{}
+	cmd    *exec.Cmd
+	done   chan struct{}
 }
 
 // Mesh is nodes as processes of their own that can be killed, stopped, cut off and

@@ -158,7 +158,7 @@ func (r *RPC) open(ctx context.Context, key string, kind byte, dial dialFunc) (n
 			return c, nil
 		}
 		r.drop(key, p)
-		if fresh || ctx.Err() != nil || p.conn.Context().Err() == nil {
+		if fresh || ctx.Err() != nil { // once more by another connection: this one may be dead, and not know it quite yet
 			return nil, fmt.Errorf("mesh: call %s: %w", key, err)
 		}
 	}
