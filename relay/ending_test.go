@@ -59,7 +59,7 @@ func TestSourceThatWasLeftIsNotAttendedOrLeftAgain(t *testing.T) {
 			p := newPull(r, r.entry(videoID))
 			p.track = newVideo()
 			p.began = time.Now()
-			source := func(alias uint64) *source {
+			parent := func(alias uint64) *source {
 				l := &link{upstreams: map[uint64]*upstream{}, done: make(chan struct{}), out: make(chan wire.Message, 16), alias: alias - 1}
 				l.ctx, l.cancel = t.Context(), func(error) {}
 				s := &source{node: fmt.Sprintf("p%d", alias), dialled: make(chan struct{}), link: l, asked: time.Now(), way: &way{path: []string{"o"}}}
@@ -71,9 +71,18 @@ func TestSourceThatWasLeftIsNotAttendedOrLeftAgain(t *testing.T) {
 				p.sources = append(p.sources, s)
 				return s
 			}
-			p.current, p.standby = source(1), source(2)
+			p.current, p.standby = parent(1), parent(2)
 			standby := p.standby
+			dialled := make(chan struct{})
+			close(dialled)
+			idle := &link{upstreams: map[uint64]*upstream{}, done: make(chan struct{}), out: make(chan wire.Message, 16)}
+			idle.ctx, idle.cancel = t.Context(), func(error) {}
+			p.next = &source{node: "p3", dialled: dialled, link: idle} // was about to be asked
+			p.sources = append(p.sources, p.next)
 			p.step(time.Now())
+			if len(idle.upstreams) != 0 {
+				t.Error("a source that was left is asked for the track")
+			}
 			select {
 			case <-standby.up.over:
 			default:
