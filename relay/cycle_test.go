@@ -8,10 +8,27 @@ import (
 	"time"
 )
 
-// speak writes a packet of audio every 20 ms until the track ends.
-func speak(t *testing.T, track *Track) {
-	for cam := (camera{}); track.Err() == nil; time.Sleep(20 * time.Millisecond) {
-		write(t, track, cam.frame(false, 1)[0])
+// speak writes a packet of audio every 20 ms until the function that it returns is called, which ends the track.
+func speak(t *testing.T, track *Track) (end func()) {
+	hush, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for cam := (camera{}); ; {
+			select {
+			case <-hush:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			if err := track.Write(0, cam.frame(false, 1)[0], time.Now()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(hush)
+		<-over
+		track.Close()
 	}
 }
 
@@ -40,7 +57,7 @@ func TestNodesThatStandByForEachOtherStopPullingAfterTheLastViewer(t *testing.T)
 					}
 				}
 				origin := publish(t, m.nodes["n1"], audioID, audioInfo, 1, nil)
-				go speak(t, origin)
+				end := speak(t, origin)
 				var leave []func()
 				for _, name := range test.viewers {
 					sub := subscribe(t, m.nodes[name], audioID)
@@ -62,7 +79,7 @@ func TestNodesThatStandByForEachOtherStopPullingAfterTheLastViewer(t *testing.T)
 						t.Errorf("%s half a minute after the last viewer: %+v", name, s)
 					}
 				}
-				origin.Close()
+				end()
 				time.Sleep(time.Second)
 			}, "n1", "n2", "n3", "n4", "n5")
 		})
@@ -88,7 +105,7 @@ func TestNodeThatOnlyStandsByKeepsAStandbyOnceItHasAViewer(t *testing.T) {
 		n2.keeps("n3")
 		n3.keeps("n4")
 		origin := publish(t, n1, audioID, audioInfo, 1, nil)
-		go speak(t, origin)
+		end := speak(t, origin)
 		sub := subscribe(t, n2, audioID)
 		r := sub.Track().Reader(0)
 		time.Sleep(5 * time.Second)
@@ -112,7 +129,7 @@ func TestNodeThatOnlyStandsByKeepsAStandbyOnceItHasAViewer(t *testing.T) {
 		if s, _ := status(n1, audioID); !slices.Contains(s.Children, "n3") {
 			t.Errorf("the origin's children then: %v", s.Children)
 		}
-		origin.Close()
+		end()
 		if got := <-heard; got < 95 { // of two seconds
 			t.Errorf("the viewer heard %d packets", got)
 		}
