@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,15 +208,55 @@ func (u *upgrade) works(t *testing.T) {
 			return err
 		})
 		wrote := time.Since(began)
+		lobby := 0
 		u.eventually(t, "join at "+p.Name, func(ctx context.Context) error {
-			_, err := c.Join(ctx, u.webinar.Link, client.Knock{Name: "Guest", PIN: u.webinar.PIN, Device: text})
+			waiting, err := u.knock(ctx, i, u.webinar.PIN)
+			if err == nil && waiting {
+				lobby++
+				err = errors.New("the lobby, with the right PIN")
+			}
 			return err
 		})
-		t.Logf("%s (%s): write %d ms, join %d ms", p.Name, u.version(i), wrote.Milliseconds(), (time.Since(began) - wrote).Milliseconds())
-		if _, err := c.Join(t.Context(), u.webinar.Link, client.Knock{Name: "Guest", PIN: wrongPIN, Device: text}); err == nil {
-			t.Errorf("%s let a guest in with a wrong PIN", p.Name)
+		t.Logf("%s (%s): write %d ms, join %d ms, %d times by the lobby",
+			p.Name, u.version(i), wrote.Milliseconds(), (time.Since(began) - wrote).Milliseconds(), lobby)
+	}
+	if len(u.replaced) > 0 { // one only: the budget of wrong PINs is the mesh's
+		node := u.replaced[len(u.replaced)-1]
+		if waiting, err := u.knock(t.Context(), node, wrongPIN); err == nil && !waiting {
+			t.Errorf("%s let a guest in with a wrong PIN", u.Nodes[node].Name)
 		}
 	}
+}
+
+// knock asks the door of a node whether a guest may enter. Where nobody answers in time
+// for a guess at the PIN, as at a node that was just started, the lobby is the answer.
+func (u *upgrade) knock(ctx context.Context, node int, pin string) (waiting bool, err error) {
+	body, err := json.Marshal(client.Knock{Name: "Guest", PIN: pin, Device: fmt.Sprint("device-", u.writes)})
+	if err != nil {
+		return false, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.Nodes[node].URL+"/api/v1/door/"+u.webinar.Link+"/join", bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Token   string `json:"token"`
+		Waiting bool   `json:"waiting"`
+		Code    string `json:"code"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		return false, err
+	}
+	if res.StatusCode/100 != 2 || answer.Token == "" {
+		return false, fmt.Errorf("%s: %s", res.Status, answer.Code)
+	}
+	return answer.Waiting, nil
 }
 
 func (u *upgrade) version(i int) string {
