@@ -98,6 +98,7 @@ type Gossip struct {
 	overflow chan struct{} // there is more to tell than packets carry
 	brought  atomic.Int64  // words and members that were news
 
+	telling  sync.Mutex // one publish at a time
 	mu       sync.Mutex // guards the following
 	meta     Meta
 	seq      uint64         // of what was said last about this node; from Epoch on

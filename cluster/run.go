@@ -132,7 +132,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 	g.mu.Lock()
 	g.meta.leaving = true
 	g.mu.Unlock()
-	if err := ml.UpdateNode(leaveTime); err != nil {
+	if err := g.publish(ml); err != nil {
 		g.log.Debug("metadata not confirmed", "err", err)
 	}
 	sleep(context.WithoutCancel(ctx), goodbye(int(g.count.Load())))
@@ -248,6 +248,14 @@ func (g *Gossip) nodeAt(addr netip.AddrPort) (string, bool) {
 	return "", false
 }
 
+// publish tells the others what the metadata are now. memberlist's UpdateNode reads, without
+// its lock, what another one is writing.
+func (g *Gossip) publish(ml *memberlist.Memberlist) error {
+	g.telling.Lock()
+	defer g.telling.Unlock()
+	return ml.UpdateNode(leaveTime)
+}
+
 // update tells the others about changed metadata, not more often than they need.
 func (g *Gossip) update(ctx context.Context, ml *memberlist.Memberlist) {
 	for {
@@ -256,7 +264,7 @@ func (g *Gossip) update(ctx context.Context, ml *memberlist.Memberlist) {
 		case <-ctx.Done():
 			return
 		}
-		if err := ml.UpdateNode(leaveTime); err != nil {
+		if err := g.publish(ml); err != nil {
 			g.log.Debug("metadata not confirmed", "err", err)
 		}
 		if !sleep(ctx, updateGap) {

@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -133,20 +134,15 @@ func onThisMachine(endpoint string) bool {
 // changed follows the connection. Pion says connected once and may say closed or
 // failed more than once, one call at a time.
 func (l *link) changed() func(webrtc.PeerConnectionState) {
-	connected, over := false, false
+	connected := sync.OnceFunc(func() { close(l.up) }) // pion calls from several goroutines
+	over := sync.OnceFunc(func() { close(l.done) })
 	return func(s webrtc.PeerConnectionState) {
 		l.log.Debug("connection", "state", s.String())
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			if !connected {
-				connected = true
-				close(l.up)
-			}
+			connected()
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed, webrtc.PeerConnectionStateDisconnected:
-			if !over {
-				over = true
-				close(l.done)
-			}
+			over()
 		}
 	}
 }
