@@ -98,7 +98,8 @@ type Gossip struct {
 	overflow chan struct{} // there is more to tell than packets carry
 	brought  atomic.Int64  // words and members that were news
 
-	telling  sync.Mutex // one publish at a time
+	publishing chan struct{} // holds one while metadata are being told
+
 	mu       sync.Mutex // guards the following
 	meta     Meta
 	seq      uint64         // of what was said last about this node; from Epoch on
@@ -145,15 +146,17 @@ func New(c Config) (*Gossip, error) {
 		wake:     make(chan struct{}, 1),
 		overflow: make(chan struct{}, 1),
 		doubt:    make(chan struct{}, 1),
-		heard:    map[string]*heard{},
-		seq:      c.Meta.Epoch,
-		signedBy: c.Port.Credentials(),
-		meta:     c.Meta,
-		members:  map[string]*Member{},
-		addrs:    map[string]netip.AddrPort{},
-		coords:   map[string]*coordinate.Coordinate{},
-		tracks:   newTracks(c.Meta.Node, c.Meta.Epoch),
-		changed:  make(chan struct{}),
+
+		publishing: make(chan struct{}, 1),
+		heard:      map[string]*heard{},
+		seq:        c.Meta.Epoch,
+		signedBy:   c.Port.Credentials(),
+		meta:       c.Meta,
+		members:    map[string]*Member{},
+		addrs:      map[string]netip.AddrPort{},
+		coords:     map[string]*coordinate.Coordinate{},
+		tracks:     newTracks(c.Meta.Node, c.Meta.Epoch),
+		changed:    make(chan struct{}),
 	}
 	g.tracks.sign = g.signWord
 	g.queue = &memberlist.TransmitLimitedQueue{NumNodes: func() int { return min(int(g.count.Load()), announceScale) }, RetransmitMult: announceMult}

@@ -249,10 +249,10 @@ func (g *Gossip) nodeAt(addr netip.AddrPort) (string, bool) {
 }
 
 // publish tells the others what the metadata are now. memberlist's UpdateNode reads, without
-// its lock, what another one is writing.
+// its lock, what another one is writing. (A mutex held for so long would stop virtual time.)
 func (g *Gossip) publish(ml *memberlist.Memberlist) error {
-	g.telling.Lock()
-	defer g.telling.Unlock()
+	g.publishing <- struct{}{}
+	defer func() { <-g.publishing }()
 	return ml.UpdateNode(leaveTime)
 }
 
