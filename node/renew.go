@@ -22,11 +22,18 @@ const renewRetry = time.Minute
 // another one: a voter of v0.2 signs none.
 const proofPause = 10 * time.Minute
 
+// proofLook is how often a node without a proof looks whether a voter that gives one has come
+// since it asked: the cluster's feature level waits for its proof.
+const proofLook = 5 * time.Second
+
 // renew keeps this node's certificate fresh until ctx is done. A voter signs its
 // own; an edge asks the voters. The key stays, so that one file is replaced.
 func (n *Node) renew(ctx context.Context) error {
 	var asked time.Time
 	for {
+		if _, proven := n.credentials().Proof(); !proven && n.givesProofs() && n.now().Sub(asked) >= proofLook {
+			asked = time.Time{}
+		}
 		wait := max(renewAt(n.credentials(), asked).Sub(n.now()), 0)
 		if wait == 0 {
 			asked = n.now()
@@ -34,6 +41,9 @@ func (n *Node) renew(ctx context.Context) error {
 				n.log.Warn("certificate was not renewed", "until", n.credentials().Cert.NotAfter, "err", err)
 				wait = renewRetry
 			}
+		}
+		if _, proven := n.credentials().Proof(); !proven {
+			wait = min(wait, proofLook)
 		}
 		select {
 		case <-ctx.Done():
@@ -54,6 +64,21 @@ func renewAt(c *pki.Credentials, asked time.Time) time.Time {
 		return early
 	}
 	return at
+}
+
+// givesProofs reports whether all voters that are there sign certificates with proofs, as
+// those do that have one themselves.
+func (n *Node) givesProofs() bool {
+	voters := 0
+	for _, m := range n.gossip.Members() {
+		if m.Role != pki.Voter || !m.Alive {
+			continue
+		}
+		if voters++; !m.Signed {
+			return false
+		}
+	}
+	return voters > 0
 }
 
 func (n *Node) renewOnce(ctx context.Context) error {
