@@ -12,7 +12,6 @@
 package relay
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -95,8 +94,6 @@ type Relay struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	buffers sync.Pool // *bufio.Reader, of frames that are being read
-
 	parted bell // rung when a child has left
 
 	mu       sync.Mutex // guards the following
@@ -141,7 +138,6 @@ func New(cfg Config) (*Relay, error) {
 		dials:   map[string]chan struct{}{},
 		newsC:   make(chan struct{}, 1),
 	}
-	r.buffers.New = func() any { return bufio.NewReaderSize(nil, 4096) }
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if cfg.Registerer != nil {
 		if err := errors.Join(r.metrics.register(cfg.Registerer), cfg.Registerer.Register(&collector{r})); err != nil {
