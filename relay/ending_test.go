@@ -62,8 +62,7 @@ func TestSourceThatWasLeftIsNotAttendedOrLeftAgain(t *testing.T) {
 			parent := func(alias uint64) *source {
 				l := &link{upstreams: map[uint64]*upstream{}, done: make(chan struct{}), out: make(chan wire.Message, 16), alias: alias - 1}
 				l.ctx, l.cancel = t.Context(), func(error) {}
-				s := &source{node: fmt.Sprintf("p%d", alias), dialled: make(chan struct{}), link: l, asked: time.Now(), way: &way{path: []string{"o"}}}
-				close(s.dialled)
+				s := &source{node: fmt.Sprintf("p%d", alias), link: l, asked: time.Now(), way: &way{path: []string{"o"}}}
 				if s.up, err = l.subscribe(p, wire.Subscribe{ID: videoID}); err != nil {
 					t.Fatal(err)
 				}
@@ -73,11 +72,9 @@ func TestSourceThatWasLeftIsNotAttendedOrLeftAgain(t *testing.T) {
 			}
 			p.current, p.standby = parent(1), parent(2)
 			standby := p.standby
-			dialled := make(chan struct{})
-			close(dialled)
 			idle := &link{upstreams: map[uint64]*upstream{}, done: make(chan struct{}), out: make(chan wire.Message, 16)}
 			idle.ctx, idle.cancel = t.Context(), func(error) {}
-			p.next = &source{node: "p3", dialled: dialled, link: idle} // was about to be asked
+			p.next = &source{node: "p3", link: idle} // was about to be asked
 			p.sources = append(p.sources, p.next)
 			p.step(time.Now())
 			if len(idle.upstreams) != 0 {

@@ -13,10 +13,9 @@ import (
 // A source is a pull's subscription at one node, from the dial to its end. It belongs to the pull's goroutine.
 type source struct {
 	node    string
-	began   time.Time     // when it was thought of
-	dialled chan struct{} // closed when link or err is set
-	link    *link
-	err     error
+	began   time.Time    // when it was thought of
+	dialled chan outcome // what the dial came to, once
+	link    *link        // nil until attend has read that
 
 	up     *upstream   // nil before the node is asked
 	asked  time.Time   // when it was
@@ -29,6 +28,12 @@ type source struct {
 	way    *way        // how the track comes here over it; nil before it has accepted
 }
 
+// An outcome is what a dial came to.
+type outcome struct {
+	link *link
+	err  error
+}
+
 // ready reports whether the source has accepted and is alive as far as can be seen.
 func (s *source) ready() bool { return s.way != nil && !s.silent() }
 
@@ -37,27 +42,30 @@ func (s *source) silent() bool { return s.link != nil && s.link.silent.Load() }
 
 // ask begins a subscription at a node; a paused one is a standby's.
 func (p *pull) ask(node string, paused bool, now time.Time) *source {
-	s := &source{node: node, began: now, dialled: make(chan struct{}), paused: paused}
+	s := &source{node: node, began: now, dialled: make(chan outcome, 1), paused: paused}
 	p.sources = append(p.sources, s)
 	p.dials.Go(func() {
 		defer p.poke()
-		defer close(s.dialled)
 		ctx, cancel := context.WithTimeout(p.ctx, dialWait)
 		defer cancel()
-		s.link, s.err = p.relay.link(ctx, node)
+		link, err := p.relay.link(ctx, node)
+		s.dialled <- outcome{link, err}
 	})
 	return s
 }
 
 // attend does what a source needs now; an error is its end.
 func (p *pull) attend(s *source, now time.Time) error {
-	select {
-	case <-s.dialled:
-	default:
-		return nil // ask's goroutine will poke
-	}
-	if s.err != nil {
-		return s.err
+	if s.link == nil {
+		select {
+		case o := <-s.dialled:
+			if o.err != nil {
+				return o.err
+			}
+			s.link = o.link
+		default:
+			return nil // ask's goroutine will poke
+		}
 	}
 	if s.up == nil {
 		return p.begin(s, now)

@@ -26,7 +26,7 @@ func (p *pull) keepStandby(now time.Time) {
 		return
 	}
 	switch {
-	case s != nil && (!p.wanted() || s.link != nil && s.dead() || p.shunned[s.node].After(now)):
+	case s != nil && (!p.wanted() || s.dead() || p.shunned[s.node].After(now)):
 		p.leave(s)
 	case s != nil && (s.way == nil || !slices.Contains(s.way.path, c.node)):
 		return
@@ -84,14 +84,7 @@ func (p *pull) keepNone(now time.Time) {
 }
 
 // dead reports whether a standby is none any more: its node leaves.
-func (s *source) dead() bool {
-	select {
-	case <-s.dialled:
-		return s.link.leaving.Load()
-	default:
-		return false
-	}
-}
+func (s *source) dead() bool { return s.link != nil && s.link.leaving.Load() }
 
 const (
 	// primeFor is how much of a track a node that is asked to take over has to send at once: what was lost until the
