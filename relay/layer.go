@@ -10,11 +10,10 @@ import (
 )
 
 const (
-	// wakePackets and wakeAfter are how long readers of video sleep: until a frame is complete, or this many
+	// WakePackets and wakeAfter are how long readers of video sleep: until a frame is complete, or this many
 	// packets are there, or this much time has passed. To wake for every packet costs each reader a switch for
 	// 1,200 bytes; a frame is of no use before its end.
-	wakePackets = 12
-	wakeAfter   = 5 * time.Millisecond
+	wakeAfter = 5 * time.Millisecond
 	// keyFrameEvery is the shortest time between two key frame requests of a layer: a key frame of 4K is half a
 	// megabyte, and whoever asks in between is served by the one that is on its way.
 	keyFrameEvery = 500 * time.Millisecond
@@ -32,6 +31,7 @@ type layer struct {
 	index int
 	ring  *ring
 	bell  bell
+	posts posts // of those who read for many
 
 	readers  atomic.Int64
 	waiting  atomic.Int64 // readers that wait for a key frame
@@ -188,7 +188,7 @@ func (l *layer) add(p *rtp.Packet) {
 	l.bytes.Add(uint64(len(p.Raw)))
 	l.newestAt.Store(p.Arrived)
 	l.unread++
-	if !video || p.Marker || l.unread >= wakePackets {
+	if !video || p.Marker || l.unread >= WakePackets {
 		l.wake()
 	} else if l.unread == 1 {
 		if l.timer == nil {
@@ -204,7 +204,7 @@ func (l *layer) wake() {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	l.bell.ring()
+	l.tell()
 }
 
 // wakeLate is for packets whose frame goes on, but not soon.
@@ -212,7 +212,7 @@ func (l *layer) wakeLate() {
 	l.mu.Lock()
 	l.unread = 0
 	l.mu.Unlock()
-	l.bell.ring()
+	l.tell()
 }
 
 // stamp finds the capture time of p: what it carries, or what an earlier packet carried plus the RTP time between
@@ -238,7 +238,7 @@ func (l *layer) kill(frame uint64) {
 	l.deaths = append(l.deaths, frame)
 	l.resets.Add(1)
 	l.mu.Unlock()
-	l.bell.ring()
+	l.tell()
 }
 
 // dead reports whether the frame was killed lately.
@@ -334,5 +334,5 @@ func (l *layer) close() {
 		l.keyPending.Stop()
 	}
 	l.keyMu.Unlock()
-	l.bell.ring()
+	l.tell()
 }

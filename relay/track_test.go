@@ -235,9 +235,9 @@ func TestReadersAreWokenInBatches(t *testing.T) {
 		if d := next(); d != 0 {
 			t.Errorf("woken %v after the marker", d)
 		}
-		go feed(c.frame(false, 13)[:12])
+		go feed(c.frame(false, WakePackets+1)[:WakePackets])
 		if d := next(); d != 0 {
-			t.Errorf("woken %v after twelve packets", d)
+			t.Errorf("woken %v after a batch of packets", d)
 		}
 		go feed(c.frame(false, 5)[:3])
 		if d := next(); d != wakeAfter {
