@@ -1,11 +1,9 @@
 package sfu
 
 import (
-	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -38,7 +36,7 @@ type forward struct {
 	rtp     *webrtc.RTPSender
 	metrics *metrics
 	counted counted
-	pause   atomic.Int64 // nanoseconds that the pacer wants before the next packet
+	retry   time.Duration // before a source that is gone is asked for again
 
 	mu       sync.Mutex // between forwarding and feedback; guards the following
 	sender   sender
@@ -59,9 +57,10 @@ type forward struct {
 	lastAt   time.Time // when it was sent
 	allow    repairs
 	untold   tally
-	pacer    send.Pacer // of video
-	unpaced  int        // bytes that the pacer has not been told of
-	packets  uint32     // as sender reports count them
+	pacer    send.Pacer    // of video
+	unpaced  int           // bytes that the pacer has not been told of
+	pause    time.Duration // that the pacer wants before the next packet
+	packets  uint32        // as sender reports count them
 	octets   uint32
 	reported time.Time
 }
@@ -74,95 +73,6 @@ func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 		viewer: v, source: src, chosen: c, metrics: v.peer.sfu.metrics,
 		clock: clock{wall: w, rate: int64(src.Info.Clock)}, allow: newRepairs(),
 		counted: counted{TrackStats: TrackStats{Source: src.Name}},
-	}
-}
-
-// run subscribes, forwards until the track ends, and subscribes again, until ctx
-// is done.
-func (f *forward) run(ctx context.Context) {
-	pause := firstPause
-	for ctx.Err() == nil {
-		sub, err := f.source.Subscribe(ctx)
-		if err == nil {
-			before := f.snapshot().Packets
-			err = f.follow(ctx, sub)
-			sub.Close()
-			if f.snapshot().Packets > before {
-				pause = firstPause
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			f.viewer.peer.sfu.log.Debug("a source is not there", "source", f.source.Name, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, lastPause)
-	}
-}
-
-// A source that is gone is asked for again soon, then less often.
-const (
-	firstPause = 20 * time.Millisecond
-	lastPause  = 2 * time.Second
-)
-
-// follow forwards one subscription until its track ends.
-func (f *forward) follow(ctx context.Context, sub *relay.Subscription) error {
-	track := sub.Track()
-	if !f.same(track.Info()) {
-		f.viewer.peer.close(errCodecChanged)
-		return errCodecChanged
-	}
-	select {
-	case <-f.viewer.peer.connected:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	f.settle()
-	f.begin(track)
-	r := track.Reader(0) // at the newest key frame
-	defer r.Close()
-	var skips uint64
-	now := f.now()
-	for i := 0; ; i++ {
-		p := r.Try()
-		if p == nil { // all sent for now
-			f.flush()
-			var err error
-			if p, err = r.Next(ctx); err != nil {
-				return err
-			}
-			i = 0
-		}
-		if i%maxBatch == 0 { // often enough: a batch takes a fraction of a millisecond
-			now = f.now()
-		}
-		if n := r.Skips(); n != skips { // overtaken by the writer
-			skips = n
-			f.skipped()
-		}
-		if err := f.packet(track, p, now); err != nil {
-			return err
-		}
-		if f.pause.Load() > 0 {
-			if err := rest(ctx, time.Duration(f.pause.Swap(0))); err != nil {
-				return err
-			}
-			now = f.now()
-		}
-	}
-}
-
-// rest waits, so that a key frame out of the ring is no burst. What comes in
-// meanwhile waits in the ring.
-func rest(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-time.After(pause):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -218,10 +128,8 @@ func sameExtensions(a, b []wire.Extension) bool {
 	return true
 }
 
-// packet sends one packet of the current track.
+// packet sends one packet of the current track. f.mu is held.
 func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.sender == nil {
 		return errHungUp
 	}
@@ -249,10 +157,8 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 	return nil
 }
 
-// flush sends what the sender kept.
+// flush sends what the sender kept. f.mu is held.
 func (f *forward) flush() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.sender != nil && f.batch > 0 {
 		f.push()
 	}
@@ -263,16 +169,14 @@ func (f *forward) push() {
 	f.batch = 0
 	f.drops(f.sender.flush())
 	if f.source.Info.Kind == wire.Video && f.unpaced > 0 {
-		f.pause.Store(int64(f.pacer.Spend(f.now(), f.unpaced)))
+		f.pause = f.pacer.Spend(f.now(), f.unpaced)
 		f.unpaced = 0
 	}
 	f.tell()
 }
 
-// skipped says that what follows does not join on to what was sent.
+// skipped says that what follows does not join on to what was sent. f.mu is held.
 func (f *forward) skipped() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.metrics.skips.Inc()
 	f.rewriter.Switch(f.nth)
 }

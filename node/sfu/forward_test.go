@@ -99,6 +99,8 @@ func (b *bench) frame(key bool, n int) {
 // forward sends all that the track has.
 func (b *bench) forward() {
 	b.t.Helper()
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
 	for p := b.reader.Try(); p != nil; p = b.reader.Try() {
 		if err := b.f.packet(b.track, p, b.now); err != nil {
 			b.t.Fatal(err)
@@ -210,9 +212,9 @@ func TestAWriteThatFailsIsALossLikeAnyOther(t *testing.T) {
 
 func TestBatchesEndWithTheFrame(t *testing.T) {
 	b := newBench(t, h264Info)
-	b.frame(true, 30)
+	b.frame(true, 40)
 	b.forward()
-	if b.out.flushes != 3 { // after 12, 24 and at the end
+	if b.out.flushes != 3 { // after 16, 32 and at the end
 		t.Errorf("%d flushes", b.out.flushes)
 	}
 }
@@ -315,7 +317,7 @@ func TestAKeyFrameOutOfTheRingIsSpreadAndSoundIsNot(t *testing.T) {
 				if err := b.f.packet(b.track, p, b.now); err != nil {
 					t.Fatal(err)
 				}
-				pause := time.Duration(b.f.pause.Swap(0)) // as follow does
+				pause := b.f.takePause() // as carry does
 				waited += pause
 				b.now = b.now.Add(pause)
 			}
@@ -332,12 +334,12 @@ func TestRepairsArePacedWithTheRest(t *testing.T) {
 	b.frame(true, 100)
 	b.forward()
 	b.now = b.now.Add(time.Second)
-	b.f.pause.Store(0)
+	b.f.pause = 0
 	out, _ := b.numbers()
 	for i := 0; i+17 <= len(out); i += 17 {
 		b.f.nacked(&rtcp.TransportLayerNack{Nacks: []rtcp.NackPair{{PacketID: out[i], LostPackets: 0xffff}}})
 	}
-	if d := time.Duration(b.f.pause.Load()); d <= 0 {
+	if d := b.f.pause; d <= 0 {
 		t.Errorf("%d repairs at once, and %v to wait", len(b.out.packets)-100, d)
 	}
 }

@@ -193,6 +193,19 @@ func (c *peer) run(part func()) {
 	}
 }
 
+// hold keeps the connection's end waiting until release, unless it has ended.
+func (c *peer) hold() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return false
+	}
+	c.work.Add(1)
+	return true
+}
+
+func (c *peer) release() { c.work.Done() }
+
 func (c *peer) writeRTCP(p ...rtcp.Packet) {
 	if err := c.pc.WriteRTCP(p); err != nil {
 		c.sfu.metrics.dropped.WithLabelValues("rtcp").Inc()

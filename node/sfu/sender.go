@@ -5,6 +5,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"stentor/relay"
 )
 
 // A sender carries finished packets to one viewer. It is the seam where the
@@ -25,7 +27,7 @@ type sender interface {
 }
 
 // maxBatch is how many packets a sender may keep before it is flushed.
-const maxBatch = 12
+const maxBatch = relay.WakePackets
 
 // pionSender writes each packet through pion's SRTP session at once. It serves
 // every transport and cipher, at the price of a system call per packet.

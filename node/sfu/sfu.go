@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -76,6 +77,7 @@ type SFU struct {
 	settings webrtc.SettingEngine
 	metrics  *metrics
 	outlet   *send.Socket // nil: there is no socket of the kernel's, all goes by pion
+	shards   []*shard     // one per core
 
 	mu     sync.Mutex // guards the following
 	peers  map[*peer]struct{}
@@ -100,6 +102,9 @@ func New(cfg Config) (*SFU, error) {
 			return nil, fmt.Errorf("sfu: %w", err)
 		}
 		s.outlet = outlet
+	}
+	for range runtime.GOMAXPROCS(0) {
+		s.shards = append(s.shards, newShard())
 	}
 	logs := pionLogs{log: cfg.Logger}
 	mux, err := newAdvertisedMux(cfg, logs, s.metrics.garbage)
@@ -152,6 +157,13 @@ const receiveMTU = 1600
 
 // Run serves until ctx is done, then closes every connection and the socket.
 func (s *SFU) Run(ctx context.Context) error {
+	carry, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the last viewer's end
+	var carrying sync.WaitGroup
+	for _, h := range s.shards {
+		carrying.Go(func() { h.run(carry, false) })
+	}
+	defer carrying.Wait()
+	defer stop()
 	<-ctx.Done()
 	s.mu.Lock()
 	s.closed = true

@@ -66,7 +66,7 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 	}
 	c.live(ctx)
 	for _, f := range v.forwards {
-		c.run(func() { f.run(c.ctx) })
+		c.run(func() { f.seek(c.ctx) })
 		c.run(f.readFeedback)
 	}
 	return v, nil
