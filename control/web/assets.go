@@ -58,7 +58,7 @@ func newAssets(t *texts) *assets {
 	}
 	for _, lang := range t.languages {
 		a.addTexts("texts-guest-"+lang+".json", t.of(lang, "common.", "denial.", "guest.", "stage.", "publish."))
-		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host."))
+		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish."))
 	}
 	return a
 }

@@ -17,6 +17,7 @@ export interface Knock {
   pin?: string;
   invite?: string;
   registrant?: string;
+  pass?: string; // of an account, good for minutes
   takeover?: boolean;
 }
 

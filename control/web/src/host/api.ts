@@ -65,7 +65,8 @@ export interface CreateWebinar extends Settings {
   registration?: SetRegistration;
 }
 
-export interface EditWebinar extends Settings {
+export interface EditWebinar extends Omit<Settings, "guests"> {
+  guests?: Partial<Permissions>;
   clear_schedule?: boolean;
 }
 
@@ -91,6 +92,8 @@ export interface Unconnected {
 }
 
 export interface Webinar extends Settings {
+  slow_mode_seconds?: number;
+  started_at?: string;
   id: string;
   title: string;
   mode: string;
@@ -118,10 +121,53 @@ export interface Participant {
   id: string;
   name: string;
   role: string;
+  guest?: boolean;
   node: string;
   since: string;
   waiting?: boolean; // in the lobby
   uses: string[];
+  stage?: boolean; // brought there by a host
+  hand?: string; // since when it is up
+  stop_audio?: boolean;
+  stop_video?: boolean;
+  stop_messages?: boolean;
+  invite?: string;
+  registration?: string;
+  account?: string;
+}
+
+/** EditParticipant changes what holds for one participant; what is absent stays. */
+export type EditParticipant = Partial<Record<"stop_audio" | "stop_video" | "stop_messages" | "stage" | "hand", boolean>> & { role?: string };
+
+/** Edited is what holds for a participant. */
+export interface Edited {
+  id: string;
+  stage: boolean;
+  stop_audio: boolean;
+  stop_video: boolean;
+  stop_messages: boolean;
+  hand?: string;
+  role?: string;
+}
+
+/** Me is who makes the request: an account, an API token, or somebody inside one webinar. */
+export interface Me {
+  kind: "account" | "token" | "participant";
+  id: string;
+  name: string;
+  role?: string;
+  scopes: string[];
+  webinar?: string;
+  participant?: string;
+}
+
+/** Happened is one server-sent event about a webinar; types that are not known are passed over. */
+export interface Happened {
+  type: string;
+  id?: string;
+  removed?: boolean;
+  webinar?: Webinar;
+  participant?: Edited;
 }
 
 export type Strength = "strong" | "medium" | "weak";
@@ -145,6 +191,7 @@ export interface NodeStatus {
   draining: boolean;
   load: number;
   rtt_ms: number;
+  index: number; // of the state that it has applied
   staleness_ms: number;
   outdated: boolean;
   sessions: number;
@@ -156,8 +203,17 @@ export interface Hop {
   parent?: string;
   path: string[];
   readers: number;
+  children: string[];
   bitrate_bps: number;
   rtt_ms: number;
+  standby?: string;
+  delay_ms: number;
+  loss: number; // 0 to 1
+  recovered: number;
+  frames: number;
+  late_frames: number;
+  buffer_ms: number;
+  shed: number; // layers
 }
 
 export interface Track {
@@ -176,6 +232,7 @@ export interface Status {
   leader: string;
   term: number;
   index: number;
+  gossip_key?: { generation: number; phase: string; since: string };
   nodes: NodeStatus[];
   tracks: Track[];
   unreachable: string[];
@@ -218,8 +275,10 @@ export class API {
     this.token.set("");
   }
 
-  /** check asks whether a token is good, without taking it over. */
-  check = (token: string) => get("/api/v1/webinars?limit=1", { bearer: token });
+  /** check asks whose a token is, without taking it over. */
+  check = (token: string) => get<Me>("/api/v1/me", { bearer: token });
+  me = () => this.#get<Me>("/me");
+  pass = () => this.#post<{ pass: string }>("/me/pass");
 
   status = () => this.#get<Status>("/status");
   webinars = () => this.#all<Webinar>("/webinars");
@@ -241,10 +300,24 @@ export class API {
   invites = (id: string) => this.#all<Invite>(this.#of(id, "invites"));
   invite = (id: string, name: string, role: string) => this.#post<Invite>(this.#of(id, "invites"), { name, role });
   participants = (id: string) => this.#get<{ items: Participant[]; unreachable: string[] }>(this.#of(id, "participants"));
-  disconnect = (id: string, participant: string, ban: boolean) =>
-    this.#post<{ ban?: { id: string; strength: Strength } }>(this.#of(id, "participants", participant, "disconnect"), { ban });
+  editParticipant = (id: string, participant: string, body: EditParticipant) => this.#post<Edited>(this.#of(id, "participants", participant), body, "PATCH");
+  disconnect = (id: string, participant: string, ban: boolean, network = false) =>
+    this.#post<{ ban?: { id: string; strength: Strength } }>(this.#of(id, "participants", participant, "disconnect"), { ban, ...(network && { network }) });
+  rotateLink = (id: string) => this.#post<Webinar>(this.#of(id, "link"));
+  /** set changes settings whatever the version: for switches, of which each is one thing. */
+  set = (id: string, body: EditWebinar) => this.#post<Webinar>(this.#of(id), body, "PATCH");
+  drain = (node: string, on: boolean) => this.#guard(send(`/api/v1/nodes/${encodeURIComponent(node)}/drain`, { method: on ? "PUT" : "DELETE", headers: changing(), bearer: this.token.peek() }));
+  removeNode = (node: string) => this.#delete(`/nodes/${encodeURIComponent(node)}`);
   bans = (id: string) => this.#all<Ban>(this.#of(id, "bans"));
   liftBan = (id: string, ban: string) => this.#delete(this.#of(id, "bans", ban));
+
+  /** happenings opens the server-sent events of a webinar; after is the id of the last one that is known. */
+  async happenings(id: string, after: string, ended: AbortSignal): Promise<Response> {
+    const headers = { Authorization: `Bearer ${this.token.peek()}`, Accept: "text/event-stream", ...(after && { "Last-Event-ID": after }) };
+    const answer = await fetch("/api/v1" + this.#of(id, "events"), { headers, signal: ended, cache: "no-store", credentials: "omit" });
+    if (answer.ok) return answer;
+    throw new Problem("unavailable", "", answer.status);
+  }
 
   #of(...parts: string[]): string {
     return "/webinars/" + parts.map(encodeURIComponent).join("/");

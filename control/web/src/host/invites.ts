@@ -1,17 +1,22 @@
 // Invites: personal links for presenters, moderators and guests who need no PIN.
 import { type Key, t } from "../texts";
 import { each, h } from "../ui/dom";
-import { signal } from "../ui/signals";
-import type { API, Invite, Webinar } from "./api";
+import { effect, signal } from "../ui/signals";
+import type { Invite } from "./api";
+import type { Live } from "./live";
 import { address, ask, copying, every, problemLine } from "./parts";
 
 const roles = ["presenter", "moderator", "attendee"];
 
-/** invites lists the personal links of w, and makes new ones. */
-export function invites(api: API, w: Webinar): HTMLElement {
+/** invites lists the personal links of a webinar, and makes new ones. */
+export function invites(live: Live): HTMLElement {
+  const { api, id } = live;
   const items = signal<Invite[]>([]);
-  const load = async () => items.set(await api.invites(w.id));
-  const problem = every(60_000, load); // another console may have made one; this one looks by itself
+  const load = async () => items.set(await api.invites(id));
+  const problem = every(60_000, load); // events say when there is another one; this one looks by itself
+  effect(() => {
+    if (live.invited() > 0) void load().catch(() => {});
+  });
   const make = () => ask({
     title: t("host.invite"),
     yes: t("host.invite_make"),
@@ -20,9 +25,9 @@ export function invites(api: API, w: Webinar): HTMLElement {
       h("div", { class: "field" }, h("label", { for: "invite-role" }, t("host.invite_role")), h("select", { id: "invite-role", name: "role" }, roles.map((r) => h("option", { value: r }, t(`common.role_${r}` as Key))))),
     ],
     async act(form) {
-      const made = await api.invite(w.id, String(form.get("name")).trim(), String(form.get("role")));
+      const made = await api.invite(id, String(form.get("name")).trim(), String(form.get("role")));
       void load().catch(() => {});
-      return [h("p", {}, t("host.invite_once", { name: made.name })), copying("invite-link", t("host.invite_link"), address(made.link_path ?? w.join_path)),
+      return [h("p", {}, t("host.invite_once", { name: made.name })), copying("invite-link", t("host.invite_link"), address(made.link_path ?? live.webinar.peek()!.join_path)),
         made.role !== "attendee" && [h("p", { class: "hint" }, t("host.whip_hint")), copying("whip-url", "WHIP", address(made.whip_path)), copying("whip-token", t("host.whip_token"), made.secret ?? "")]];
     },
   });

@@ -4,7 +4,7 @@ import { signal } from "../ui/signals";
 
 export interface Tab {
   id: string;
-  title: string;
+  title: Child;
   body: Child;
 }
 

@@ -1,87 +1,64 @@
-// <stentor-webinar>: one webinar: its link and doors, its people, its end.
+// <stentor-webinar>: one webinar while it runs: its stage, its people, its doors, its end.
 import { t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
-import { derived, signal } from "../ui/signals";
-import { bans } from "./bans";
-import type { API, Webinar } from "./api";
+import { derived, effect, untracked } from "../ui/signals";
+import type { API } from "./api";
+import { door } from "./door";
+import { guests } from "./guests";
 import { invites } from "./invites";
-import { address, ask, copying, every, problemLine, stateChip } from "./parts";
-import { people } from "./people";
-import { openDoor, pinChoice, pinOnce } from "./pin";
-import { unconnected } from "./unconnected";
+import { Live } from "./live";
+import { panel } from "./panel";
+import { ask, problemLine, stateChip } from "./parts";
+import { Presence } from "./presence";
+import { stage } from "./stage";
 
 export class OneWebinar extends Part {
   api!: API;
   webinar!: string;
 
   render(): Child {
-    const w = signal<Webinar | null>(null);
-    const load = async () => w.set(await this.api.webinar(this.webinar));
-    const problem = every(3000, load);
-    const version = signal(0); // grows when bans may have changed
-    const title = derived(() => w()?.title ?? "");
-    const state = derived(() => w()?.state ?? "planned");
-    const open = derived(() => state() !== "ended");
-    const pinned = derived(() => w()?.has_pin === true);
-    const bare = derived(() => openDoor(w()));
-    const registers = derived(() => Boolean(w()?.registration)); // which leaves no room for a PIN
-    const body = () => {
-      const first = w.peek()!;
-      return [
-        h("div", { class: "head" }, h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
-          h("a", { class: "button", id: "registrants-link", href: `#/webinars/${encodeURIComponent(first.id)}/registrants`, hidden: () => !registers() }, t("host.registrants")),
-          h("a", { class: "button", id: "plan-link", href: `#/webinars/${encodeURIComponent(first.id)}/plan`, hidden: () => !open() }, t("host.plan")),
-          () => open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => this.#end(first, load) }, t("host.end"))),
-        h("div", { class: "columns" },
-          h("div", { class: "stack" },
-            people(this.api, first, () => version.set(version.peek() + 1)),
-            unconnected(this.api, first, open, version),
-            bans(this.api, first, version)),
-          h("div", { class: "stack" },
-            h("section", { class: "card" }, h("h2", {}, t("host.guest_link")),
-              () => open() && bare() && h("p", { class: "warning" }, t("host.no_door")),
-              copying("guest-link", t("host.guest_link_label"), address(first.join_path)),
-              () => open() && !registers() && this.#pin(first.id, pinned, load)),
-            () => open() && invites(this.api, first))),
-      ];
-    };
-    const here = derived(() => w() !== null); // the body is made once, and its parts follow what they show
-    return [h("p", {}, h("a", { href: "#/webinars", class: "back" }, t("host.back"))), problemLine(problem), () => here() && body()];
+    const live = new Live(this.api, this.webinar);
+    const presence = new Presence(live);
+    const here = derived(() => live.webinar() !== null); // the body is made once, and its parts follow what they show
+    effect(() => {
+      if (here()) untracked(() => void presence.begin());
+    });
+    return [
+      () => !here() && h("p", {}, h("a", { href: "#/webinars", class: "back" }, t("host.back"))),
+      problemLine(() => (here() ? "" : live.stale())),
+      () => here() && untracked(() => this.#body(live, presence)),
+    ];
   }
 
-  #pin(id: string, pinned: () => boolean, load: () => Promise<void>): HTMLElement {
-    const words = () => t(pinned() ? "host.pin_change" : "host.pin_set");
-    const set = () => ask({
-      title: words(),
-      yes: t("host.save"),
-      body: [pinned() && h("p", { class: "hint" }, t("host.pin_inside")), pinChoice(false)],
-      act: async (form) => {
-        const made = await this.api.setPIN(id, form.get("how") === "type" ? { value: String(form.get("pin")) } : { generate: true });
-        await load();
-        return pinOnce(made.pin, made.weak);
-      },
-    });
-    const clear = () => ask({
-      title: t("host.pin_clear"), yes: t("host.pin_clear"), danger: true, body: h("p", {}, t("host.no_door")),
-      act: async () => {
-        await this.api.clearPIN(id);
-        await load();
-      },
-    });
-    return h("div", { class: "row" },
-      h("button", { type: "button", class: "button", id: "pin-set", onclick: set }, words),
-      h("button", { type: "button", class: "button", hidden: () => !pinned(), onclick: clear }, t("host.pin_clear")));
+  #body(live: Live, presence: Presence): Child {
+    const title = derived(() => live.webinar()?.title ?? "");
+    const state = derived(() => live.webinar()?.state ?? "planned");
+    const registers = derived(() => Boolean(live.webinar()?.registration));
+    const at = `#/webinars/${encodeURIComponent(live.id)}`;
+    return [
+      h("div", { class: "head live-head" },
+        h("a", { href: "#/webinars", class: "back" }, t("host.back")),
+        h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
+        h("a", { class: "button", id: "registrants-link", href: `${at}/registrants`, hidden: () => !registers() }, t("host.registrants")),
+        h("a", { class: "button", id: "plan-link", href: `${at}/plan`, hidden: () => !live.open() }, t("host.plan")),
+        () => live.open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => end(live) }, t("host.end"))),
+      h("div", { class: "live-columns" },
+        stage(live, presence), panel(live, presence),
+        h("div", { class: "live-settings" },
+          door(live), () => live.open() && guests(live), () => live.open() && invites(live))),
+    ];
   }
+}
 
-  #end(w: Webinar, load: () => Promise<void>): void {
-    ask({
-      title: t("host.end_title", { title: w.title }), yes: t("host.end"), danger: true, body: h("p", {}, t("host.end_hint")),
-      act: async () => {
-        await this.api.end(w.id);
-        await load();
-      },
-    });
-  }
+/** end ends the webinar for everybody. */
+function end(live: Live): void {
+  ask({
+    title: t("host.end_title", { title: live.webinar.peek()!.title }), yes: t("host.end"), danger: true, body: h("p", {}, t("host.end_hint")),
+    act: async () => {
+      await live.api.end(live.id);
+      await live.load();
+    },
+  });
 }
 
 customElements.define("stentor-webinar", OneWebinar);

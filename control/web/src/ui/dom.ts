@@ -89,12 +89,19 @@ export function each<T>(el: HTMLElement, items: () => readonly T[], key: (item: 
           const stop = root(() => (made = make(item)));
           rows.set(key(value), (row = { item, el: made, stop }));
         }
-        if (el.children[i] !== row.el) el.insertBefore(row.el, el.children[i] ?? null);
+        if (el.children[i] !== row.el) put(el, row.el, el.children[i] ?? null);
       });
     });
   });
   onEnd(() => rows.forEach((row) => row.stop()));
   return el;
+}
+
+/** put moves a row that is there without taking the focus off it, where the browser can. */
+function put(el: HTMLElement, row: HTMLElement, before: Element | null): void {
+  const move = (el as HTMLElement & { moveBefore?: (row: Node, before: Node | null) => void }).moveBefore;
+  if (move && row.parentNode === el) move.call(el, row, before);
+  else el.insertBefore(row, before);
 }
 
 /** Part is a custom element whose content is made by render and let go of with it. */
