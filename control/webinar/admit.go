@@ -82,6 +82,21 @@ func (w *Webinar) Admit(v Visitor, pinKey []byte, now time.Time) (Admission, err
 	return w.enter(a)
 }
 
+// Opens reports whether v may hear anything of w: it is open, or v has shown to belong
+// there. For everybody else a webinar that has ended or is locked is like one that never
+// was, which is nil, before anything is looked at (S33).
+func (w *Webinar) Opens(v Visitor) bool {
+	if w == nil {
+		return false
+	}
+	if w.State != Ended && !w.Locked {
+		return true
+	}
+	_, invited := w.InviteBySecret(v.Invite)
+	_, registered := w.RegistrantBySecret(v.Registrant)
+	return invited || registered || v.Account != ""
+}
+
 // AdmitToLobby is Admit without a look at the PIN: whoever needs it waits in the lobby,
 // also where there is none, until a host admits them. It is for when the budget of
 // wrong PINs is spent (M8), so that guessing locks nobody out.

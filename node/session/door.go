@@ -140,7 +140,7 @@ var ErrStopping = &webinar.Denial{Code: "node_stopping", Detail: "This node is b
 // enters without proof: one that has ended or is locked is like one that never was.
 func (d *Door) Webinar(link string) (Public, error) {
 	w := d.find(link)
-	if !opens(w, webinar.Visitor{}) {
+	if !w.Opens(webinar.Visitor{}) {
 		return Public{}, errNotFound
 	}
 	return public(w), nil

@@ -61,7 +61,7 @@ func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	if !opens(w, v) {
+	if !w.Opens(v) {
 		return Grant{}, errNotFound
 	}
 	if v.Name == "" && v.Invite == [32]byte{} && v.Account == "" { // an invite has a name, or is refused
@@ -119,21 +119,6 @@ func (d *Door) visitor(k Knock) (webinar.Visitor, error) {
 		return webinar.Visitor{}, errName
 	}
 	return v, nil
-}
-
-// opens reports whether v may hear anything of w: it is open, or v has shown to belong
-// there. For everybody else a webinar that has ended or is locked is like one that
-// never was, before anything is looked at.
-func opens(w *webinar.Webinar, v webinar.Visitor) bool {
-	if w == nil {
-		return false
-	}
-	if w.State != webinar.Ended && !w.Locked {
-		return true
-	}
-	_, invited := w.InviteBySecret(v.Invite)
-	_, registered := w.RegistrantBySecret(v.Registrant)
-	return invited || registered || v.Account != ""
 }
 
 // admit asks the rules about a visitor, and keeps the budget of wrong PINs. known is

@@ -158,7 +158,7 @@ func (d *Door) identify(ctx context.Context, link string, e entrance) (claims, *
 	if err != nil {
 		return claims{}, nil, err
 	}
-	if !opens(w, v) {
+	if !w.Opens(v) {
 		return claims{}, nil, errNotFound
 	}
 	c, _, err := d.admit(ctx, w, v)
