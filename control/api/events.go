@@ -70,7 +70,7 @@ type watchEventsAnswer struct {
 }
 
 // watchEvents follows the audit log of one webinar: each entry, and before it what is now
-// of whatever it was about. The id of an event is the index of the state that holds it.
+// of whatever it was about; and the hands that go up and down, which the log does not have. The id of an event is the index of the state that holds it.
 func (a *API) watchEvents(ctx context.Context, in *watchEventsInput) (*watchEventsAnswer, error) {
 	p := principal(ctx)
 	s := a.Store.State()
@@ -107,8 +107,9 @@ type follower struct {
 	api   *API
 	p     Principal
 	id    string
-	after uint64 // index of the state up to which the client was told
-	fresh bool   // it was told nothing yet
+	after uint64           // index of the state up to which the client was told
+	fresh bool             // it was told nothing yet
+	told  *webinar.Webinar // as the client knows it; nil before the first
 	w     http.ResponseWriter
 	flow  *http.ResponseController
 }
@@ -144,6 +145,8 @@ func (f *follower) run(ctx context.Context) {
 
 // tell writes what is in s and was not told.
 func (f *follower) tell(s *control.State, w *webinar.Webinar) error {
+	before := f.told
+	f.told = w
 	if f.fresh {
 		f.fresh = false
 		v := viewWebinar(w, f.api.Now())
@@ -167,8 +170,9 @@ func (f *follower) tell(s *control.State, w *webinar.Webinar) error {
 			}
 		}
 	}
+	changed := hands(before, w, f.after, entries)
 	f.after = s.Index() // also if none was about this webinar: what was looked at is not looked at again
-	return nil
+	return f.tellHands(f.after, changed)
 }
 
 // send writes one event.

@@ -390,3 +390,68 @@ func TestEventsHaveNoPersonalDataOfRegistrants(t *testing.T) {
 		t.Errorf("told is %s", out.body)
 	}
 }
+
+// TestEventsTellOfHands is what the audit log does not have: a hand that goes up, and down again.
+func TestEventsTellOfHands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := living(t)
+		id := w.webinar(`{"title":"a"}`).ID
+		ctx, cancel := context.WithCancel(t.Context())
+		c, ended := w.stream(ctx, id, w.host)
+		told := lines(c)
+		for range 3 {
+			<-told
+		}
+		set := func(participant, body string) {
+			w.do(ask{method: "PATCH", path: "/api/v1/webinars/" + id + "/participants/" + participant, token: w.host, body: body}).must(200)
+		}
+		next := func() message {
+			var text strings.Builder
+			for !strings.Contains(text.String(), "data: ") {
+				text.WriteString(<-told + "\n")
+			}
+			return messages(t, []byte(text.String()))[0]
+		}
+		set("p_1", `{"hand":true}`)
+		up := next()
+		if up.event != "participant" || up.Event.ID != "p_1" || up.Participant.Hand == nil || up.id != fmt.Sprint(w.store.State().Index()) {
+			t.Errorf("a hand went up: %+v", up)
+		}
+		set("p_1", `{"hand":false}`) // nothing else was decided about them
+		if down := next(); down.event != "participant" || down.Event.ID != "p_1" || down.Participant.Hand != nil {
+			t.Errorf("a hand went down: %+v", down)
+		}
+		set("p_2", `{"hand":true,"stop_audio":true}`) // which the log has
+		if both := next(); both.event != "participant" || both.Participant.Hand == nil || !both.Participant.StopAudio {
+			t.Errorf("both: %+v", both)
+		}
+		if entry := next(); entry.event != "audit" {
+			t.Errorf("then %+v", entry)
+		}
+		w.edit(id, `{"locked":true}`)
+		if only := next(); only.event != "webinar" {
+			t.Errorf("a hand is told again: %+v", only)
+		}
+		cancel()
+		<-ended
+		for range told {
+		}
+	})
+}
+
+// TestAStreamThatGoesOnTellsOfHandsThatWentUp is about one that broke off before.
+func TestAStreamThatGoesOnTellsOfHandsThatWentUp(t *testing.T) {
+	w := newWorld(t)
+	id := w.webinar(`{"title":"a"}`).ID
+	before := fmt.Sprint(w.store.State().Index())
+	for _, p := range []string{"p_2", "p_1"} {
+		w.do(ask{method: "PATCH", path: "/api/v1/webinars/" + id + "/participants/" + p, token: w.host, body: `{"hand":true}`}).must(200)
+	}
+	got := messages(t, w.events(id, w.host, before).must(200).body)
+	if want := []string{"participant", "participant"}; !slices.Equal(kinds(got), want) || got[0].Event.ID != "p_2" || got[0].id != "" || got[1].id != fmt.Sprint(w.store.State().Index()) {
+		t.Errorf("told are %+v", got)
+	}
+	if again := messages(t, w.events(id, w.host, got[1].id).must(200).body); len(again) != 0 {
+		t.Errorf("told again: %+v", again)
+	}
+}

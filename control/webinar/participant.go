@@ -43,3 +43,7 @@ func (w *Webinar) Participants() iter.Seq[Participant] { return w.people.Values(
 
 // ParticipantCount is the number of participants about whom something was decided.
 func (w *Webinar) ParticipantCount() int { return w.people.Len() }
+
+// SameParticipants reports whether nothing was decided about anybody since v, an older
+// version of w; it compares no more than two pointers. Nobody is the same as a nil v.
+func (w *Webinar) SameParticipants(v *Webinar) bool { return v != nil && w.people == v.people }
