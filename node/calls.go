@@ -45,6 +45,7 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("POST /supersede", n.serveSupersede)
 	if n.api != nil {
 		mux.Handle("/api/", fromMesh(n.api)) // a host at an edge; its token is checked here
+	mux.HandleFunc("POST /talk", n.serveTalk)
 	}
 	return mux
 }

@@ -36,6 +36,7 @@ import (
 	"stentor/node/session"
 	"stentor/node/sfu"
 	"stentor/node/signal"
+	"stentor/node/talk"
 	"stentor/relay"
 	"stentor/relay/parity"
 	"stentor/relay/window"
@@ -81,6 +82,7 @@ type Node struct {
 	door       *session.Door
 	others     *others // whom the door asks
 	seats      *lease.Keeper
+	talk       *talk.Talk
 	personal   *personal.Keeper  // nil on an edge
 	accounts   *account.Accounts // nil on an edge
 	mailer     *mail.Mailer      // nil without a server for mails
@@ -313,7 +315,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})
 	}
-	people := []part{{"door", n.door.Run}, {"others", n.others.Run}}
+	people := []part{{"door", n.door.Run}, {"others", n.others.Run}, {"talk", n.talk.Run}}
 	state = append(state, part{"seats", n.seats.Run}, part{"attendance", n.attendance.Run})
 	if n.signal != nil {
 		people = append(people, part{"signal", n.signal.Run})

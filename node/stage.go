@@ -34,7 +34,7 @@ func (g *stage) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
 	for s := range w.Streams() {
 		if s.Name == signal.DefaultStream {
 			streams = append([]string{s.Name}, streams...)
-		} else {
+		} else if s.Name != webinar.TalkStream {
 			streams = append(streams, s.Name)
 		}
 	}

@@ -211,7 +211,7 @@ func (w *Webinar) Stream(name string) (Stream, bool) { return w.streams.At(name)
 // Streams yields the streams in the order of their names.
 func (w *Webinar) Streams() iter.Seq[Stream] { return w.streams.Values() }
 
-// StreamCount is the number of streams; with none of them nobody is on air.
+// StreamCount is the number of streams, the talk among them.
 func (w *Webinar) StreamCount() int { return w.streams.Len() }
 
 // WithRemoval returns w with r, in place of an older one of the same participant.
@@ -237,3 +237,13 @@ func (w *Webinar) Removals() iter.Seq[Removal] { return w.removals.Values() }
 
 // RemovalCount is the number of removals.
 func (w *Webinar) RemovalCount() int { return w.removals.Len() }
+
+// TalkStream is the name under which a node holds the talk of a webinar: its chat, questions and polls. It is no stream of
+// a publisher, nobody watches it, and it puts nobody on air.
+const TalkStream = "talk"
+
+// OnAir reports whether anybody publishes.
+func (w *Webinar) OnAir() bool {
+	_, talk := w.Stream(TalkStream)
+	return w.StreamCount() > 1 || w.StreamCount() == 1 && !talk
+}

@@ -159,7 +159,7 @@ func (d *Door) Entrance(link string) (Public, error) {
 
 func public(w *webinar.Webinar) Public {
 	p := Public{
-		ID: w.ID, Title: w.Title, Link: w.Link, Mode: w.Mode, State: w.State, Live: w.StreamCount() > 0,
+		ID: w.ID, Title: w.Title, Link: w.Link, Mode: w.Mode, State: w.State, Live: w.OnAir(),
 		PINRequired: w.PIN != nil && w.Registration == nil, Registration: w.Registration != nil,
 	}
 	p.Accounts = p.Registration && w.Registration.Accounts

@@ -70,7 +70,11 @@ type Situation struct {
 	Audio, Video, Messages, Files, Images bool
 	// StopAudio and StopVideo are that a host stopped it (S70, S71).
 	StopAudio, StopVideo bool
+	SlowMode             time.Duration // between two messages of the audience
 }
+
+// Standing is what the rules know the participant by, seen from where they are.
+func (s *Session) Standing() webinar.Standing { return s.claims.standing(s.remote) }
 
 // Context is done when the session must end: the participant was removed, the
 // webinar has ended, or the node stops. [context.Cause] says why: a
@@ -109,11 +113,12 @@ func (s *Session) see(w *webinar.Webinar) {
 	who := s.claims.standing(s.remote)
 	p, _ := w.Participant(s.Participant)
 	now := Situation{
-		Role: w.RoleOf(who), Live: w.StreamCount() > 0, Waiting: w.InLobby(who), Hand: !p.Hand.IsZero(), Stage: onStage(w, who),
+		Role: w.RoleOf(who), Live: w.OnAir(), Waiting: w.InLobby(who), Hand: !p.Hand.IsZero(), Stage: onStage(w, who),
 		Messages: w.May(who, webinar.Messages), Files: w.May(who, webinar.Files), Images: w.May(who, webinar.Images),
 	}
 	now.Audio, now.Video = w.Receives(who)
 	now.StopAudio, now.StopVideo = w.Stopped(s.Participant)
+	now.SlowMode = w.SlowMode
 	if old := s.situation.Swap(&now); old != nil && *old != now {
 		select {
 		case s.changed <- struct{}{}:

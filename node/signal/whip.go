@@ -30,6 +30,9 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 			Detail: "A stream's name is 1 to 32 letters, digits, dots, hyphens or underscores.",
 		}
 	}
+	if stream == webinar.TalkStream {
+		return problem{Status: http.StatusUnprocessableEntity, Code: "stream_invalid", Detail: "The name talk is taken by the webinar's chat. Use another one."}
+	}
 	takeover, err := flag(r.URL.Query(), "takeover")
 	if err != nil {
 		return err
