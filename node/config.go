@@ -49,6 +49,8 @@ type Config struct {
 	// Advertise are the IP addresses under which other nodes and browsers reach
 	// this one, where they differ from the ones it listens on.
 	Advertise []string `yaml:"advertise"`
+	// ICEServers are named to encoders and players by WHIP and WHEP.
+	ICEServers []ICEServer `yaml:"ice_servers"`
 	// HideVersion takes the version off the guest page (S9).
 	HideVersion bool `yaml:"hide_version"`
 
@@ -178,7 +180,7 @@ func (c *Config) Check() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return usage(errors.New("tls: a certificate needs its key, and a key its certificate"), "set both tls.cert and tls.key")
 	}
-	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check()); err != nil {
+	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check(), checkICE(c.ICEServers)); err != nil {
 		return err
 	}
 	return c.checkPlainHTTP()

@@ -44,6 +44,7 @@ func (n *Node) drain(on bool) {
 	defer n.draining.Unlock()
 	n.log.Info("drain", "on", on)
 	n.gossip.UpdateMeta(func(m *cluster.Meta) { m.Draining = on })
+	n.movePlayers(on)
 	if on {
 		n.relay.Leave()
 	} else {

@@ -62,6 +62,21 @@ func (d *Door) TakeOver(ctx context.Context, link, bearer string, remote netip.A
 	return s, err
 }
 
+// Ticket is what a visitor who is sent to another node shows there as a bearer: a session
+// token of who Open would find behind the one that they brought.
+func (d *Door) Ticket(ctx context.Context, link, bearer string, remote netip.Addr, use Use, takeover bool) (string, error) {
+	c, w, err := d.identify(ctx, link, entrance{bearer: bearer, remote: remote, use: use, takeover: takeover})
+	if err == nil {
+		err = d.mayOpen(w, c, remote, use)
+	}
+	if err != nil {
+		d.metrics.door(err)
+		return "", err
+	}
+	g, err := d.grant(w, c)
+	return g.Token, err
+}
+
 // entrance is what a connection comes with.
 type entrance struct {
 	bearer   string

@@ -2,7 +2,6 @@ package signal
 
 import (
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -37,7 +36,8 @@ const (
 // asks before it sends a bearer; clients that look at Allow-Methods without
 // asking first are why it is exposed.
 const (
-	allowHeaders  = "Authorization, Content-Type, If-Match, ETag"
+	allowMethods  = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
+	allowHeaders  = "Authorization, Content-Type, If-Match, ETag, Last-Event-ID"
 	exposeHeaders = "Location, ETag, Link, Accept-Post, Accept-Patch, Access-Control-Allow-Methods, Retry-After, WWW-Authenticate"
 )
 
@@ -54,6 +54,9 @@ func (s *Server) methods(by map[string]handler) http.Handler {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Allow-Methods", allow)
+		if !strings.HasPrefix(r.URL.Path, "/api/") { // who sees PATCH at the endpoint will trickle at the session
+			h.Set("Access-Control-Allow-Methods", allowMethods)
+		}
 		h.Set("Access-Control-Allow-Headers", allowHeaders)
 		h.Set("Access-Control-Expose-Headers", exposeHeaders)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -61,7 +64,7 @@ func (s *Server) methods(by map[string]handler) http.Handler {
 			accepts(h, r.URL.Path, by)
 			h.Set("Allow", allow)
 			h.Set("Access-Control-Max-Age", "86400")
-			w.WriteHeader(http.StatusNoContent)
+			w.WriteHeader(http.StatusOK) // RFC 9725, section 4.2, says exactly this
 			return
 		}
 		serve, ok := by[r.Method]
@@ -80,12 +83,29 @@ func (s *Server) methods(by map[string]handler) http.Handler {
 	})
 }
 
+// tidied passes over the slashes that clients add to the end of an address.
+func tidied(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := strings.TrimRight(r.URL.Path, "/"); p != r.URL.Path && strings.Count(p, "/") > 1 && !strings.HasPrefix(p, "/api/") {
+			to := *r.URL
+			to.Path, to.RawPath = p, strings.TrimRight(to.RawPath, "/")
+			tidy := *r
+			tidy.URL = &to
+			r = &tidy
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // accepts says what may be sent to a place (RFC 9725, section 4.2).
 func accepts(h http.Header, path string, by map[string]handler) {
 	if strings.HasPrefix(path, "/api/") {
 		return
 	}
-	if by["POST"] != nil {
+	switch {
+	case by["POST"] != nil && (strings.HasSuffix(path, "/sse") || strings.HasSuffix(path, "/layer")):
+		h.Set("Accept-Post", typeJSON)
+	case by["POST"] != nil:
 		h.Set("Accept-Post", typeSDP)
 	}
 	if by["PATCH"] != nil {
@@ -98,8 +118,9 @@ const bodyWithin = 10 * time.Second
 
 // body reads a body of one of the media types, at most limit bytes.
 func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) (string, error) {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(types, t) {
+	// Parameters mean nothing here, and some clients write them badly.
+	t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !slices.Contains(types, strings.ToLower(strings.TrimSpace(t))) {
 		return "", problem{
 			Status: http.StatusUnsupportedMediaType, Code: "content_type", Detail: "Send " + strings.Join(types, " or ") + ".",
 		}
@@ -128,8 +149,12 @@ func tooLarge(limit int64) error {
 }
 
 // bearer is the credential of a request (RFC 6750). A few players leave out the
-// word Bearer; what they send cannot be mistaken for anything else.
+// word Bearer; what they send cannot be mistaken for anything else. Who was sent
+// here by another node brings its ticket: a browser takes the header off on the way.
 func bearer(r *http.Request) string {
+	if t := r.URL.Query().Get(queryTicket); t != "" {
+		return t
+	}
 	v := strings.TrimSpace(r.Header.Get("Authorization"))
 	if scheme, rest, ok := strings.Cut(v, " "); ok {
 		if !strings.EqualFold(scheme, "Bearer") {

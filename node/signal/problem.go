@@ -51,6 +51,8 @@ var statuses = map[string]int{
 	"not_ready":               http.StatusServiceUnavailable,
 	"unavailable":             http.StatusServiceUnavailable,
 	"node_stopping":           http.StatusServiceUnavailable,
+	"ice_restart_failed":      http.StatusServiceUnavailable,
+	"too_many_feeds":          http.StatusTooManyRequests,
 	"name_invalid":            http.StatusUnprocessableEntity,
 	"invalid_name":            http.StatusUnprocessableEntity,
 	"device_invalid":          http.StatusUnprocessableEntity,
@@ -66,7 +68,7 @@ var statuses = map[string]int{
 // retries are how many seconds to wait before coming again, where that helps.
 var retries = map[string]string{
 	"not_live": "2", "in_lobby": "5", "full": "10", "stream_taken": "5", "too_many_guesses": "120", "too_many_requests": "5", "too_many_sessions": "30",
-	"not_ready": "1", "unavailable": "2", "node_stopping": "1",
+	"not_ready": "1", "unavailable": "2", "node_stopping": "1", "ice_restart_failed": "1",
 }
 
 // problemOf says an error as HTTP does. What is not meant for visitors is not

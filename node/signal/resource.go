@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"stentor/control/webinar"
 	"stentor/node/session"
@@ -17,17 +18,26 @@ import (
 // bits) may end it. It lives as long as the session behind it: when that ends,
 // the connection is closed at once, and the other way round.
 type resource struct {
-	id     string
-	path   string
-	etag   string // names the ICE session (RFC 9725, section 4.3.1)
-	ufrag  string // of the client's offer
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	conn   connection
-	gone   chan struct{} // closed when all of it is over
+	id       string
+	endpoint string // the path that made it
+	path     string
+	at       string // its address: the path, or the whole URL for who was sent here by another node
+	sess     *session.Session
+	watches  bool
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	conn     connection
+	gone     chan struct{} // closed when all of it is over
+
+	restarting chan struct{} // holds one while ICE begins anew
 
 	mu         sync.Mutex // guards the following
-	candidates int        // trickled so far
+	etag       string     // names the ICE session (RFC 9725, section 4.3.1)
+	ufrag      string     // the client's, in it
+	candidates int        // trickled in it
+	patches    float64    // that count at the time of the last one
+	patched    time.Time
+	feeds      map[string]*feed
 }
 
 // A connection is what node/sfu made of an offer.
@@ -40,11 +50,22 @@ type connection interface {
 
 // open makes a resource that lives as long as its session does. The context ends
 // with the first of the session, the server and others.
-func (s *Server) open(sess *session.Session, prefix string) *resource {
+func (s *Server) open(r *http.Request, sess *session.Session, endpoint string) *resource {
 	ctx, cancel := context.WithCancelCause(sess.Context())
 	id := randomText()
-	return &resource{id: id, path: prefix + "/" + id, etag: `"` + randomText()[:16] + `"`, ctx: ctx, cancel: cancel, gone: make(chan struct{})}
+	res := &resource{
+		id: id, endpoint: endpoint, path: endpoint + "/" + id, sess: sess, watches: sess.Use == session.Watch, ctx: ctx, cancel: cancel,
+		gone: make(chan struct{}), restarting: make(chan struct{}, 1), etag: newTag(),
+	}
+	res.at = res.path
+	if len(via(r)) > 0 { // common clients resolve a relative address against the one that they asked first
+		res.at = strings.TrimRight(s.cfg.URL, "/") + res.path
+	}
+	return res
 }
+
+// newTag is a strong entity-tag (RFC 9110, section 8.8.3).
+func newTag() string { return `"` + randomText()[:16] + `"` }
 
 // keep lists the resource and watches over its end; over is called then. It fails
 // when the server stops.
@@ -78,7 +99,7 @@ func (s *Server) find(r *http.Request) (*resource, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	res := s.resources[r.PathValue("id")]
-	if res == nil || res.path != r.URL.Path {
+	if res == nil || res.path != r.URL.Path && !strings.HasPrefix(r.URL.Path, res.path+"/") {
 		return nil, errNoSuchSession
 	}
 	return res, nil
@@ -97,83 +118,31 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// maxTrickled bounds the candidates that a client may send in the life of a
-// session. They have no effect, but reading them costs.
-const maxTrickled = 8 * sfu.MaxCandidates
-
-// patch takes trickled candidates (RFC 9725, section 4.3.2). The server is
-// ICE-lite: it waits for the client's checks, so there is nothing to do with
-// them. An ICE restart is refused as RFC 9725, section 4.3.3 allows where only
-// one of the two is supported; the session goes on as it was.
-func (s *Server) patch(w http.ResponseWriter, r *http.Request) error {
-	res, err := s.find(r)
-	if err != nil {
-		return err
-	}
-	fragment, err := body(w, r, sfu.MaxOffer, typeFragment)
-	if err != nil {
-		w.Header().Set("Accept-Patch", typeFragment)
-		return err
-	}
-	if err := res.checkTag(r); err != nil {
-		return err
-	}
-	if err := sfu.CheckFragment(fragment); err != nil {
-		return err
-	}
-	if !strings.Contains(fragment, "a=") {
-		return &sfu.OfferError{Code: sfu.CodeMalformed, Detail: "The fragment has no attribute (RFC 8840)."}
-	}
-	if u := attribute(fragment, "ice-ufrag"); u != "" && u != res.ufrag {
-		return errNoRestart
-	}
-	if err := res.trickled(strings.Count(fragment, "a=candidate:")); err != nil {
+// present says that a session is there (RFC 9725, section 4.1: nothing else to see).
+func (s *Server) present(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.find(r); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-var (
-	errNoRestart = problem{
-		Status: http.StatusUnprocessableEntity, Code: "ice_restart_unsupported",
-		Detail: "This server does not restart ICE. End this session and begin a new one.",
+// endpoint says that there is a webinar behind the link, and no more.
+func (s *Server) endpoint(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.cfg.Door.Webinar(r.PathValue("link")); err != nil {
+		return err
 	}
-	errStaleTag = problem{
-		Status: http.StatusPreconditionFailed, Code: "etag_mismatch", Detail: "If-Match does not name the ICE session of this resource.",
-	}
-)
-
-// checkTag compares If-Match with the ICE session. A client that sends none is
-// believed (common players do not), and one that says ETag means If-Match.
-func (r *resource) checkTag(req *http.Request) error {
-	tag := req.Header.Get("If-Match")
-	if tag == "" {
-		tag = req.Header.Get("ETag")
-	}
-	switch {
-	case tag == "*":
-		return errNoRestart
-	case tag == "" || strings.Trim(tag, `"`) == strings.Trim(r.etag, `"`):
-		return nil
-	}
-	return errStaleTag
-}
-
-func (r *resource) trickled(n int) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.candidates += n; r.candidates > maxTrickled {
-		return &sfu.OfferError{Code: sfu.CodeTooManyCandidates, Detail: "This session has had enough candidates."}
-	}
+	w.Header().Set("Accept-Post", typeSDP)
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // created answers a POST.
-func (r *resource) created(w http.ResponseWriter) {
+func (s *Server) created(w http.ResponseWriter, r *resource) {
 	h := w.Header()
+	s.link(h, r, r.watches)
 	h.Set("Content-Type", typeSDP)
-	h.Set("Location", r.path)
+	h.Set("Location", r.at)
 	h.Set("ETag", r.etag)
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Cache-Control", "no-store")

@@ -7,10 +7,9 @@
 // connection is a [session.Session], and ends in the moment when that does. It
 // knows nothing of the control API and of accounts.
 //
-// Of the two specifications it does not speak, in this release: trickled
-// candidates have no effect (the server is ICE-lite and learns where the other
-// side is from its checks; they are accepted and bounded), ICE restart is
-// answered with 422 and the client comes anew, WHEP makes no counter-offers.
+// Trickled candidates are accepted, bounded and have no effect: the server is
+// ICE-lite and learns where the other side is from its checks. Of what the two
+// specifications leave open it does not speak WHEP's counter-offers.
 package signal
 
 import (
@@ -34,6 +33,7 @@ type Door interface {
 	Refresh(ctx context.Context, token string, remote netip.Addr) (session.Grant, error)
 	Open(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use) (*session.Session, error)
 	TakeOver(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use) (*session.Session, error)
+	Ticket(ctx context.Context, link, bearer string, remote netip.Addr, use session.Use, takeover bool) (string, error)
 }
 
 // A Stage knows who publishes what in a webinar.
@@ -72,6 +72,21 @@ type Config struct {
 	// one that served them ("https://edge2.example.org"); nil: no others.
 	Origins func(origin string) bool
 
+	// URL is how browsers reach this node, "https://edge1.example.org". Empty: addresses
+	// in answers are relative, also those of clients that another node sent here.
+	URL string
+
+	// Elsewhere says which node a client should begin at instead of this one, by its URL:
+	// this one drains, or has no room. via are the names of the nodes that sent the client
+	// on before. Nil, or false: it begins here.
+	Elsewhere func(via []string) (url string, ok bool)
+
+	// ICEServers are named to whoever is let in (RFC 9725, section 4.6).
+	ICEServers []ICEServer
+
+	// Viewers is about how many watch a webinar. Nil: those at this node.
+	Viewers func(webinar string) int
+
 	// Silent bounds the events connections of one network (IPv4 /32, IPv6 /64) that have
 	// not said yet who they are; 0: 200, negative: no limit. Those over the loopback
 	// interface do not count.
@@ -91,6 +106,8 @@ type Server struct {
 	silent    map[netip.Prefix]int // events connections that have said nothing, by network
 	closed    bool
 	work      sync.WaitGroup
+	moving    chan struct{} // closed when sessions are to begin anew elsewhere
+	audiences map[string]audience
 }
 
 // New returns a server without any session.
@@ -104,6 +121,7 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, log: cfg.Logger,
 		resources: make(map[string]*resource), events: make(map[*events]struct{}), silent: make(map[netip.Prefix]int),
+		moving: make(chan struct{}), audiences: make(map[string]audience),
 	}
 }
 
@@ -126,15 +144,20 @@ func (s *Server) Run(ctx context.Context) error {
 // Handler serves /whip/, /whep/ and /api/v1/door/.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/whip/{link}", s.methods(map[string]handler{"POST": s.whipPost}))
-	mux.Handle("/whip/{link}/{stream}", s.methods(map[string]handler{"POST": s.whipPost}))
-	mux.Handle("/whip/{link}/{stream}/{id}", s.methods(map[string]handler{"PATCH": s.patch, "DELETE": s.delete}))
-	mux.Handle("/whep/{link}", s.methods(map[string]handler{"POST": s.whepPost, "HEAD": s.whepHead}))
-	mux.Handle("/whep/{link}/{id}", s.methods(map[string]handler{"PATCH": s.patch, "DELETE": s.delete}))
+	whip := map[string]handler{"POST": s.whipPost, "GET": s.endpoint, "HEAD": s.endpoint}
+	mux.Handle("/whip/{link}", s.methods(whip))
+	mux.Handle("/whip/{link}/{stream}", s.methods(whip))
+	session := map[string]handler{"PATCH": s.patch, "DELETE": s.delete, "GET": s.present, "HEAD": s.present}
+	mux.Handle("/whip/{link}/{stream}/{id}", s.methods(session))
+	mux.Handle("/whep/{link}", s.methods(map[string]handler{"POST": s.whepPost, "GET": s.endpoint, "HEAD": s.whepHead}))
+	mux.Handle("/whep/{link}/{id}", s.methods(session))
+	mux.Handle("/whep/{link}/{id}/sse", s.methods(map[string]handler{"POST": s.openFeed, "GET": s.readFeed}))
+	mux.Handle("/whep/{link}/{id}/sse/{feed}", s.methods(map[string]handler{"GET": s.readFeed, "DELETE": s.dropFeed}))
+	mux.Handle("/whep/{link}/{id}/layer", s.methods(map[string]handler{"POST": s.chooseLayer, "DELETE": s.freeLayer}))
 	mux.Handle("/api/v1/door/{link}", s.methods(map[string]handler{"GET": s.describe}))
 	mux.Handle("/api/v1/door/{link}/join", s.methods(map[string]handler{"POST": s.join}))
 	mux.Handle("/api/v1/door/{link}/refresh", s.methods(map[string]handler{"POST": s.refresh}))
 	mux.Handle("/api/v1/door/{link}/events", s.methods(map[string]handler{"GET": s.serveEvents}))
 	mux.Handle("/", handler(func(http.ResponseWriter, *http.Request) error { return errNoSuchPlace }))
-	return mux
+	return tidied(mux)
 }

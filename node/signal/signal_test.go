@@ -58,7 +58,8 @@ func TestStatusCodes(t *testing.T) {
 		{"a stream's name with a slash in it", "POST", "/whip/" + link + "/a%2Fb", offer, []string{asSDP, typeSDP, "Authorization", host}, 422, "stream_invalid"},
 		{"a stream's name that is too long", "POST", "/whip/" + link + "/" + strings.Repeat("a", 33), offer, []string{asSDP, typeSDP, "Authorization", host}, 422, "stream_invalid"},
 		{"a takeover that is neither true nor false", "POST", "/whip/" + link + "?takeover=perhaps", offer, []string{asSDP, typeSDP, "Authorization", host}, 400, "query_invalid"},
-		{"GET is reserved", "GET", "/whip/" + link, "", nil, 405, "method_not_allowed"},
+		{"GET shows nothing", "GET", "/whip/" + link, "", nil, 204, ""},
+		{"GET of a link that is none", "GET", "/whip/zzzzzzzzzzzzzzzzzzzzzz", "", nil, 404, "not_found"},
 		{"PUT is reserved", "PUT", "/whip/" + link + "/main", "", nil, 405, "method_not_allowed"},
 		{"PATCH of no session", "PATCH", "/whip/" + link + "/main/xyz", "a=x", []string{asSDP, typeFragment}, 404, "session_not_found"},
 		{"DELETE of no session", "DELETE", "/whip/" + link + "/main/xyz", "", nil, 404, "session_not_found"},
@@ -67,7 +68,7 @@ func TestStatusCodes(t *testing.T) {
 		{"watch before anyone is on air", "POST", "/whep/" + link, watch, []string{asSDP, typeSDP, "Authorization", guest}, 409, "not_live"},
 		{"watch with an offer that is too large", "POST", "/whep/" + link, strings.Repeat("a", bigOffer), []string{asSDP, typeSDP, "Authorization", guest}, 413, "offer_too_large"},
 		{"watch by HEAD says what to send", "HEAD", "/whep/" + link, "", nil, 200, ""},
-		{"watch by GET", "GET", "/whep/" + link, "", nil, 405, "method_not_allowed"},
+		{"watch by GET", "GET", "/whep/" + link, "", nil, 204, ""},
 		{"elsewhere", "GET", "/whip/", "", nil, 404, "not_found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,7 +100,7 @@ func TestOptionsAndCORS(t *testing.T) {
 	e := newEdge(t)
 	for path, post := range map[string]string{"/whip/" + link: typeSDP, "/whip/" + link + "/main": typeSDP, "/whep/" + link: typeSDP, "/api/v1/door/" + link + "/join": ""} {
 		r := e.do("OPTIONS", path, "", "Origin", "https://elsewhere.example", "Access-Control-Request-Method", "POST")
-		if r.status != 204 || r.header.Get("Accept-Post") != post || r.header.Get("Access-Control-Allow-Origin") != "*" ||
+		if r.status != 200 || r.header.Get("Accept-Post") != post || r.header.Get("Access-Control-Allow-Origin") != "*" ||
 			!strings.Contains(r.header.Get("Access-Control-Allow-Methods"), "POST") {
 			t.Errorf("%s: %d %v", path, r.status, r.header)
 		}
@@ -194,6 +195,7 @@ func TestPublishAndWatch(t *testing.T) {
 func trickle(t *testing.T, e *edge, view reply, offer string) {
 	etag := view.header.Get("ETag")
 	ufrag := "a=ice-ufrag:" + attribute(offer, "ice-ufrag") + "\r\n"
+	again := "a=ice-ufrag:fresh\r\na=ice-pwd:0123456789012345678901\r\n"
 	odd := "m=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 0 udp 1 [::1] 9 typ host\r\na=candidate:x\r\n"
 	for _, c := range []struct {
 		name, typ, match, body string
@@ -205,11 +207,16 @@ func trickle(t *testing.T, e *edge, view reply, offer string) {
 		{"odd candidates are dropped silently", typeFragment, etag, ufrag + odd, 204, ""},
 		{"without a tag, as players do", typeFragment, "", ufrag, 204, ""},
 		{"a stale tag", typeFragment, `"other"`, ufrag, 412, "etag_mismatch"},
-		{"a restart by star", typeFragment, "*", ufrag, 422, "ice_restart_unsupported"},
-		{"a restart by new credentials", typeFragment, etag, "a=ice-ufrag:fresh\r\na=ice-pwd:x\r\n", 422, "ice_restart_unsupported"},
+		{"any session, and the same credentials", typeFragment, "*", ufrag, 204, ""},
+		{"a restart by star", typeFragment, "*", again, 422, "ice_restart_unsupported"},
+		{"a restart that names no session", typeFragment, "", again, 428, "etag_required"},
+		{"a restart with a password that is too short", typeFragment, "*", "a=ice-ufrag:fresh\r\na=ice-pwd:x\r\n", 400, "offer_malformed"},
+		{"a restart of a session that is over", typeFragment, `"other"`, again, 412, "etag_mismatch"},
 		{"an answer", typeSDP, etag, "v=0\r\n", 415, "content_type"},
 		{"nothing", typeFragment, etag, "", 400, "offer_malformed"},
 		{"33 candidates", typeFragment, etag, strings.Repeat("a=candidate:1\r\n", 33), 422, "offer_too_many_candidates"},
+		{"a poem", typeFragment, etag, "roses are red\r\na=b\r\n", 400, "offer_malformed"},
+		{"two pairs of credentials", typeFragment, etag, ufrag + "a=ice-ufrag:other\r\n", 400, "offer_malformed"},
 		{"too much", typeFragment, etag, strings.Repeat("a", bigOffer), 413, "offer_too_large"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

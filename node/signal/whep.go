@@ -19,6 +19,9 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if gone, err := s.sendOn(w, r, session.Watch, takeover); gone || err != nil {
+		return err
+	}
 	open := s.cfg.Door.Open
 	if takeover {
 		open = s.cfg.Door.TakeOver
@@ -37,7 +40,7 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 		sess.End()
 		return err
 	}
-	res := s.open(sess, "/whep/"+url.PathEscape(link))
+	res := s.open(r, sess, "/whep/"+url.PathEscape(link))
 	view, err := s.cfg.Media.View(res.ctx, offer, sources)
 	if err == nil {
 		sess.Carry(view.Flowing)
@@ -51,7 +54,7 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.log.Debug("watching", "webinar", sess.Webinar, "participant", sess.Participant)
-	res.created(w)
+	s.created(w, res)
 	return nil
 }
 

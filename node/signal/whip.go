@@ -37,6 +37,9 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if gone, err := s.sendOn(w, r, session.Publish, takeover); gone || err != nil {
+		return err
+	}
 	link := r.PathValue("link")
 	sess, err := s.cfg.Door.Open(r.Context(), link, bearer(r), remote(r), session.Publish)
 	if err != nil {
@@ -53,7 +56,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 		return decided(err)
 	}
 	over := func() { claim.Release(); sess.End() }
-	res := s.open(sess, "/whip/"+url.PathEscape(link)+"/"+stream)
+	res := s.open(r, sess, "/whip/"+url.PathEscape(link)+"/"+stream)
 	context.AfterFunc(claim.Context(), func() { res.cancel(context.Cause(claim.Context())) })
 	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim, sess.Media)
 	if err == nil {
@@ -68,7 +71,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant)
-	res.created(w)
+	s.created(w, res)
 	return nil
 }
 

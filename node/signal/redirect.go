@@ -1,0 +1,103 @@
+package signal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"stentor/node/session"
+)
+
+// What a client that is sent to another node takes with it, in the query of the address.
+const (
+	queryVia    = "via"    // the nodes that sent it on, so that none does twice
+	queryTicket = "ticket" // who it is: browsers do not take a bearer to another origin
+)
+
+// maxVia bounds how often one client is sent on. Two nodes that drain one after the
+// other are bad luck; more is a loop that no node sees.
+const maxVia = 3
+
+// via are the nodes that sent a client on.
+func via(r *http.Request) []string {
+	v := r.URL.Query().Get(queryVia)
+	if v == "" {
+		return nil
+	}
+	return strings.Split(v, ",")
+}
+
+// sendOn has a client begin at another node where this one drains or has no room (RFC
+// 9725, section 4.5; 307, since other redirections make a GET of a POST). It reports
+// false where the client is to begin here. Who would not be let in is told so here.
+func (s *Server) sendOn(w http.ResponseWriter, r *http.Request, use session.Use, takeover bool) (bool, error) {
+	been := via(r)
+	if s.cfg.Elsewhere == nil || len(been) >= maxVia {
+		return false, nil
+	}
+	base, ok := s.cfg.Elsewhere(been)
+	if !ok {
+		return false, nil
+	}
+	to, err := url.Parse(base)
+	if err != nil || to.Host == "" {
+		s.log.Warn("another node's address cannot be read", "url", base, "err", err)
+		return false, nil
+	}
+	ticket, err := s.cfg.Door.Ticket(r.Context(), r.PathValue("link"), bearer(r), remote(r), use, takeover)
+	if err != nil {
+		return false, nameless(r, err)
+	}
+	q := r.URL.Query()
+	q.Set(queryVia, strings.Join(append(been, s.cfg.Node), ","))
+	q.Set(queryTicket, ticket)
+	to.Path, to.RawPath = strings.TrimRight(to.Path, "/")+r.URL.Path, ""
+	to.RawQuery = q.Encode()
+	h := w.Header()
+	h.Set("Location", to.String())
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusTemporaryRedirect)
+	return true, nil
+}
+
+// Move tells every player that listens to begin anew at another node: this one drains.
+// It may be called more than once.
+func (s *Server) Move() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.moving:
+	default:
+		close(s.moving)
+	}
+}
+
+// Stay ends that.
+func (s *Server) Stay() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.moving:
+		s.moving = make(chan struct{})
+	default:
+	}
+}
+
+// moves is closed when players are to begin anew elsewhere.
+func (s *Server) moves() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.moving
+}
+
+// next is where a player of a resource is to begin anew; empty: where it began.
+func (s *Server) next(path string) string {
+	if s.cfg.Elsewhere == nil {
+		return ""
+	}
+	base, ok := s.cfg.Elsewhere(nil)
+	if !ok {
+		return ""
+	}
+	return strings.TrimRight(base, "/") + path
+}
