@@ -59,6 +59,8 @@ func (s *banScenario) Run(ctx context.Context, g *grammar) error {
 		if err != nil {
 			return err
 		}
+		slices.Sort(each)
+		fmt.Printf("ban %d: first edge %.0f ms, last %.0f ms\n", i+1, ms(each[0]), ms(each[len(each)-1]))
 		took, banned = append(took, each...), append(banned, who)
 	}
 	slices.Sort(took)

@@ -149,11 +149,24 @@ func present(node string, sessions []session.Info) []api.Present {
 	return out
 }
 
+// Ask asks all nodes who is inside a webinar and calls heard with each answer as it
+// comes, this node's own first.
+func (n *Node) Ask(ctx context.Context, id string, heard func([]api.Present)) {
+	each(ctx, n, "/sessions?webinar="+id, n.door.Sessions(id), func(node string, sessions []session.Info) { heard(present(node, sessions)) })
+}
+
 // ask asks every other node that gossip believes alive, all at once, and returns
 // their answers with this node's own, and the nodes that did not answer.
 func ask[T any](ctx context.Context, n *Node, path string, own T) (map[string]T, []string) {
-	var mu sync.Mutex // guards the following
-	answers := map[string]T{n.cfg.Name: own}
+	answers := map[string]T{}
+	unreachable := each(ctx, n, path, own, func(node string, v T) { answers[node] = v })
+	return answers, unreachable
+}
+
+// each is ask that calls heard, one call at a time, with each answer as it comes.
+func each[T any](ctx context.Context, n *Node, path string, own T, heard func(node string, v T)) []string {
+	heard(n.cfg.Name, own)
+	var mu sync.Mutex // held for heard, and guards the following
 	var unreachable []string
 	var wg sync.WaitGroup
 	for _, m := range n.gossip.Members() {
@@ -172,12 +185,12 @@ func ask[T any](ctx context.Context, n *Node, path string, own T) (map[string]T,
 				unreachable = append(unreachable, m.Node)
 				return
 			}
-			answers[m.Node] = v
+			heard(m.Node, v)
 		})
 	}
 	wg.Wait()
 	slices.Sort(unreachable)
-	return answers, unreachable
+	return unreachable
 }
 
 func newestVersion(members []cluster.Member) string {

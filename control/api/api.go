@@ -77,6 +77,9 @@ type Present struct {
 type Roster interface {
 	// Participants returns who is inside, and the nodes that did not say.
 	Participants(ctx context.Context, webinar string) (inside []Present, unreachable []string, err error)
+	// Ask asks all nodes who is inside and calls heard with each answer as it comes, one
+	// at a time; it returns when every node has answered or failed to.
+	Ask(ctx context.Context, webinar string, heard func([]Present))
 }
 
 // Mesh knows the nodes and what they carry.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,46 @@ func TestABanOfSomeoneWhoseNodeIsUnreachable(t *testing.T) {
 			}
 			if !w.store.State().Webinar(id).Banned("p_1", nil, w.now) {
 				t.Error("the participant is not banned")
+			}
+		})
+	}
+}
+
+// TestABanDoesNotWaitForNodesThatAreSlow: the node that serves the participant is enough to
+// cut them off; what a slower one knows of them joins the same ban.
+func TestABanDoesNotWaitForNodesThatAreSlow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		also     string // the key that the slow node knows
+		commands uint64
+	}{
+		"it knows another device": {"device:second", 2},
+		"it knows nothing new":    {"device:first", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.webinar(`{"title":"All hands"}`).ID
+			w.crowd.inside[id] = []Present{present("p_1", "n1", "participant:p_1", "device:first"), present("p_1", "n2", "participant:p_1", tt.also)}
+			banned := false
+			w.crowd.late = func() {
+				for !banned && t.Context().Err() == nil {
+					banned = w.store.State().Webinar(id).Banned("p_1", nil, w.now)
+					runtime.Gosched()
+				}
+			}
+			before := w.store.State().Index()
+			d := decode[client.Disconnected](w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/participants/p_1/disconnect", token: w.host, body: `{"ban":true}`}).must(200))
+			if !banned || d.Ban == nil || !d.Present {
+				t.Errorf("banned before the slow node answered: %v; answered %+v", banned, d)
+			}
+			if got := w.store.State().Index() - before; got != tt.commands {
+				t.Errorf("%d commands, want %d", got, tt.commands)
+			}
+			state := w.store.State().Webinar(id)
+			if state.BanCount() != 1 {
+				t.Errorf("%d bans", state.BanCount())
+			}
+			if also, _ := webinar.ParseKeys([]string{tt.also}); !state.Banned("p_9", also, w.now) {
+				t.Error("the key that the slow node knew is not banned")
 			}
 		})
 	}

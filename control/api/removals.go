@@ -3,7 +3,11 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"stentor/control"
 	"stentor/control/client"
@@ -35,29 +39,28 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 	if err != nil {
 		return nil, err
 	}
-	roster := a.askRoster(ctx, in.ID)
-	var inside []Present
+	roster := a.askRoster(ctx, in.ID, in.Participant)
 	select {
-	case inside = <-roster:
-		roster = nil
+	case <-roster.found:
+	case <-roster.over:
 	case <-time.After(rosterGrace):
 	}
 	if err := spared(p, w, in.Participant); err != nil {
 		return nil, err
 	}
-	result, state, present, err := a.remove(ctx, r, in, inside)
+	known := roster.heard()
+	result, state, present, err := a.remove(ctx, r, in, known)
 	if err != nil {
 		return nil, err
 	}
-	if roster != nil { // gone already; now what the ban is to know the participant by
-		if late := <-roster; slices.ContainsFunc(late, func(v Present) bool { return v.ID == in.Participant }) {
-			again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
-			if err != nil {
-				return nil, err
-			}
-			if result, state, present, err = a.remove(ctx, again, in, late); err != nil {
-				return nil, err
-			}
+	<-roster.over
+	if all := roster.heard(); tellsMore(in, known, all) { // gone already; now what the ban is to know the participant by
+		again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
+		if err != nil {
+			return nil, err
+		}
+		if result, state, present, err = a.remove(ctx, again, in, all); err != nil {
+			return nil, err
 		}
 	}
 	answer := client.Disconnected{Present: present, Index: result.Index}
@@ -89,24 +92,66 @@ func ownedBy(w *webinar.Webinar, participant string) bool {
 	return w.Owner != "" && participant == participantID+w.Owner || d.Role == webinar.Owner
 }
 
-// rosterGrace is how long a removal waits for all nodes to say whom they serve: a
-// round trip to the other side of the world. Who does not answer in time (a node that
+// rosterGrace is how long a removal waits for the first node that serves the participant:
+// a round trip to the other side of the world. Who does not answer in time (a node that
 // just died) must not keep a removed participant on the air.
 const rosterGrace = 150 * time.Millisecond
 
-// askRoster asks who is inside. Whoever has to go goes, also while the mesh is in
-// pieces, so there is an answer in any case.
-func (a *API) askRoster(ctx context.Context, webinar string) <-chan []Present {
-	answer := make(chan []Present, 1)
+// A roster is what the nodes say of who is inside, as they say it.
+type roster struct {
+	found chan struct{} // closed when a node serves the participant
+	over  chan struct{} // closed when all nodes have answered, or will not
+
+	mu     sync.Mutex
+	inside []Present
+}
+
+// askRoster asks all nodes who is inside. The first one that serves the participant knows
+// enough for the removal; what the others know of the same person is for the ban. Whoever
+// has to go goes, also while the mesh is in pieces, so there is an answer in any case.
+func (a *API) askRoster(ctx context.Context, webinar, participant string) *roster {
+	r := &roster{found: make(chan struct{}), over: make(chan struct{})}
 	go func() {
-		inside, _, err := a.Roster.Participants(ctx, webinar)
-		if err != nil {
-			a.Logger.Warn("disconnect without the roster", "webinar", webinar, "err", err)
-			inside = nil
-		}
-		answer <- inside
+		defer close(r.over)
+		found := false
+		a.Roster.Ask(ctx, webinar, func(inside []Present) {
+			r.mu.Lock()
+			r.inside = append(r.inside, inside...)
+			r.mu.Unlock()
+			if !found && slices.ContainsFunc(inside, func(v Present) bool { return v.ID == participant }) {
+				found = true
+				close(r.found)
+			}
+		})
 	}()
-	return answer
+	return r
+}
+
+// heard returns what is known so far.
+func (r *roster) heard() []Present {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.inside)
+}
+
+// tellsMore reports whether all, which holds known, has more for the removal to bind to.
+func tellsMore(in *disconnectInput, known, all []Present) bool {
+	before, was := removal(in.ID, in.Participant, known)
+	after, is := removal(in.ID, in.Participant, all)
+	if was != is || !proto.Equal(before, after) {
+		return true
+	}
+	return in.Body.Ban && !slices.Equal(distinct(seenWith(before.GetKeys(), known)), distinct(seenWith(after.GetKeys(), all)))
+}
+
+// distinct returns the sets of keys that sessions have, each once, in order.
+func distinct(seen []*controlpb.Keys) []string {
+	sets := make([]string, len(seen))
+	for i, k := range seen {
+		sets[i] = strings.Join(k.GetKeys(), " ")
+	}
+	slices.Sort(sets)
+	return slices.Compact(sets)
 }
 
 // remove proposes a removal, with a ban if that was asked for.

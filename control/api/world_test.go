@@ -93,10 +93,29 @@ type crowd struct {
 	inside      map[string][]Present
 	unreachable []string
 	fail        error
+	late        func()
 }
 
 func (c *crowd) Participants(_ context.Context, webinar string) ([]Present, []string, error) {
 	return c.inside[webinar], c.unreachable, c.fail
+}
+
+// Ask answers for each node by itself; those after the first only when late returns.
+func (c *crowd) Ask(_ context.Context, webinar string, heard func([]Present)) {
+	var order []string
+	by := map[string][]Present{}
+	for _, p := range c.inside[webinar] {
+		if by[p.Node] == nil {
+			order = append(order, p.Node)
+		}
+		by[p.Node] = append(by[p.Node], p)
+	}
+	for i, node := range order {
+		if c.late != nil && i > 0 {
+			c.late()
+		}
+		heard(by[node])
+	}
 }
 
 // oneMesh is a Mesh that a test fills.
