@@ -164,7 +164,7 @@ func New(p Parts) (*Node, error) {
 	})
 	n.reg.MustRegister(buildInfo(p.Build), n.watchRefused)
 
-	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openPeople, n.openMedia, n.openDoor, n.openPublic} {
+	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openPeople, n.openMedia, n.openDoor, n.openTalk, n.openPublic} {
 		if err := step(p); err != nil {
 			return nil, err
 		}
