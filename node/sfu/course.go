@@ -14,7 +14,7 @@ import (
 type course struct {
 	forward *forward
 	ctx     context.Context // of the viewer
-	sub     *relay.Subscription
+	leave   func()          // ends the demand
 	track   *relay.Track
 	reader  *relay.Reader
 	skips   uint64
@@ -77,7 +77,7 @@ func (f *forward) set(ctx context.Context, sub *relay.Subscription) error {
 	f.settle()
 	f.begin(track)
 	c := &course{
-		forward: f, ctx: ctx, sub: sub, track: track, before: f.snapshot().Packets,
+		forward: f, ctx: ctx, leave: sub.Close, track: track, before: f.snapshot().Packets,
 		reader: track.Reader(0), // at the newest key frame
 	}
 	if !peer.hold() {
@@ -148,7 +148,7 @@ func (c *course) end(err error) {
 	f := c.forward
 	c.unwatch()
 	c.reader.Close()
-	c.sub.Close()
+	c.leave()
 	if f.snapshot().Packets > c.before {
 		f.retry = 0
 	}

@@ -130,7 +130,7 @@ func (f *forward) resend(seq uint16) string {
 	}
 	f.unpaced += len(packet)
 	f.count(func(s *TrackStats) { s.RTX++ })
-	f.metrics.out(f.source.Info.Kind, 1, len(packet), true)
+	f.out[1].count(1, len(packet))
 	return "sent_again"
 }
 

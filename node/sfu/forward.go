@@ -36,6 +36,7 @@ type forward struct {
 	rtp     *webrtc.RTPSender
 	metrics *metrics
 	counted counted
+	out     [2]out        // media, repairs
 	retry   time.Duration // before a source that is gone is asked for again
 
 	mu       sync.Mutex // between forwarding and feedback; guards the following
@@ -69,8 +70,10 @@ type forward struct {
 const recent = 4
 
 func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
+	m := v.peer.sfu.metrics
 	return &forward{
-		viewer: v, source: src, chosen: c, metrics: v.peer.sfu.metrics,
+		out:    [2]out{m.out(src.Info.Kind, false), m.out(src.Info.Kind, true)},
+		viewer: v, source: src, chosen: c, metrics: m,
 		clock: clock{wall: w, rate: int64(src.Info.Clock)}, allow: newRepairs(),
 		counted: counted{TrackStats: TrackStats{Source: src.Name}},
 	}

@@ -87,10 +87,17 @@ func (m *metrics) in(kind wire.Kind, n int, repaired bool) {
 	m.bytesIn.WithLabelValues(k).Add(float64(n))
 }
 
-func (m *metrics) out(kind wire.Kind, packets, bytes int, again bool) {
+// out is where packets of one kind to viewers are counted.
+type out struct{ packets, bytes prometheus.Counter }
+
+func (m *metrics) out(kind wire.Kind, again bool) out {
 	k := kindOf(kind, again)
-	m.packetsOut.WithLabelValues(k).Add(float64(packets))
-	m.bytesOut.WithLabelValues(k).Add(float64(bytes))
+	return out{m.packetsOut.WithLabelValues(k), m.bytesOut.WithLabelValues(k)}
+}
+
+func (o out) count(packets, bytes int) {
+	o.packets.Add(float64(packets))
+	o.bytes.Add(float64(bytes))
 }
 
 // A tally is what went out to this viewer since it was last counted: to look up, for
@@ -121,7 +128,7 @@ func (f *forward) tell() {
 		return
 	}
 	f.untold = tally{begun: t.begun, keyed: t.keyed}
-	f.metrics.out(f.source.Info.Kind, t.packets, t.bytes, false)
+	f.out[0].count(t.packets, t.bytes)
 	if t.firstPacket != 0 {
 		f.metrics.firstPacket.Observe(t.firstPacket.Seconds())
 	}
