@@ -20,14 +20,25 @@ type sendScenario struct {
 	Server  int    `help:"The core of the server." default:"0"`
 	Load    int    `help:"The core of the viewers." default:"1"`
 	Profile string `help:"A folder that gets a CPU profile of each server." type:"existingdir"`
+	Late    int    `help:"How many join while the stream runs, for the time to their first picture." default:"10"`
+
+	Livekit       string `help:"The program of bench/livekit, to measure livekit-server in the same run (cd bench/livekit && go build -o /tmp/livekit-signal .)" type:"existingfile"`
+	LivekitServer string `help:"The livekit-server program (go install github.com/livekit/livekit-server/cmd/server@v1.13.5)" type:"existingfile"`
 }
 
 // The ways of serving that are compared.
-var sendWays = []string{wayStentor, wayPion, wayBare}
+func (s *sendScenario) ways() []string {
+	ways := []string{wayStentor, wayPion, wayBare}
+	if s.Livekit != "" && s.LivekitServer != "" {
+		ways = slices.Insert(ways, 2, wayLivekit)
+	}
+	return ways
+}
 
 const (
 	wayStentor = "stentor" // node/sfu, as a node runs it
 	wayPion    = "pion"    // TrackLocalStaticRTP and the default interceptors: the SFU of pion's examples
+	wayLivekit = "livekit" // livekit-server, by way of bench/livekit
 	wayBare    = "bare"    // copy, seal and send by runs, and nothing else: the limit
 )
 
@@ -38,7 +49,10 @@ type sendFigure struct {
 	loss     float64 // of packets
 	p50, p99 float64 // ms from the writing of a frame's last packet to its arrival
 	memory   float64 // KiB per viewer, resident, above the empty server
-	routines float64 // goroutines per viewer
+	routines float64 // goroutines per viewer, 0 where they cannot be counted
+	join     float64 // ms of the core for one join; 0 where other work hides it
+	first    float64 // ms from the call of a late viewer to its first packet, p50
+	frame    float64 // and to the end of its first frame
 }
 
 // Run runs the scenario.
@@ -48,13 +62,18 @@ func (s *sendScenario) Run(ctx context.Context) error {
 	}
 	fmt.Printf("One 4K stream (20 Mbps, 30 frames a second, a key frame of 750 kB each 2 s, paced at 50 Mbps as libwebrtc does)\n"+
 		"to viewers on loopback, which charges the sender with half of their work; the server on core %d, the viewers on core %d;\n"+
-		"AES-GCM, no feedback: medians of %d rounds of %d s. The stream is made within the server, at the same cost for all.\n\n",
-		s.Server, s.Load, s.Rounds, s.Seconds)
-	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory, goroutines per viewer |\n|---|---|---|---|---|---|---|")
+		"AES-GCM, no feedback: medians of %d rounds of %d s. The stream is made within the server, at the same cost for all\n"+
+		"(but livekit, which gets it by WebRTC). First picture: of %d who join while it runs.\n\n",
+		s.Server, s.Load, s.Rounds, s.Seconds, s.Late)
+	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory, goroutines per viewer | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
+	full := make(map[string]bool) // ways that have lost too much
 	for _, n := range s.Viewers {
 		all := make(map[string][]sendFigure)
 		for range s.Rounds {
-			for _, way := range sendWays { // in turns, so that the machine's moods fall on all
+			for _, way := range s.ways() { // in turns, so that the machine's moods fall on all
+				if full[way] {
+					continue
+				}
 				f, err := s.round(ctx, way, n)
 				if err != nil {
 					return fmt.Errorf("%s with %d viewers: %w", way, n, err)
@@ -62,16 +81,25 @@ func (s *sendScenario) Run(ctx context.Context) error {
 				all[way] = append(all[way], f)
 			}
 		}
-		for _, way := range sendWays {
-			f := all[way]
-			fmt.Printf("| %d | %s | %.2f | %.0f %% | %.2f %% | %.1f / %.1f ms | %.0f KiB, %.1f |\n", n, way,
-				median(f, func(f sendFigure) float64 { return f.cost }), 100*median(f, func(f sendFigure) float64 { return f.cpu }),
-				100*median(f, func(f sendFigure) float64 { return f.loss }), median(f, func(f sendFigure) float64 { return f.p50 }),
-				median(f, func(f sendFigure) float64 { return f.p99 }), median(f, func(f sendFigure) float64 { return f.memory }),
-				median(f, func(f sendFigure) float64 { return f.routines }))
+		for _, way := range s.ways() {
+			if f := all[way]; len(f) > 0 {
+				full[way] = row(n, way, f) > 0.01
+			}
 		}
 	}
 	return nil
+}
+
+// row prints the medians of one way, and returns how much was lost.
+func row(n int, way string, f []sendFigure) (lost float64) {
+	m := func(of func(sendFigure) float64) float64 { return median(f, of) }
+	lost = m(func(f sendFigure) float64 { return f.loss })
+	fmt.Printf("| %d | %s | %.2f | %.0f %% | %.2f %% | %.1f / %.1f ms | %.0f KiB, %.1f | %.1f ms | %.0f, %.0f ms |\n", n, way,
+		m(func(f sendFigure) float64 { return f.cost }), 100*m(func(f sendFigure) float64 { return f.cpu }), 100*lost,
+		m(func(f sendFigure) float64 { return f.p50 }), m(func(f sendFigure) float64 { return f.p99 }),
+		m(func(f sendFigure) float64 { return f.memory }), m(func(f sendFigure) float64 { return f.routines }),
+		m(func(f sendFigure) float64 { return f.join }), m(func(f sendFigure) float64 { return f.first }), m(func(f sendFigure) float64 { return f.frame }))
+	return lost
 }
 
 func median(figures []sendFigure, of func(sendFigure) float64) float64 {
@@ -83,9 +111,17 @@ func median(figures []sendFigure, of func(sendFigure) float64) float64 {
 	return all[len(all)/2]
 }
 
+// open starts a server.
+func (s *sendScenario) open(ctx context.Context, way string, n int) (*sendSeat, error) {
+	if way == wayLivekit {
+		return s.openLivekit(ctx)
+	}
+	return openSendSeat(ctx, way, s.Server, s.profile(way, n))
+}
+
 // round serves n viewers in one way.
 func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigure, err error) {
-	seat, err := openSendSeat(ctx, way, s.Server, s.profile(way, n))
+	seat, err := s.open(ctx, way, n)
 	if err != nil {
 		return f, err
 	}
@@ -97,7 +133,7 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 	var crowd crowd
 	defer crowd.leave()
 	for range n {
-		if err := crowd.join(ctx, seat, way == wayBare); err != nil {
+		if err := crowd.join(ctx, seat, way); err != nil {
 			return f, err
 		}
 	}
@@ -105,33 +141,73 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 	if err != nil {
 		return f, err
 	}
-	f.memory, f.routines = (full.Memory-empty.Memory)/1024/float64(n), float64(full.Routines-empty.Routines)/float64(n)
-	if err := sleep(ctx, 2*time.Second); err != nil { // joins are over, buffers have grown
+	if way != wayLivekit { // its stream runs already
+		f.join = (full.CPU - empty.CPU).Seconds() * 1e3 / float64(n)
+	}
+	f.routines = max(0, float64(full.Routines-empty.Routines)/float64(n))
+	if err := sleep(ctx, 3*time.Second); err != nil { // joins are over, buffers have grown
 		return f, err
 	}
-	before, err := seat.ask(sendQuestion{})
-	if err != nil {
-		return f, err
-	}
-	crowd.reset()
-	began := time.Now()
-	if err := sleep(ctx, time.Duration(s.Seconds)*time.Second); err != nil {
+	if err := s.watch(ctx, seat, &crowd, &f); err != nil {
 		return f, err
 	}
 	after, err := seat.ask(sendQuestion{})
 	if err != nil {
 		return f, err
 	}
+	f.memory = (after.Memory - empty.Memory) / 1024 / float64(n)
+	if way == wayBare {
+		return f, nil
+	}
+	f.first, f.frame, err = s.late(ctx, seat, way)
+	return f, err
+}
+
+// watch measures what comes for a while.
+func (s *sendScenario) watch(ctx context.Context, seat *sendSeat, crowd *crowd, f *sendFigure) error {
+	before, err := seat.ask(sendQuestion{})
+	if err != nil {
+		return err
+	}
+	crowd.reset()
+	began := time.Now()
+	if err := sleep(ctx, time.Duration(s.Seconds)*time.Second); err != nil {
+		return err
+	}
+	after, err := seat.ask(sendQuestion{})
+	if err != nil {
+		return err
+	}
 	took := time.Since(began).Seconds()
 	bytes, lost, ages, err := crowd.count()
 	if err != nil {
-		return f, err
+		return err
 	}
 	cpu := (after.CPU - before.CPU).Seconds()
 	f.cost, f.cpu, f.loss = cpu/(float64(bytes)/1e9), cpu/took, lost
 	slices.Sort(ages)
 	f.p50, f.p99 = ages[len(ages)/2].Seconds()*1e3, ages[len(ages)*99/100].Seconds()*1e3
-	return f, nil
+	return nil
+}
+
+// late lets some more in, one after the other, and returns what it took until they had something: medians, in ms.
+func (s *sendScenario) late(ctx context.Context, seat *sendSeat, way string) (first, frame float64, err error) {
+	var late crowd
+	defer late.leave()
+	var firsts, frames []float64
+	for i := range s.Late {
+		if err := late.join(ctx, seat, way); err != nil {
+			return 0, 0, err
+		}
+		a, b, err := late.viewers[i].saw(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		firsts, frames = append(firsts, a.Seconds()*1e3), append(frames, b.Seconds()*1e3)
+	}
+	slices.Sort(firsts)
+	slices.Sort(frames)
+	return firsts[len(firsts)/2], frames[len(frames)/2], nil
 }
 
 // profile returns the arguments that make a server write a profile.

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/node/sfu/send"
+	"stentor/relay"
 )
 
 // bareServer copies, seals and sends, and does nothing else.
@@ -60,7 +61,7 @@ func (s *bareServer) end()         { s.flush() }
 func (s *bareServer) packet(b []byte, _ time.Time) {
 	binary.BigEndian.PutUint32(b[8:], 0)
 	s.run = append(s.run, slices.Clone(b))
-	if len(s.run) == 12 { // as the forward does
+	if len(s.run) == relay.WakePackets { // as the forward does
 		s.flush()
 	}
 }

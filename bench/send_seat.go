@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -34,11 +35,15 @@ type sendQuestion struct {
 	Offer string
 	To    string // an address that gets SRTP without asking
 	Begin bool
+	Call  bool   // livekit-server: it is to offer
+	Reply string // a viewer's answer to that
+	ID    int    // which viewer's
 }
 
 // A sendAnswer is its answer.
 type sendAnswer struct {
 	Answer   string
+	ID       int
 	CPU      time.Duration // used so far, user and system
 	Memory   float64       // resident bytes
 	Routines int
@@ -47,10 +52,12 @@ type sendAnswer struct {
 
 // A sendSeat is the server, in a process and on a core of its own.
 type sendSeat struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	to  *json.Encoder
-	of  *json.Decoder
+	cmd   *exec.Cmd
+	ended func()     // nil: nothing else ends with it
+	mu    sync.Mutex // one question at a time
+	in    io.WriteCloser
+	to    *json.Encoder
+	of    *json.Decoder
 }
 
 func openSendSeat(ctx context.Context, way string, core int, more []string) (*sendSeat, error) {
@@ -61,18 +68,25 @@ func openSendSeat(ctx context.Context, way string, core int, more []string) (*se
 	s := &sendSeat{cmd: exec.CommandContext(ctx, "taskset",
 		append([]string{"-c", strconv.Itoa(core), self, "--binary", self, "send-seat", way}, more...)...)}
 	s.cmd.Stderr = os.Stderr
+	return s, s.start()
+}
+
+func (s *sendSeat) start() (err error) {
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
-		return nil, err
+		return err
 	}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.to, s.of = json.NewEncoder(s.in), json.NewDecoder(out)
-	return s, s.cmd.Start()
+	return s.cmd.Start()
 }
 
+// ask asks a question and waits for its answer; several may.
 func (s *sendSeat) ask(q sendQuestion) (a sendAnswer, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.to.Encode(q); err != nil {
 		return a, err
 	}
@@ -86,6 +100,9 @@ func (s *sendSeat) ask(q sendQuestion) (a sendAnswer, err error) {
 }
 
 func (s *sendSeat) stop() {
+	if s.ended != nil {
+		s.ended()
+	}
 	s.in.Close()
 	_ = s.cmd.Wait()
 }

@@ -20,7 +20,10 @@ import (
 
 // A crowd is the viewers of one run. Each has a port of its own, does ICE and DTLS by pion, and takes its packets off
 // before pion could decipher them: a load generator that deciphers would need more cores than the server.
-type crowd struct{ viewers []*crowded }
+type crowd struct {
+	mu      sync.Mutex // guards the following
+	viewers []*crowded
+}
 
 // crowded is one of them.
 type crowded struct {
@@ -32,10 +35,12 @@ type crowded struct {
 	packets, span int64 // packets that came, and that should have
 	highest       uint16
 	ages          []time.Duration
+	joined        time.Time     // when it asked to be let in
+	first, frame  time.Duration // after that, until its first packet and its first whole frame, a key frame; 0: not yet
 }
 
 // join adds a viewer.
-func (c *crowd) join(ctx context.Context, seat *sendSeat, bare bool) error {
+func (c *crowd) join(ctx context.Context, seat *sendSeat, way string) error {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return err
@@ -46,8 +51,10 @@ func (c *crowd) join(ctx context.Context, seat *sendSeat, bare bool) error {
 	}
 	_ = conn.SetReadBuffer(send.Buffers)
 	v := &crowded{Reader: r}
+	c.mu.Lock()
 	c.viewers = append(c.viewers, v)
-	if bare {
+	c.mu.Unlock()
+	if way == wayBare {
 		go func() {
 			for b := make([]byte, 2048); ; {
 				if _, _, err := v.ReadFromAddrPort(b); err != nil {
@@ -58,61 +65,100 @@ func (c *crowd) join(ctx context.Context, seat *sendSeat, bare bool) error {
 		_, err = seat.ask(sendQuestion{To: conn.LocalAddr().String()})
 		return err
 	}
-	return v.call(ctx, seat)
+	return v.call(ctx, seat, way)
 }
 
-// call connects by WebRTC.
-func (v *crowded) call(ctx context.Context, seat *sendSeat) error {
+// viewerAPI is what the peers of the bench speak.
+func viewerAPI(e webrtc.SettingEngine) (*webrtc.API, error) {
+	m := &webrtc.MediaEngine{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtp.CaptureURI}, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, err
+	}
+	return webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)), nil
+}
+
+// call connects by WebRTC: the viewer offers, or, to livekit-server, the server does.
+func (v *crowded) call(ctx context.Context, seat *sendSeat, way string) error {
 	quiet := &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled} // sockets close before pion is done
 	e := webrtc.SettingEngine{LoggerFactory: quiet}
 	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: v, Logger: quiet.NewLogger("ice")}))
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	m := &webrtc.MediaEngine{}
-	if err := m.RegisterDefaultCodecs(); err != nil {
-		return err
-	}
-	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtp.CaptureURI}, webrtc.RTPCodecTypeVideo); err != nil {
-		return err
-	}
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
+	api, err := viewerAPI(e)
 	if err != nil {
 		return err
 	}
-	v.pc = pc
-	up := make(chan struct{})
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateConnected {
-			close(up)
+	if v.pc, err = api.NewPeerConnection(webrtc.Configuration{}); err != nil {
+		return err
+	}
+	up := connected(v.pc)
+	if way == wayLivekit {
+		err = v.accept(seat)
+	} else {
+		err = v.offer(seat)
+	}
+	if err != nil {
+		return err
+	}
+	return within(ctx, up)
+}
+
+func (v *crowded) offer(seat *sendSeat) error {
+	if _, err := v.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		return err
+	}
+	offer, err := described(v.pc, v.pc.CreateOffer)
+	if err != nil {
+		return err
+	}
+	v.called(time.Now())
+	a, err := seat.ask(sendQuestion{Offer: offer})
+	if err != nil {
+		return err
+	}
+	return v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.Answer})
+}
+
+func (v *crowded) accept(seat *sendSeat) error {
+	v.called(time.Now())
+	a, err := seat.ask(sendQuestion{Call: true})
+	if err != nil {
+		return err
+	}
+	if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: a.Answer}); err != nil {
+		return err
+	}
+	answer, err := described(v.pc, v.pc.CreateAnswer)
+	if err != nil {
+		return err
+	}
+	_, err = seat.ask(sendQuestion{Reply: answer, ID: a.ID})
+	return err
+}
+
+func (v *crowded) called(at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.joined = at
+}
+
+// saw waits for the first whole frame, and returns when it and the first packet came.
+func (v *crowded) saw(ctx context.Context) (first, frame time.Duration, err error) {
+	for range 1000 {
+		v.mu.Lock()
+		first, frame = v.first, v.frame
+		v.mu.Unlock()
+		if frame != 0 {
+			return first, frame, nil
 		}
-	})
-	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-		return err
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+			return 0, 0, err
+		}
 	}
-	offer, err := pc.CreateOffer(nil)
-	if err != nil {
-		return err
-	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
-	<-gathered
-	a, err := seat.ask(sendQuestion{Offer: pc.LocalDescription().SDP})
-	if err != nil {
-		return err
-	}
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.Answer}); err != nil {
-		return err
-	}
-	select {
-	case <-up:
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.New("not connected")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return 0, 0, errors.New("no picture within 5 s")
 }
 
 func (c *crowd) leave() {
@@ -144,6 +190,12 @@ func (v *crowded) ReadFrom(b []byte) (int, net.Addr, error) {
 func (v *crowded) note(packet []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.first == 0 {
+		v.first = time.Since(v.joined)
+	}
+	if v.frame == 0 && packet[1]&0x80 != 0 {
+		v.frame = time.Since(v.joined)
+	}
 	seq := binary.BigEndian.Uint16(packet[2:])
 	if v.packets == 0 {
 		v.highest, v.span = seq, 1
@@ -155,7 +207,7 @@ func (v *crowded) note(packet []byte) {
 	v.packets++
 	v.bytes += len(packet)
 	// The header is in the clear: the marker ends a frame, and the capture time is when the packet was written.
-	if packet[1]&0x80 == 0 || packet[0]&0x10 == 0 || len(packet) < 28 || packet[16]&0x0f != 7 {
+	if packet[1]&0x80 == 0 || packet[0]&0x10 == 0 || len(packet) < 28 || packet[16]&0x0f != 7 && packet[16]&0x0f != 15 {
 		return
 	}
 	stamp := binary.BigEndian.Uint64(packet[17:])
