@@ -3,10 +3,8 @@ package node
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"strings"
 
@@ -38,9 +36,13 @@ func (n *Node) openPublic(Parts) error {
 	}
 	mux := http.NewServeMux()
 	if n.sfu != nil {
+		ice, err := iceServers(n.cfg.ICEServers)
+		if err != nil {
+			return err
+		}
 		n.signal = signal.New(signal.Config{
-			Door: n.door, Stage: n.stage, Media: n.sfu, Node: n.cfg.Name, Version: n.shownVersion(),
-			Logger: n.log,
+			Door: n.door, Stage: n.stage, Media: n.sfu, Talk: n.talk, Node: n.cfg.Name, Version: n.shownVersion(),
+			URL: n.cfg.baseURL(), Elsewhere: n.another, Viewers: n.viewers, ICEServers: ice, Logger: n.log,
 		})
 		h := n.signal.Handler()
 		for _, prefix := range []string{"/whip/", "/whep/", "/api/v1/door/"} {
@@ -95,29 +97,6 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 		}
 	}
 	return out, nil
-}
-
-// proxyAPI passes the control API from an edge to a voter, which checks the token
-// itself: an edge holds no tokens.
-func (n *Node) proxyAPI() http.Handler {
-	return &httputil.ReverseProxy{
-		Transport: n.electors,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = "http", n.anyVoter()
-			r.Out.Host = r.In.Host // a request from another site is known by it
-			r.Out.Header.Set(remoteHeader, r.In.RemoteAddr)
-		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			n.log.Warn("no voter for the control API", "err", err)
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.Header().Set("Retry-After", "2")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			json.NewEncoder(w).Encode(map[string]any{
-				"type": "about:blank", "title": "Service Unavailable", "status": http.StatusServiceUnavailable, "code": "no_voter",
-				"detail": "This edge cannot reach a voter now. Ask another node, or try again.",
-			})
-		},
-	}
 }
 
 // anyVoter returns a voter to ask, the leader if it is known. Without one the name
