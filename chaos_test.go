@@ -47,8 +47,9 @@ func torment(t *testing.T, stentor string, seed uint64) {
 		t.Fatal(err)
 	}
 	t.Logf("%d operations, %d with a lost answer, faults %v, writes away %v", r.Operations, r.Unknown, r.Faults, r.Away)
+	t.Logf("answers %v", r.Answers)
 	if r.Unchecked || !r.Linearizable {
-		t.Errorf("the history is not linearizable (given up: %t)", r.Unchecked)
+		t.Errorf("the history is not linearizable (given up: %t)\n%v", r.Unchecked, r.Wrong)
 	}
 	if !r.Same {
 		t.Errorf("the nodes do not have one state: %v", r.Hashes)

@@ -40,9 +40,16 @@ func (s *chaosScenario) Run(ctx context.Context, g *grammar) error {
 		}
 		fmt.Printf("seed %d: %d operations, %d with a lost answer, faults %v, linearizable %t, same state %t\n",
 			s.Seed+uint64(n), r.Operations, r.Unknown, r.Faults, r.Linearizable, r.Same)
+		fmt.Println("answers:", r.Answers)
+		if r.Unchecked {
+			fmt.Println("the checker gave up: neither proven nor refuted")
+		}
 		if !r.Linearizable || !r.Same {
 			bad++
 			fmt.Println(r.Hashes)
+			if r.Wrong != nil {
+				fmt.Print(r.Wrong)
+			}
 		}
 		away = append(away, r.Away...)
 	}

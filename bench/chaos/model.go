@@ -7,7 +7,6 @@ package chaos
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +24,10 @@ const (
 	Lift               // lift the ban of a participant: made, or there was none
 )
 
-// Input is one call.
+// String is the operation's name.
+func (o Op) String() string { return [...]string{"register", "ban", "lift"}[o] }
+
+// Input is what is asked.
 type Input struct {
 	Webinar string
 	Op      Op
@@ -44,6 +46,7 @@ const (
 	Duplicate Answer = "duplicate"
 	None      Answer = "none"
 	Unknown   Answer = "unknown"
+	NotSent   Answer = "not sent" // nothing was asked: the node is down, or says that it did nothing; not in the history
 )
 
 // world is what one copy of the state would hold: the addresses that are signed up and
@@ -53,7 +56,7 @@ type world struct {
 	count          int
 }
 
-// Model is webinars with a maximum of registrants.
+// Model is the registrations of one webinar with a maximum, or the bans of one participant.
 func Model(maximum int) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return world{} },
@@ -62,25 +65,9 @@ func Model(maximum int) porcupine.Model {
 		},
 		DescribeOperation: func(input, output any) string {
 			in := input.(Input)
-			return fmt.Sprintf("%s(%s) -> %s", [...]string{"register", "ban", "lift"}[in.Op], in.Key, output)
+			return fmt.Sprintf("%s(%s) -> %s", in.Op, in.Key, output)
 		},
-		Partition: partition,
 	}
-}
-
-// partition splits a history into parts that do not depend on each other: the
-// registrations of each webinar, and the bans of each participant.
-func partition(history []porcupine.Operation) [][]porcupine.Operation {
-	parts := make(map[string][]porcupine.Operation)
-	for _, o := range history {
-		in := o.Input.(Input)
-		key := in.Webinar
-		if in.Op != Register {
-			key += " " + in.Key
-		}
-		parts[key] = append(parts[key], o)
-	}
-	return slices.Collect(maps.Values(parts))
 }
 
 func step(w world, maximum int, in Input, out Answer) (bool, world) {

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +32,10 @@ type Config struct {
 type Report struct {
 	Operations, Unknown int
 	Faults              map[string]int
+	Answers             map[string]int // what was answered, and what it was taken for
 	Linearizable        bool
 	Unchecked           bool              // the checker gave up: neither proven nor refuted
+	Wrong               *Wrong            // why it is not linearizable; nil: it is, or nobody knows
 	Hashes              map[string]string // node -> hash of its state after all is healed
 	Same                bool              // all voters have one hash, and all edges
 	Away                []time.Duration   // how long writes stayed away after the leader was killed
@@ -59,8 +58,9 @@ type run struct {
 	clients [][]*client.Client // worker, node
 
 	mu      sync.Mutex // guards the following
-	history []porcupine.Operation
-	unknown int
+	calls   []Call
+	sent    int // of calls
+	unknown int // of those
 	faults  map[string]int
 	away    []time.Duration
 	odd     error // an answer that no fault explains
@@ -148,94 +148,47 @@ func (r *run) rotate(ctx context.Context) {
 func (r *run) work(ctx context.Context, worker int) {
 	random := rand.New(rand.NewPCG(r.Seed, uint64(worker)+1))
 	for ctx.Err() == nil {
-		to := r.clients[worker][random.IntN(len(r.Mesh.Nodes))]
+		node := random.IntN(len(r.Mesh.Nodes))
 		w := r.webinar.Load()
-		in := Input{Webinar: w.ID, Op: Register, Key: fmt.Sprintf("p%d@example.org", random.IntN(addresses))}
+		call := Call{Client: worker, Node: r.Mesh.Nodes[node].Name}
+		call.Input = Input{Webinar: w.ID, Op: Register, Key: fmt.Sprintf("p%d@example.org", random.IntN(addresses))}
 		if n := random.IntN(4); n < 2 {
-			in.Op, in.Key = Ban+Op(n), fmt.Sprintf("p_%d", random.IntN(people))
+			call.Op, call.Key = Ban+Op(n), fmt.Sprintf("p_%d", random.IntN(people))
 		}
-		from := time.Since(r.began)
-		out, err := r.ask(context.WithoutCancel(ctx), to, w, in)
-		r.note(worker, in, from, out, err)
-		if out == Unknown || errors.Is(err, errNotSent) {
+		call.From = time.Since(r.began)
+		err := ask(context.WithoutCancel(ctx), r.clients[worker][node], w, &call)
+		call.To = time.Since(r.began)
+		r.note(call, err)
+		if call.Answer == Unknown || call.Answer == NotSent {
 			time.Sleep(20 * time.Millisecond) // a node that is down answers at once
 		}
 	}
 }
 
-// errNotSent means that nothing was asked: the node is down, or too busy to listen.
-var errNotSent = errors.New("chaos: not sent")
-
-func (r *run) ask(ctx context.Context, c *client.Client, w *client.Webinar, in Input) (Answer, error) {
-	var err error
-	var sent atomic.Int64 // how often: the transport repeats by itself what has an Idempotency-Key
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Add(1) }})
-	switch in.Op {
-	case Register:
-		_, err = c.Register(ctx, w.Link, client.Register{FirstName: "P", LastName: "Q", Email: in.Key})
-	case Ban:
-		_, err = c.Disconnect(ctx, in.Webinar, in.Key, client.Disconnect{Ban: true})
-	case Lift:
-		_, err = c.Reinvite(ctx, in.Webinar, in.Key)
-	}
-	return answerOf(err, sent.Load())
-}
-
-// answerOf reads an answer. What a gateway or a node without a leader says leaves it open
-// whether the call counts; what was refused before it was looked at did not.
-//
-// A call that was sent before, to a node that died, may count whatever its repetition
-// was answered.
-func answerOf(err error, sent int64) (Answer, error) {
-	problem := (*client.Problem)(nil)
-	dial := (*net.OpError)(nil)
-	switch {
-	case err == nil:
-		return Done, nil
-	case errors.As(err, &dial) && dial.Op == "dial" && sent == 0:
-		return Unknown, errNotSent
-	case !errors.As(err, &problem):
-		return Unknown, nil
-	}
-	switch problem.Code {
-	case "registration_full":
-		return Full, nil
-	case "already_registered":
-		return Duplicate, nil
-	case "not_removed", "participant_not_found":
-		return None, nil
-	case "too_many_requests", "webinar_not_found", "registration_unavailable", "no_voter": // the node does not have it yet
-		if sent > 1 {
-			return Unknown, nil
-		}
-		return Unknown, errNotSent
-	}
-	if problem.Status >= 500 {
-		return Unknown, nil
-	}
-	return Unknown, fmt.Errorf("chaos: an answer that nothing explains: %s: %w", problem.Code, err)
-}
-
-func (r *run) note(worker int, in Input, from time.Duration, out Answer, err error) {
-	to := int64(time.Since(r.began))
+func (r *run) note(c Call, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case errors.Is(err, errNotSent):
-		return
-	case err != nil && r.odd == nil:
+	if err != nil && r.odd == nil {
 		r.odd = err
-	case out == Unknown:
-		to = math.MaxInt64
+	}
+	r.calls = append(r.calls, c)
+	switch c.Answer {
+	case NotSent:
+		return
+	case Unknown:
 		r.unknown++
 	}
-	r.history = append(r.history, porcupine.Operation{ClientId: worker, Input: in, Call: int64(from), Output: out, Return: to})
+	r.sent++
 }
 
 // judge waits until every node has the same, and checks the history.
 func (r *run) judge(ctx context.Context) (Report, error) {
-	out := Report{Operations: len(r.history), Unknown: r.unknown, Faults: r.faults, Away: r.away}
-	result := porcupine.CheckOperationsTimeout(Model(maximum), distinct(r.history), 2*time.Minute)
+	out := Report{Operations: r.sent, Unknown: r.unknown, Faults: r.faults, Away: r.away, Answers: make(map[string]int)}
+	for _, c := range r.calls {
+		out.Answers[reason(c)]++
+	}
+	var result porcupine.CheckResult
+	result, out.Wrong = verdict(r.calls, maximum, 2*time.Minute)
 	out.Linearizable, out.Unchecked = result == porcupine.Ok, result == porcupine.Unknown
 	var err error
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -247,20 +200,6 @@ func (r *run) judge(ctx context.Context) (Report, error) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	return out, err
-}
-
-// distinct gives every pending call a client of its own, as porcupine wants: one client
-// does one thing at a time.
-func distinct(history []porcupine.Operation) []porcupine.Operation {
-	out := slices.Clone(history)
-	next := 1000
-	for i := range out {
-		if out[i].Return == math.MaxInt64 {
-			out[i].ClientId = next
-			next++
-		}
-	}
-	return out
 }
 
 // hashes returns the hash of each node's state, and whether those of the voters, and

@@ -95,8 +95,8 @@ func bearer(secret string) CallOption {
 	}
 }
 
-// change is a call that changes something with the client's API token: without
-// another one it has a key of its own.
+// change is a call that changes something: without an idempotency key of the caller's
+// it has one of its own.
 func (c *Client) change(ctx context.Context, method, path string, in, out any, options ...CallOption) error {
 	drawn := IdempotencyKey(rand.Text())
 	return c.call(ctx, method, path, in, out, append([]CallOption{drawn}, options...)...)

@@ -70,13 +70,13 @@ func (c *Client) Public(ctx context.Context, link string) (Public, error) {
 }
 
 // Register signs somebody up, without a token.
-func (c *Client) Register(ctx context.Context, link string, in Register) (Registered, error) {
+func (c *Client) Register(ctx context.Context, link string, in Register, options ...CallOption) (Registered, error) {
 	var out Registered
-	err := c.call(ctx, "POST", path("public", link, "registrants"), in, &out, bearer(""))
+	err := c.change(ctx, "POST", path("public", link, "registrants"), in, &out, append(options, bearer(""))...)
 	return out, err
 }
 
 // CancelRegistration gives a registration up, by the secret of its personal link.
-func (c *Client) CancelRegistration(ctx context.Context, link string, in CancelRegistration) error {
-	return c.call(ctx, "POST", path("public", link, "cancel"), in, nil, bearer(""))
+func (c *Client) CancelRegistration(ctx context.Context, link string, in CancelRegistration, options ...CallOption) error {
+	return c.change(ctx, "POST", path("public", link, "cancel"), in, nil, append(options, bearer(""))...)
 }
