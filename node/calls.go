@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"stentor/cluster/pki"
 	"stentor/control"
 	"stentor/control/controlpb"
+	controlstore "stentor/control/store"
 )
 
 // callWithin bounds one call to another node. Nobody's picture waits for one.
@@ -43,9 +45,9 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
 	mux.HandleFunc("POST /inside", n.serveInside)
 	mux.HandleFunc("POST /supersede", n.serveSupersede)
+	mux.HandleFunc("POST /talk", n.serveTalk)
 	if n.api != nil {
 		mux.Handle("/api/", fromMesh(n.api)) // a host at an edge; its token is checked here
-	mux.HandleFunc("POST /talk", n.serveTalk)
 	}
 	return mux
 }
@@ -131,9 +133,26 @@ func mayPropose(peer pki.Identity, body []byte, s *control.State) bool {
 	return false
 }
 
-// forward sends a proposal to another node.
+// forward sends a proposal to another node. One that this node may not make is
+// [controlstore.ErrForbidden], which no repetition changes: see mayPropose.
 func (n *Node) forward(ctx context.Context, node string, body []byte) ([]byte, error) {
-	return n.request(ctx, n.electors, node, http.MethodPost, "/propose", body)
+	out, err := n.request(ctx, n.electors, node, http.MethodPost, "/propose", body)
+	if s := (*statusError)(nil); errors.As(err, &s) && s.status == http.StatusForbidden {
+		err = fmt.Errorf("%w: %w", controlstore.ErrForbidden, err)
+	}
+	return out, err
+}
+
+// statusError is an answer other than 200.
+type statusError struct {
+	node   string
+	status int
+	said   string
+}
+
+// Error says who answered what.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("node: %s answered %d %s: %s", e.node, e.status, http.StatusText(e.status), e.said)
 }
 
 // call asks another node and decodes its JSON answer into to.
@@ -168,7 +187,7 @@ func (n *Node) request(ctx context.Context, by http.RoundTripper, node, method, 
 		return nil, fmt.Errorf("node: %s answers with more than %d MiB", node, maxAnswer>>20)
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("node: %s answered %s: %s", node, res.Status, bytes.TrimSpace(out))
+		return nil, &statusError{node: node, status: res.StatusCode, said: string(bytes.TrimSpace(out))}
 	}
 	return out, nil
 }

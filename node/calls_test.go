@@ -1,6 +1,10 @@
 package node
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -8,6 +12,7 @@ import (
 	"stentor/cluster/pki"
 	"stentor/control"
 	"stentor/control/controlpb"
+	controlstore "stentor/control/store"
 )
 
 // An edge that somebody captured may say in the log only what is its own.
@@ -63,3 +68,32 @@ func FuzzMayPropose(f *testing.F) {
 		mayPropose(pki.Identity{Node: "e1", Role: pki.Edge}, body, control.NewState())
 	})
 }
+
+// What another node will not take from this one, it will not take the next time either; who
+// asked would wait in vain for ten seconds.
+func TestWhatAProposalIsAnsweredWith(t *testing.T) {
+	tests := []struct {
+		name      string
+		status    int
+		forbidden bool
+	}{
+		{"a node that may not", http.StatusForbidden, true},
+		{"a node that is no voter", http.StatusMisdirectedRequest, false},
+		{"a voter without a leader", http.StatusServiceUnavailable, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n := &Node{electors: answers(func(r *http.Request) *http.Response {
+				return &http.Response{StatusCode: tt.status, Body: io.NopCloser(strings.NewReader("no")), Request: r}
+			})}
+			_, err := n.forward(t.Context(), "n1", nil)
+			if err == nil || errors.Is(err, controlstore.ErrForbidden) != tt.forbidden {
+				t.Errorf("the answer is %v", err)
+			}
+		})
+	}
+}
+
+type answers func(*http.Request) *http.Response
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r), nil }

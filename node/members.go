@@ -10,7 +10,6 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -280,35 +279,11 @@ func (n *Node) forwardAny(ctx context.Context, leader string, body []byte) ([]by
 		if out, err = n.forward(ctx, node, body); err == nil {
 			return out, nil
 		}
+		if errors.Is(err, controlstore.ErrForbidden) {
+			break
+		}
 	}
 	return nil, err
-}
-
-// keepPeers writes down where the other nodes are, so that a restart finds them
-// also when the one that it joined by is gone.
-func (n *Node) keepPeers(ctx context.Context) error {
-	var saved string
-	for {
-		changed := n.gossip.Changed()
-		var addrs []string
-		for _, m := range n.gossip.Members() {
-			if m.Node != n.cfg.Name && m.Alive {
-				addrs = append(addrs, m.Mesh)
-			}
-		}
-		slices.Sort(addrs)
-		if now := strings.Join(addrs, " "); now != saved && len(addrs) > 0 {
-			if err := savePeers(n.cfg.Data, addrs); err != nil {
-				n.log.Warn("the addresses of the other nodes were not saved", "err", err)
-			}
-			saved = now
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changed:
-		}
-	}
 }
 
 // dialRelay connects to a neighbour for media.

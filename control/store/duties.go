@@ -197,7 +197,7 @@ func (v *Voter) decree(r *raft.Raft, c *controlpb.Command) error {
 	case resp.GetFailure() != "":
 		return errors.New(resp.GetFailure())
 	}
-	_, err = result(resp)
+	_, err = result(c, resp)
 	return err
 }
 

@@ -54,7 +54,7 @@ func ask(ctx context.Context, req *controlpb.Request, leaders *news, send func(c
 	for {
 		another := leaders.wait()
 		resp, err := try(ctx, b, send)
-		if err == nil || errors.Is(err, ErrStopped) {
+		if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrForbidden) {
 			return resp, err
 		}
 		select {
@@ -88,8 +88,12 @@ func try(ctx context.Context, b []byte, send func(context.Context, []byte) ([]by
 	return &resp, nil
 }
 
-// result returns the answer to a proposal, its refusal also as the error.
-func result(resp *controlpb.Response) (control.Result, error) {
+// result returns the answer to a proposal, its refusal also as the error. Where a leader does
+// not know a command that this node knows, the leader is of an older version.
+func result(c *controlpb.Command, resp *controlpb.Response) (control.Result, error) {
+	if resp.GetCode() == control.ErrUnknownCommand.Code && !errors.Is(control.NewState().Acceptable(c), control.ErrUnknownCommand) {
+		return control.Result{Index: resp.GetIndex(), Err: control.ErrFeatureLevel}, control.ErrFeatureLevel
+	}
 	r := control.Result{Index: resp.GetIndex(), Subject: resp.GetSubject(), Replayed: resp.GetReplayed()}
 	if resp.GetCode() != "" {
 		r.Err = &webinar.Denial{Code: resp.GetCode(), Detail: resp.GetDetail()}
@@ -111,7 +115,7 @@ func (v *Voter) Propose(ctx context.Context, c *controlpb.Command) (control.Resu
 		return control.Result{}, err
 	}
 	waitIndex(ctx, v, resp.GetIndex())
-	r, err := result(resp)
+	r, err := result(c, resp)
 	v.metrics.proposal(outcome(err))
 	return r, err
 }

@@ -29,7 +29,7 @@ func (f *Follower) Propose(ctx context.Context, c *controlpb.Command) (control.R
 		return control.Result{}, err
 	}
 	waitIndex(ctx, f, resp.GetIndex())
-	r, err := result(resp)
+	r, err := result(c, resp)
 	f.metrics.proposal(outcome(err))
 	return r, err
 }
@@ -59,6 +59,9 @@ func (f *Follower) send(ctx context.Context, b []byte) ([]byte, error) {
 	out, err := f.leaders.while(ctx, func() bool { return f.leader() == leader }, func(ctx context.Context) ([]byte, error) {
 		return f.cfg.Forward(ctx, to, b)
 	})
+	if errors.Is(err, ErrForbidden) {
+		return nil, err
+	}
 	var resp controlpb.Response
 	if err != nil || proto.Unmarshal(out, &resp) != nil || resp.GetNotLeader() {
 		f.note(resp.GetLeader(), to, voters, err == nil)

@@ -23,6 +23,9 @@ var (
 	ErrUnavailable = errors.New("store: no leader answered in time")
 	// ErrStopped means that this store does not run, or not any more.
 	ErrStopped = errors.New("store: stopped")
+	// ErrForbidden is what a Forward returns, wrapped, when the node that it asked will not
+	// take that from this one: it is not asked again, nor is another.
+	ErrForbidden = errors.New("store: this node may not ask for that")
 	// ErrTooLarge means that a command is over maxCommand bytes.
 	ErrTooLarge = errors.New("store: command is too large")
 )
