@@ -27,6 +27,10 @@ const (
 	// people wait without wondering.
 	waitSeat  = time.Second
 	waitGuess = 300 * time.Millisecond
+	// startWithin is how long a node that just started may take until the voters know it,
+	// and it has guesses to give: they are found within a second or two, and an election
+	// takes another. Who comes meanwhile waits, since the PIN may be right.
+	startWithin = 3 * time.Second
 	// cutOffAfter is how old the replica may be before it is no use to ask the voters.
 	cutOffAfter = 5 * time.Second
 	// lookEvery is how often Run looks at everything at least, and stall how much later
@@ -84,6 +88,7 @@ type Keeper struct {
 	fence      *lease.Fence
 	turn       chan struct{} // closed when those who wait should ask again
 	registered bool          // the replica knows this incarnation
+	known      time.Time     // since when it does; zero: not yet
 	replaced   bool          // it knows a newer one, or has put the node out
 	asking     bool          // a RegisterNode is under way
 	refusals   int           // of it, one after the other
@@ -188,10 +193,10 @@ func (k *Keeper) Leave(webinarID, participant string) {
 
 // Spend takes one wrong PIN out of the webinar's budget before a PIN is looked at. It
 // reports false when the budget is spent, or when nobody answers within 300 ms and
-// nothing is left here. Each true one is followed by one Settle.
+// nothing is left here. On a node that just started these begin when the voters know it,
+// three seconds after the start at most. Each true one is followed by one Settle.
 func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
-	ctx, cancel := context.WithTimeout(ctx, waitGuess)
-	defer cancel()
+	came := k.cfg.Now()
 	var waits *lease.Tenant // that has us among those who wait
 	defer func() {
 		if waits != nil {
@@ -202,17 +207,33 @@ func (k *Keeper) Spend(ctx context.Context, webinarID string) bool {
 	}()
 	for {
 		spent, hope, turn := k.spend(webinarID, &waits)
-		if spent || !hope || k.cutOff() {
+		left := k.patience(came)
+		if spent || !hope || left <= 0 || k.cutOff() || ctx.Err() != nil {
 			k.metrics.guesses.WithLabelValues(spentLabel(spent)).Inc()
 			return spent
 		}
+		over := time.NewTimer(left)
 		select {
 		case <-turn:
+		case <-over.C:
 		case <-ctx.Done():
-			k.metrics.guesses.WithLabelValues(spentLabel(false)).Inc()
-			return false
 		}
+		over.Stop()
 	}
+}
+
+// patience is how much longer somebody waits for a guess who came then.
+func (k *Keeper) patience(came time.Time) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	from, started := k.known, k.began.Add(startWithin)
+	if from.IsZero() || from.After(started) {
+		from = started
+	}
+	if came.After(from) {
+		from = came
+	}
+	return from.Add(waitGuess).Sub(k.cfg.Now())
 }
 
 // spend asks the machine once. Without a guess it puts us among those who wait, in the

@@ -336,6 +336,47 @@ func TestM8ANodeThatIsCutOffSaysSoAtOnce(t *testing.T) {
 	})
 }
 
+// A node that just started has no guesses to give before the voters know it. Whoever has
+// the right PIN is to get in all the same.
+func TestM8ANodeThatJustStartedHasPeopleWaitForItsFirstGuesses(t *testing.T) {
+	tests := []struct {
+		name    string
+		after   time.Duration // the voters know the node
+		come    time.Duration
+		spent   bool
+		atMost  time.Duration
+		atLeast time.Duration
+	}{
+		{"they come with its start", 1200 * time.Millisecond, 50 * time.Millisecond, true, 1500 * time.Millisecond, time.Second},
+		{"an election is under way", 2900 * time.Millisecond, 50 * time.Millisecond, true, 3300 * time.Millisecond, 2 * time.Second},
+		{"the voters are not found", time.Hour, 50 * time.Millisecond, false, 3300 * time.Millisecond, 3200 * time.Millisecond},
+		{"the voters are not found, for long", time.Hour, time.Minute, false, waitGuess, waitGuess},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 0, "keep")
+				begun := time.Now()
+				c.refuse(func(cmd *controlpb.Command) error {
+					if cmd.GetRegisterNode() != nil && time.Since(begun) < tt.after {
+						return errLost
+					}
+					return nil
+				})
+				n := c.join("n", 1)
+				time.Sleep(time.Until(begun.Add(tt.come)))
+				came := time.Now()
+				if spent := n.Spend(t.Context(), "w_1"); spent != tt.spent {
+					t.Errorf("there was a guess: %t", spent)
+				}
+				if took := time.Since(came); took < tt.atLeast || took > tt.atMost {
+					t.Errorf("after %v", took)
+				}
+			})
+		})
+	}
+}
+
 func TestAWebinarThatIsNotThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newCluster(t, 3, "keep").join("n", 1)

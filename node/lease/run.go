@@ -45,6 +45,9 @@ func (k *Keeper) observe() {
 	k.passed = now
 	n := s.Node(k.cfg.Node)
 	k.registered = n.GetEpoch() == k.cfg.Epoch && !n.GetRemoved()
+	if k.registered && k.known.IsZero() {
+		k.known = now
+	}
 	replaced := n.GetEpoch() > k.cfg.Epoch || n.GetRemoved()
 	k.fence.Observe(n)
 	var ends []ending
