@@ -83,15 +83,15 @@ func (s *sendScenario) Run(ctx context.Context) error {
 		}
 		for _, way := range s.ways() {
 			if f := all[way]; len(f) > 0 {
-				full[way] = row(n, way, f) > 0.01
+				full[way] = printSend(n, way, f) > 0.01
 			}
 		}
 	}
 	return nil
 }
 
-// row prints the medians of one way, and returns how much was lost.
-func row(n int, way string, f []sendFigure) (lost float64) {
+// printSend prints the medians of one way, and returns how much was lost.
+func printSend(n int, way string, f []sendFigure) (lost float64) {
 	m := func(of func(sendFigure) float64) float64 { return median(f, of) }
 	lost = m(func(f sendFigure) float64 { return f.loss })
 	fmt.Printf("| %d | %s | %.2f | %.0f %% | %.2f %% | %.1f / %.1f ms | %.0f KiB, %.1f | %.1f ms | %.0f, %.0f ms |\n", n, way,
