@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -72,7 +73,51 @@ func (f *forward) feedback(p rtcp.Packet) {
 				return
 			}
 		}
+	case *rtcp.ReceiverReport:
+		for _, r := range p.Reports {
+			if r.SSRC == f.mediaSSRC() {
+				f.reported(r)
+			}
+		}
+	case *rtcp.ReceiverEstimatedMaximumBitrate:
+		if slices.Contains(p.SSRCs, f.mediaSSRC()) {
+			f.estimated(float64(p.Bitrate))
+		}
 	}
+}
+
+// reported takes what a viewer tells of its reception (RFC 3550, section 6.4.1), for the
+// node's histograms: nothing is kept of the one viewer.
+func (f *forward) reported(r rtcp.ReceptionReport) {
+	f.metrics.viewerLoss.Observe(float64(r.FractionLost) / 256)
+	if r.LastSenderReport == 0 {
+		return
+	}
+	rtt := time.Duration(int64(uint32(ntp(f.now())>>16)-r.LastSenderReport-r.Delay) * int64(time.Second) >> 16)
+	if rtt >= 0 && rtt < longestRTT { // else it is no answer to a report of ours
+		f.metrics.viewerRTT.Observe(rtt.Seconds())
+	}
+}
+
+// longestRTT is above every path on Earth with its queues.
+const longestRTT = 10 * time.Second
+
+// How fast a viewer's packets follow each other, beside its estimate of what its path
+// takes (draft-alvestrand-rmcat-remb): an estimate grows with what comes and is low at
+// first, so that it must not hold back what the stream has anyhow; libwebrtc paces at
+// 2.5 times its own.
+const (
+	paceFactor = 2.5
+	paceStream = 1.5     // times what went out in the last second
+	paceLeast  = 5e6 / 8 // bytes a second
+)
+
+// estimated takes the viewer's estimate of its path in bits a second.
+func (f *forward) estimated(bitrate float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.metrics.viewerEstimate.Observe(bitrate)
+	f.pacer.SetRate(max(paceFactor*bitrate/8, paceStream*f.rate, paceLeast))
 }
 
 func (f *forward) mediaSSRC() uint32 {

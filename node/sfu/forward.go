@@ -63,7 +63,9 @@ type forward struct {
 	pause    time.Duration // that the pacer wants before the next packet
 	packets  uint32        // as sender reports count them
 	octets   uint32
-	reported time.Time
+	reportAt time.Time // of the last sender report
+	rate     float64   // bytes a second since the one before
+	since    int       // bytes since the last
 }
 
 // recent is how many of a source's tracks are remembered for NACKs.
@@ -227,8 +229,10 @@ func (f *forward) sent(p *rtp.Packet, out []byte, seq uint16, now time.Time) {
 	f.clock.sent(p, binary.BigEndian.Uint32(out[4:]))
 	f.note(p, len(out), now)
 	f.unpaced += len(out)
-	if now.Sub(f.reported) >= reportEvery {
-		f.reported = now
+	f.since += len(out)
+	if passed := now.Sub(f.reportAt); passed >= reportEvery {
+		f.rate, f.since = float64(f.since)/passed.Seconds(), 0
+		f.reportAt = now
 		f.report(now)
 	}
 }

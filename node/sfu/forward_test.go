@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	pionrtp "github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 
 	"stentor/relay"
 	"stentor/relay/wire"
@@ -63,7 +65,7 @@ func newBench(t testing.TB, info wire.TrackInfo) *bench {
 	c := chosen{section: &section{kind: info.Kind.String()}, format: format{mime: info.Mime, clock: info.Clock, payload: 96, rtx: 97}}
 	b.f = newForward(&Viewer{peer: &peer{sfu: s}, asked: b.now}, Source{Name: "main/x", Info: info}, c, &wall{})
 	b.f.sender, b.f.ssrc, b.f.rtxSSRC = b.out, 1, 2
-	b.f.reported = b.now.Add(time.Hour) // there is nobody to report to
+	b.f.reportAt = b.now.Add(time.Hour) // there is nobody to report to
 	b.f.begin(b.track)
 	b.reader = b.track.Reader(0)
 	t.Cleanup(b.reader.Close)
@@ -341,5 +343,62 @@ func TestRepairsArePacedWithTheRest(t *testing.T) {
 	}
 	if d := b.f.pause; d <= 0 {
 		t.Errorf("%d repairs at once, and %v to wait", len(b.out.packets)-100, d)
+	}
+}
+
+func TestAKeyFrameIsSpreadByWhatTheViewersPathTakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		estimate float64 // bits a second
+		stream   float64 // bytes a second
+		atLeast  time.Duration
+		atMost   time.Duration
+	}{
+		"a path of 20 Mbps":                     {20e6, 0, 95 * time.Millisecond, 110 * time.Millisecond},
+		"one that says nothing yet":             {0, 0, 950 * time.Millisecond, 1050 * time.Millisecond},
+		"one that takes less than there is":     {1e6, 20e6 / 8, 165 * time.Millisecond, 180 * time.Millisecond},
+		"a path of a Gbps need not wait at all": {1e9, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, h264Info)
+			b.payload = 1180
+			b.f.rate = c.stream
+			b.f.feedback(&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: float32(c.estimate), SSRCs: []uint32{7, 1}})
+			b.f.feedback(&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 1, SSRCs: []uint32{7}}) // of another stream
+			var waited time.Duration
+			b.frame(true, 575)
+			for p := b.reader.Try(); p != nil; p = b.reader.Try() {
+				if err := b.f.packet(b.track, p, b.now); err != nil {
+					t.Fatal(err)
+				}
+				pause := b.f.takePause()
+				waited += pause
+				b.now = b.now.Add(pause)
+			}
+			if waited < c.atLeast || waited > c.atMost {
+				t.Errorf("waited %v", waited)
+			}
+		})
+	}
+}
+
+func TestWhatViewersTellOfTheirReceptionIsCounted(t *testing.T) {
+	b := newBench(t, h264Info)
+	sent := ntp(b.now)
+	b.now = b.now.Add(150 * time.Millisecond)
+	b.f.feedback(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
+		{SSRC: 1, FractionLost: 64, LastSenderReport: uint32(sent >> 16), Delay: 65536 / 10}, // held for 100 ms
+		{SSRC: 1, LastSenderReport: uint32(sent>>16) + 1<<20},                                // of the future
+		{SSRC: 1}, // no sender report yet
+		{SSRC: 9, FractionLost: 255, LastSenderReport: uint32(sent >> 16)}, // of another stream
+	}})
+	var loss, rtt dto.Metric
+	if err := errors.Join(b.f.metrics.viewerLoss.Write(&loss), b.f.metrics.viewerRTT.Write(&rtt)); err != nil {
+		t.Fatal(err)
+	}
+	if h := loss.GetHistogram(); h.GetSampleCount() != 3 || h.GetSampleSum() != 0.25 {
+		t.Errorf("loss: %v", h)
+	}
+	if h := rtt.GetHistogram(); h.GetSampleCount() != 1 || math.Abs(h.GetSampleSum()-.05) > .001 {
+		t.Errorf("round trip: %v", h)
 	}
 }

@@ -21,6 +21,8 @@ type metrics struct {
 	garbage                prometheus.Counter
 	stalls, skips          prometheus.Counter
 	firstPacket, firstKeys prometheus.Histogram
+	viewerLoss, viewerRTT  prometheus.Histogram
+	viewerEstimate         prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -33,8 +35,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	// From a join on the same machine to one that waits for a publisher's next key
 	// frame from the other side of the world.
-	buckets := []float64{.01, .02, .03, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10}
-	histogram := func(name, help string) prometheus.Histogram {
+	times := []float64{.01, .02, .03, .05, .075, .1, .15, .25, .5, 1, 2, 5, 10}
+	histogram := func(name, help string, buckets ...float64) prometheus.Histogram {
 		return f.NewHistogram(prometheus.HistogramOpts{Name: "stentor_sfu_" + name, Help: help, Buckets: buckets})
 	}
 	return &metrics{
@@ -60,8 +62,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		skips: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_sfu_skips_total", Help: "Times that a viewer was so late that the ring had gone on without it.",
 		}),
-		firstPacket: histogram("first_packet_seconds", "From a viewer's offer to its first packet."),
-		firstKeys:   histogram("first_keyframe_seconds", "From a viewer's offer to the first packet of its first key frame."),
+		firstPacket: histogram("first_packet_seconds", "From a viewer's offer to its first packet.", times...),
+		firstKeys:   histogram("first_keyframe_seconds", "From a viewer's offer to the first packet of its first key frame.", times...),
+		viewerLoss: histogram("viewer_loss_ratio", "Share of packets lost, as viewers report it for each stream between two reports.",
+			0, .002, .005, .01, .02, .05, .1, .2, .5),
+		viewerRTT: histogram("viewer_rtt_seconds", "Round trips to viewers, from their reports.",
+			.005, .01, .02, .05, .1, .15, .2, .3, .5, 1, 2),
+		viewerEstimate: histogram("viewer_estimate_bits_per_second", "What viewers estimate that their paths take.",
+			5e5, 1e6, 2e6, 3e6, 5e6, 1e7, 2e7, 3e7, 5e7, 1e8),
 	}
 }
 

@@ -197,7 +197,7 @@ func receivable(s *section, info wire.TrackInfo) (format, bool) {
 		return format{}, false
 	}
 	f := normalise(s.formats[best])
-	f.feedback = feedback(f.feedback, "nack", "nack pli", "ccm fir")
+	f.feedback = feedback(f.feedback, "nack", "nack pli", "ccm fir", "goog-remb")
 	return f, true
 }
 
