@@ -148,6 +148,9 @@ func (s *banScenario) ban(ctx context.Context, api *client.Client, m *rig.Mesh, 
 			return nil, fmt.Errorf("no picture at %s: %w", m.Nodes[3+i].Name, err)
 		}
 	}
+	if _, err := api.Participants(ctx, w.ID); err != nil { // a host sees whom to ban; the mesh's nodes are connected from then on
+		return nil, err
+	}
 	asked := time.Now()
 	if _, err := api.Disconnect(ctx, w.ID, who.Participant, client.Disconnect{Ban: true}); err != nil {
 		return nil, err
