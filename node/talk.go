@@ -51,4 +51,3 @@ func (n *Node) serveTalk(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(out)
 }
-

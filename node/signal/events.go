@@ -23,7 +23,7 @@ const (
 	tokenWithin  = 10 * time.Second // for the first message
 	pingEvery    = 20 * time.Second // an idle connection is found dead after two
 	writeWithin  = 10 * time.Second // a page that does not read is gone
-	maxPerPeriod = 32               // messages from the page between two pings
+	maxPerPeriod = 120              // messages from the page between two pings: who claps all the time sends one a second
 )
 
 // events is one events connection: the page says who it is, and then hears what
@@ -35,7 +35,8 @@ type events struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	heard  chan struct{} // a message came from the page
-	spoke  func()        // it has said who it is
+	talk   chatter
+	spoke  func() // it has said who it is
 }
 
 // serveEvents opens the WebSocket.
@@ -57,7 +58,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) error {
 		return nil // it has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1), spoke: spoke}
+	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1), spoke: spoke, talk: newChatter()}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	if !s.listen(e) {
 		e.close(session.ErrStopping)
@@ -136,6 +137,9 @@ func (e *events) run(r *http.Request) error {
 	stop := context.AfterFunc(sess.Context(), func() { e.cancel(context.Cause(sess.Context())) })
 	defer stop()
 	go e.listen() // until close
+	if e.server.cfg.Talk != nil {
+		go e.speak(sess)
+	}
 	return e.tell(sess)
 }
 
@@ -159,8 +163,8 @@ func (e *events) token() (string, error) {
 	return in.Token, nil
 }
 
-// listen reads what the page says until the connection ends. So far it has
-// nothing to say but that it is there.
+// listen reads what the page says until the connection ends: that it is there, and what
+// its participant says in the talk.
 func (e *events) listen() {
 	// A read that is cancelled breaks the connection, and the page has to be told
 	// why first.
@@ -171,10 +175,8 @@ func (e *events) listen() {
 			e.cancel(errHungUp)
 			return
 		}
-		var in struct {
-			Type string `json:"type"`
-		}
-		if kind != websocket.MessageText || readJSON(string(b), &in) != nil || in.Type != "pong" {
+		var in spoken
+		if kind != websocket.MessageText || readJSON(string(b), &in) != nil || in.Type != "pong" && !e.says(in) {
 			e.cancel(problem{Code: "message_malformed", Detail: "This message is not known."})
 			return
 		}
@@ -196,19 +198,29 @@ func (e *events) tell(sess *session.Session) error {
 	}
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
+	t := e.attend(sess)
+	defer t.leave()
 	messages := 0
 	for {
+		if err := e.write(t.due(known)...); err != nil {
+			return err
+		}
 		select {
 		case <-e.ctx.Done():
 			return context.Cause(e.ctx)
 		case <-sess.Changed():
 			now := sess.Situation()
-			for _, m := range news(known, now) {
-				if err := e.write(m); err != nil {
-					return err
-				}
+			if err := e.write(news(known, now)...); err != nil {
+				return err
 			}
 			known = now
+		case <-t.changed:
+		case <-t.pause:
+			t.pause = nil
+		case m := <-e.talk.answers:
+			if err := e.write(m); err != nil {
+				return err
+			}
 		case <-e.heard:
 			if messages++; messages > maxPerPeriod {
 				return problem{Code: "too_many_messages", Detail: "Too many messages."}
@@ -233,14 +245,20 @@ func (e *events) ping() error {
 	return e.conn.Ping(ctx)
 }
 
-func (e *events) write(m any) error {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return err
+func (e *events) write(messages ...any) error {
+	for _, m := range messages {
+		b, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), writeWithin) // see listen
+		err = e.conn.Write(ctx, websocket.MessageText, b)
+		cancel()
+		if err != nil {
+			return err
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), writeWithin) // see listen
-	defer cancel()
-	return e.conn.Write(ctx, websocket.MessageText, b)
+	return nil
 }
 
 // close says why and ends the connection.

@@ -15,6 +15,18 @@ import (
 //	admitted     the lobby is over; media may begin
 //	removed      last: why the connection ends (banned, superseded, ended, ...)
 //	ping         answered by {"type":"pong"}
+//	talk_history what was said: the newest of the chat, all questions and polls; more on request
+//	chat, question, poll, reaction, chat_deleted, question_deleted, poll_deleted
+//	             what is said, as package talk tells it
+//	said         what the page sent with that key was taken
+//	refused      it was not: why, and how long to wait where that helps
+//
+// What the page tells the server:
+//
+//	pong
+//	chat, question, vote, reaction, and for hosts delete, review, poll, poll_close
+//	             as talk.Said has it; key is the page's own name of it, for said and refused
+//	talk_history before: the ID of a line; what came before it is told
 type (
 	word struct {
 		Type string `json:"type"`
@@ -42,6 +54,7 @@ type (
 		Role        webinar.Role `json:"role"`
 		Permissions may          `json:"permissions"`
 		Stopped     stopped      `json:"stopped"`
+		SlowMode    float64      `json:"slow_mode,omitempty"` // seconds between two messages of the audience
 	}
 
 	// may is what is taken from the participant now. A page that sends more gets
@@ -70,13 +83,14 @@ type (
 		Raised      bool         `json:"raised"`
 		Permissions may          `json:"permissions"`
 		Stopped     stopped      `json:"stopped"`
+		SlowMode    float64      `json:"slow_mode,omitempty"`
 	}
 )
 
 func welcome(participant string, s session.Situation) greeting {
 	return greeting{
 		Type: "welcome", Participant: participant, Role: s.Role, Live: s.Live, OnStage: s.Stage, Waiting: s.Waiting,
-		Raised: s.Hand, Permissions: mayOf(s), Stopped: stopped{s.StopAudio, s.StopVideo},
+		Raised: s.Hand, Permissions: mayOf(s), Stopped: stopped{s.StopAudio, s.StopVideo}, SlowMode: s.SlowMode.Seconds(),
 	}
 }
 
@@ -90,8 +104,8 @@ func news(known, now session.Situation) []any {
 	if known.Waiting && !now.Waiting {
 		out = append(out, word{"admitted"})
 	}
-	if known.Role != now.Role || mayOf(known) != mayOf(now) || known.StopAudio != now.StopAudio || known.StopVideo != now.StopVideo {
-		out = append(out, permissions{"permissions", now.Role, mayOf(now), stopped{now.StopAudio, now.StopVideo}})
+	if known.Role != now.Role || mayOf(known) != mayOf(now) || known.StopAudio != now.StopAudio || known.StopVideo != now.StopVideo || known.SlowMode != now.SlowMode {
+		out = append(out, permissions{"permissions", now.Role, mayOf(now), stopped{now.StopAudio, now.StopVideo}, now.SlowMode.Seconds()})
 	}
 	if known.Live != now.Live || known.Stage != now.Stage {
 		out = append(out, stage{"stage", now.Live, now.Stage})

@@ -64,6 +64,7 @@ type Config struct {
 	Door  Door
 	Stage Stage
 	Media Media
+	Talk  Talk // nil: nothing is written
 
 	Node    string // this node's name, shown to those who have the link
 	Version string // and its version; empty is not shown (S9)
