@@ -171,7 +171,7 @@ func TestM8WithoutAnAttackNobodyNoticesTheBudget(t *testing.T) {
 
 // TestM8TheCheckerFindsWhatIsPlanted expects the attack to find each planted bug.
 func TestM8TheCheckerFindsWhatIsPlanted(t *testing.T) {
-	for b := lastSeatBug + 1; b < lastBug; b++ {
+	for b := lastRuleBug + 1; b < lastBug; b++ {
 		t.Run(bugNames[b], func(t *testing.T) {
 			a := newAttack(t, 1, b, 50)
 			a.play(t, time.Hour)

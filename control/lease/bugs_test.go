@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"slices"
 	"time"
 
 	"stentor/control"
@@ -37,6 +38,29 @@ const (
 	fenceIsLate
 	clockStopsWhilePaused
 	lastSeatBug
+	// Rules: bans.
+	tokensAreNotAsked
+	feedDropsBansOfAbsent
+	sweepIsLate
+	resumesAtTheEnd
+	nobodyIsAskedAgain
+	// Rules: the proof at entry.
+	oldRulesAreAsked
+	unlookedPINsOpen
+	feedDropsStatuses
+	feedForgetsDeletes
+	// Rules: a PIN beside a registration.
+	pinLooksAtNothing
+	registrationLooksAtNothing
+	// Rules: windows.
+	sendersStampCommands
+	edgesHaveWindows
+	nobodyTicks
+	// Rules: ghosts.
+	rosterOutlivesSessions
+	deadConnectionsStay
+	expiryForgetsSeats
+	lastRuleBug
 	// Guesses, for TestM8Attack.
 	wrongPINsAreReturned
 	answersCountTwice
@@ -98,15 +122,25 @@ func (w *world) misread(c *controlpb.Command) *controlpb.Command {
 // misapply is the log whose rules are wrong: next is corrected to what they would give.
 func (w *world) misapply(before, next *control.State, c *controlpb.Command, r *control.Result) *control.State {
 	was, is := before.Webinar(hall), next.Webinar(hall)
-	if was == nil || r.Err != nil {
+	if was == nil {
 		return next
 	}
-	var puts []*controlpb.Record
+	puts := w.misrule(before, c, r)
+	if r.Err != nil {
+		return next
+	}
 	lease := func(l webinar.SeatLease) {
 		puts = append(puts, &controlpb.Record{Kind: &controlpb.Record_Lease{Lease: &controlpb.LeaseRecord{
 			Webinar: hall, Node: l.Node, Epoch: l.Epoch, Granted: uint32(l.Granted), Seq: l.Seq}}})
 	}
 	switch {
+	case w.bug == expiryForgetsSeats && c.GetTick() != nil:
+		kept := slices.DeleteFunc(slices.Clone(r.Change.Deletes), func(k control.Key) bool { return k.Kind == control.KindSeat || k.Kind == control.KindLease })
+		if len(kept) == len(r.Change.Deletes) || next.Webinar(hall).State != webinar.Ended {
+			break
+		}
+		r.Change.Deletes = kept
+		puts = append(puts, next.Record(control.Key{Kind: control.KindWebinar, Webinar: hall}))
 	case w.bug == restartKeepsTheLease && c.GetRegisterNode() != nil:
 		r.Change.Deletes = nil
 		puts = append(puts, &controlpb.Record{Kind: &controlpb.Record_Node{Node: next.Node(c.GetRegisterNode().GetNode())}})

@@ -37,11 +37,20 @@ func (w *world) hear(e *edge, index int) {
 	}
 	if w.bug == snapshotsOutOfOrder && w.chance(10) {
 		index = max(index-w.rng.IntN(8), 0)
+		e.state, e.replica, e.apart = w.replica(index), index, false
 	} else if index < e.replica {
 		return
+	} else {
+		w.follow(e, index)
 	}
-	e.replica = index
-	s := w.history[index]
+	w.act(e)
+}
+
+// act has an edge act on what it holds now.
+func (w *world) act(e *edge) {
+	s := e.state
+	w.sweep(e)
+	w.lawful(e)
 	n := s.Node(e.name)
 	if n.GetEpoch() != e.epoch {
 		return
@@ -67,33 +76,64 @@ func (w *world) hear(e *edge, index int) {
 	}
 }
 
-// take is the door.
+// take is the door: the rules, and then a seat for those who need one.
 func (w *world) take(e *edge, p string) {
-	now := w.clock(e)
-	strict := w.history[e.replica].Webinar(hall) != nil && w.history[e.replica].Webinar(hall).Partition == webinar.Strict
-	switch {
-	case e.tenant == nil:
+	if listed := e.sessions[p]; listed != nil && w.bug != rosterOutlivesSessions {
 		return
-	case w.bug != fenceIsIgnored && (e.fence.Closed(hall, now) || strict && w.now-e.fresh >= ClosedAfter):
-		e.tenant.Abandon(p, now)
-		delete(e.waits, p)
+	}
+	hall := e.state.Webinar(hall)
+	if e.tenant == nil || hall == nil {
+		return
+	}
+	now := w.clock(e)
+	s := e.candidates[p]
+	if s == nil {
+		s = w.knock(e, w.persons[p])
+	}
+	if s == nil || w.bug != fenceIsIgnored && (e.fence.Closed(hall.ID, now) || hall.Partition == webinar.Strict && w.now-e.fresh >= ClosedAfter) {
+		w.givesUp(e, p)
+		return
+	}
+	switch {
+	case s.lobby:
+		w.givesUp(e, p)
+		e.sessions[p] = s
+		return
+	case !s.standing.Guest:
+		delete(e.candidates, p)
+		w.admit(e, s)
 		return
 	}
 	switch e.tenant.Take(p, now) {
 	case In:
 		delete(e.waits, p)
-		w.enter(e, p)
+		delete(e.candidates, p)
+		w.admit(e, s)
 	case Full:
 		delete(e.waits, p)
+		delete(e.candidates, p)
 	case Wait:
+		e.candidates[p] = s
 		if _, ok := e.waits[p]; !ok {
 			e.waits[p] = w.now + time.Second
 		}
 	}
 }
 
+func (w *world) givesUp(e *edge, p string) {
+	delete(e.waits, p)
+	delete(e.candidates, p)
+	if e.tenant != nil {
+		e.tenant.Abandon(p, w.clock(e))
+	}
+}
+
 func (w *world) leave(e *edge, p string) {
+	seated := e.inside[p]
 	w.out(e, p)
+	if !seated {
+		return
+	}
 	if w.recent = append(w.recent, p); len(w.recent) > 3 {
 		w.recent = w.recent[1:]
 	}
@@ -127,6 +167,7 @@ func (w *world) turn(e *edge) {
 		return
 	}
 	now := w.clock(e)
+	w.notice(e)
 	for p, at := range e.leaving {
 		if w.now >= at {
 			w.out(e, p)
@@ -134,13 +175,10 @@ func (w *world) turn(e *edge) {
 	}
 	for _, p := range sorted(e.waits) {
 		if w.now >= e.waits[p] {
-			delete(e.waits, p)
-			if e.tenant != nil {
-				e.tenant.Abandon(p, now)
-			}
+			w.givesUp(e, p)
 		}
 	}
-	if w.history[e.replica].Node(e.name).GetEpoch() < e.epoch && !e.registers {
+	if e.state.Node(e.name).GetEpoch() < e.epoch && !e.registers {
 		e.registers = true
 		w.send(e, &controlpb.Command{Kind: &controlpb.Command_RegisterNode{RegisterNode: &controlpb.RegisterNode{
 			Node: e.name, Epoch: e.epoch, Role: "edge"}}})

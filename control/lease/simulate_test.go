@@ -2,7 +2,6 @@ package lease
 
 import (
 	"flag"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -36,28 +35,44 @@ func asked() int {
 func copyOfNode(r *controlpb.Record) *controlpb.NodeRecord { return proto.CloneOf(r).GetNode() }
 
 // run plays one schedule and returns what went wrong, or nothing.
-func run(seed uint64, b bug) (failure string, w *world) {
+func run(seed uint64, b bug) (failure string, w *world) { return play(seed, b, nil, nil) }
+
+// play is run without some of the steps, of which trace hears. Each step draws from its
+// own seed, so that the others stay what they were.
+func play(seed uint64, b bug, without map[int]bool, trace *[]string) (failure string, w *world) {
 	w = newWorld(seed, b)
-	for range 60 + w.rng.IntN(160) {
+	w.trace = trace
+	for i := range 60 + w.rng.IntN(160) {
+		w.pcg.Seed(seed, uint64(i)+2)
+		if without[i] {
+			continue
+		}
+		w.say("step %d", i)
 		w.step()
 		if w.failure != "" {
+			w.last = i
 			return w.failure, w
 		}
 	}
+	w.last = -1
+	w.pcg.Seed(seed, 1<<32)
+	w.say("everything is repaired")
 	w.heal()
 	return w.failure, w
 }
 
-// elapse lets time pass: edges keep their promises in it, and the leader ticks.
+// elapse lets time pass: edges keep their promises in it, hear what must not take longer,
+// and the leader ticks.
 func (w *world) elapse(d time.Duration) {
-	for d > 0 {
-		step := min(d, 2*time.Second)
+	for pause := w.stream(); d > 0 && w.failure == ""; pause = w.stream() {
+		step := min(d, pause)
 		w.now += step
 		d -= step
 		w.fences()
-		if w.head().Due(w.leaderTime()) {
+		if w.bug != nobodyTicks && w.head().Due(w.leaderTime()) {
 			w.commit(&controlpb.Command{Kind: &controlpb.Command_Tick{Tick: &controlpb.Tick{}}})
 		}
+		w.overdue()
 	}
 }
 
@@ -69,6 +84,9 @@ type mood struct {
 	known  int // guests who were here before
 	breaks int
 	leaps  int // steps of up to half a minute
+	hosts  int // what hosts do
+	signs  int // people who register
+	ends   int // 1: the webinar may end
 }
 
 func (w *world) draw() mood {
@@ -78,7 +96,8 @@ func (w *world) draw() mood {
 		}
 		return usual
 	}
-	return mood{slow: one(3, 30), lost: one(5, 30), refuse: one(0, 30), known: one(30, 90), breaks: one(12, 30), leaps: one(4, 15)}
+	return mood{slow: one(3, 30), lost: one(5, 30), refuse: one(0, 30), known: one(30, 90), breaks: one(12, 30), leaps: one(4, 15),
+		hosts: []int{0, 8, 25, 50}[w.rng.IntN(4)], signs: one(4, 25), ends: w.rng.IntN(5) / 4}
 }
 
 // step lets some time pass, and something happen.
@@ -110,6 +129,12 @@ func (w *world) step() {
 	case n < 70+w.mood.breaks && e.awake(w.now):
 		w.try(e, w.chance(20))
 	}
+	if w.chance(w.mood.hosts) {
+		w.hosts()
+	}
+	if w.mood.hosts > 0 && w.chance(w.mood.signs) && e.awake(w.now) && e.state.Webinar(hall) != nil {
+		w.signs(e)
+	}
 	w.passes()
 }
 
@@ -122,10 +147,8 @@ func (w *world) passes() {
 		}
 		w.turn(e) // what time alone asks for comes before anything else
 		if !e.deaf {
-			behind := len(w.history) - 1 - e.replica
-			if w.chance(70) {
-				behind = w.rng.IntN(behind + 1)
-				w.hear(e, len(w.history)-1-behind)
+			if behind := len(w.history) - 1 - e.replica; behind > 0 && w.chance(70) {
+				w.hear(e, len(w.history)-1-w.rng.IntN(behind+1))
 			} else {
 				w.hear(e, len(w.history)-1)
 			}
@@ -142,10 +165,12 @@ func (w *world) fences() {
 			continue
 		}
 		w.obey(e)
+		w.notice(e)
 		if e.sleeps {
 			e.sleeps = false
 			w.check()
 		}
+		w.lawful(e)
 	}
 }
 
@@ -154,21 +179,21 @@ func (w *world) guests(e *edge) {
 		return
 	}
 	for range 1 + w.rng.IntN(3) {
-		p := fmt.Sprintf("p%d", w.people)
-		if w.chance(w.mood.known) && w.people > 3 { // someone who was here before, perhaps elsewhere
-			p = fmt.Sprintf("p%d", w.rng.IntN(w.people))
+		p := ""
+		if w.chance(w.mood.known) && len(w.met) > 3 { // someone who was here before, perhaps elsewhere
+			p = w.met[w.rng.IntN(len(w.met))].participant
 			if len(w.recent) > 0 && w.chance(50) {
 				p = w.recent[w.rng.IntN(len(w.recent))]
 			}
 		} else {
-			w.people++
+			p = w.newcomer().participant
 		}
 		w.take(e, p)
 	}
 }
 
 func (w *world) anyone(e *edge) (string, bool) {
-	all := sorted(e.inside)
+	all := sorted(e.sessions)
 	if len(all) == 0 {
 		return "", false
 	}
@@ -176,7 +201,11 @@ func (w *world) anyone(e *edge) (string, bool) {
 }
 
 func (w *world) leaves(e *edge) {
-	if p, ok := w.anyone(e); ok && e.awake(w.now) {
+	if p, ok := w.anyone(e); ok && w.chance(25) { // without a word
+		if s := e.sessions[p]; s.dead == 0 {
+			s.dead = max(w.now, 1)
+		}
+	} else if ok && e.awake(w.now) {
 		w.leave(e, p)
 		if w.chance(40) {
 			w.take(e, p) // and is back at once
@@ -198,7 +227,9 @@ func (w *world) moves(e *edge) {
 }
 
 func (w *world) breaks(e *edge) {
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(7) {
+	case 6:
+		e.slow = true
 	case 0:
 		e.deaf = true
 	case 1:
@@ -223,12 +254,20 @@ func (w *world) breaks(e *edge) {
 		}
 	}
 	if w.bug == silentMeansGone && e.deaf && e.up {
-		w.history = append(w.history, w.vacate(w.head(), e.name))
+		w.push(w.vacate(w.head(), e.name), nil)
+		w.facts = append(w.facts, *w.fact())
 	}
 }
 
 func (w *world) repairs(e *edge) {
-	e.deaf, e.mute, e.unheard = false, false, false
+	if !e.connected() {
+		e.joined = w.now
+		if e.up && w.now >= e.until && w.chance(30) && w.healthy(e) {
+			w.resync(e)
+			w.act(e)
+		}
+	}
+	e.deaf, e.slow, e.mute, e.unheard = false, false, false, false
 	if !e.up {
 		w.boot(e)
 	}
@@ -273,7 +312,14 @@ func (w *world) heal() {
 			}
 		}
 	}
-	calm(100*time.Second, 5*time.Second) // all pauses and old letters are over
+	calm(100*time.Second, 5*time.Second)    // all pauses and old letters are over
+	for _, c := range []*controlpb.Command{ // and lets anybody in
+		{Kind: &controlpb.Command_ClearPin{ClearPin: &controlpb.ClearPIN{Webinar: hall}}},
+		w.edit(&controlpb.Settings{Lobby: "off"}, "registration", "locked", "lobby", "auto_end"),
+	} {
+		c.Principal = "ada"
+		w.commit(c)
+	}
 	calm(5*time.Second, 500*time.Millisecond)
 	for _, e := range w.edges { // whoever is inside twice sits on two seats
 		for _, p := range sorted(e.inside) {
@@ -282,6 +328,10 @@ func (w *world) heal() {
 			}
 		}
 	}
+	if w.fact().ended {
+		w.aftermath()
+		return
+	}
 	limit := w.hall().SeatLimit()
 	for range 30 {
 		if w.failure != "" || len(w.inside) >= limit {
@@ -289,8 +339,7 @@ func (w *world) heal() {
 		}
 		e := w.edges[w.rng.IntN(len(w.edges))]
 		for range limit {
-			w.people++
-			w.take(e, fmt.Sprintf("p%d", w.people))
+			w.take(e, w.guest().participant)
 		}
 		calm(2*time.Second, 100*time.Millisecond)
 	}
@@ -325,7 +374,7 @@ func TestM1Simulate(t *testing.T) {
 				commands.Add(int64(len(w.history)))
 				if failure != "" {
 					failed.Add(1)
-					t.Errorf("seed %d: %s", seed, failure)
+					t.Error(explain(seed, none))
 				}
 			}
 		})

@@ -20,19 +20,34 @@ const hall = "w_1"
 // machine, and a network that loses, delays, doubles and reorders. What is wrong with it
 // is in bug. It is the truth about who is inside, which the machine does not see.
 type world struct {
-	rng *rand.Rand
-	bug bug
-	now time.Duration
+	seed uint64
+	pcg  *rand.PCG
+	rng  *rand.Rand
+	bug  bug
+	now  time.Duration
 
-	history []*control.State // by index
-	skew    time.Duration    // of the leader's clock
-	jumped  time.Duration    // how far that has gone ahead in all
-	edges   []*edge
-	mail    []letter
-	people  int
-	recent  []string // who left somewhere, the last ones
-	strict  bool
-	mood    mood
+	history              []*control.State    // by index
+	changes              []*controlpb.Change // as edges get them, by index
+	times                []time.Duration     // of the commits, by index
+	facts                []fact              // by index
+	chain                []*control.State    // replicas by index, as far as they were needed
+	banned               map[webinar.Key][]held
+	gone                 map[string][]held
+	persons              map[string]*person
+	met                  []*person
+	devices              [][32]byte
+	invites, registrants []string
+	signed, asked        int
+	trace                *[]string     // nil: nobody looks
+	last                 int           // the step that failed; -1: none
+	skew                 time.Duration // of the leader's clock
+	jumped               time.Duration // how far that has gone ahead in all
+	edges                []*edge
+	mail                 []letter
+	people               int
+	recent               []string // who left somewhere, the last ones
+	strict               bool
+	mood                 mood
 
 	inside       map[string]int // distinct guests -> edges that they are inside at
 	entered      int
@@ -57,26 +72,37 @@ type edge struct {
 	name    string
 	epoch   uint64
 	up      bool
+	skew    time.Duration // of its wall clock
+	slow    bool          // its stream delivers when it likes
+	joined  time.Duration // when it got a stream that delivers
 	until   time.Duration // paused until then
 	sleeps  bool          // paused, or has not had its turn since: nobody hears anything from it
 	slept   time.Duration // for how long, in all
 	replica int
-	fresh   time.Duration // when the replica was surely the newest
-	deaf    bool          // gets no changes
-	mute    bool          // its proposals are lost
-	unheard bool          // answers to it are lost
+	state   *control.State   // what it holds, of that index
+	apart   bool             // from a snapshot, and not the one that all share
+	swept   *webinar.Webinar // what its sessions were last asked about
+	fresh   time.Duration    // when the replica was surely the newest
+	deaf    bool             // gets no changes
+	mute    bool             // its proposals are lost
+	unheard bool             // answers to it are lost
 
-	tenant    *Tenant
-	fence     *Fence
-	inside    map[string]bool
-	leaving   map[string]time.Duration // planted: whose session ends too late
-	waits     map[string]time.Duration // guest -> gives up
-	registers bool
+	tenant     *Tenant
+	fence      *Fence
+	inside     map[string]bool          // guests with a seat
+	sessions   map[string]*session      // the roster
+	candidates map[string]*session      // who waits for a seat
+	leaving    map[string]time.Duration // planted: whose session ends too late
+	waits      map[string]time.Duration // guest -> gives up
+	registers  bool
 }
 
 func newWorld(seed uint64, b bug) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), bug: b, inside: make(map[string]int)}
-	w.history = []*control.State{control.NewState()}
+	w := &world{seed: seed, pcg: rand.NewPCG(seed, 1), bug: b, inside: make(map[string]int), persons: make(map[string]*person),
+		banned: make(map[webinar.Key][]held), gone: make(map[string][]held)}
+	w.rng = rand.New(w.pcg)
+	w.push(control.NewState(), nil)
+	w.chain, w.facts = []*control.State{control.NewState()}, []fact{{}}
 	w.commit(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
 	w.mood = w.draw()
 	w.strict = w.rng.IntN(3) == 0
@@ -86,9 +112,10 @@ func newWorld(seed uint64, b bug) *world {
 	}
 	w.commit(&controlpb.Command{Principal: "ada", Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{
 		Id: hall, Link: "hall", Title: "Hall", Owner: "ada",
-		Settings: &controlpb.Settings{Title: "Hall", GuestLimit: uint32(1 + w.rng.IntN(9)), Partition: partition}}}})
+		Settings: &controlpb.Settings{Title: "Hall", GuestLimit: uint32(1 + w.rng.IntN(9)), Partition: partition, RetentionDays: 1}}}})
 	for i := range 2 + w.rng.IntN(3) {
-		e := &edge{name: fmt.Sprintf("n%d", i), waits: make(map[string]time.Duration), leaving: make(map[string]time.Duration)}
+		e := &edge{name: fmt.Sprintf("n%d", i), waits: make(map[string]time.Duration), leaving: make(map[string]time.Duration),
+			skew: w.some(time.Hour) - 30*time.Minute, state: w.chain[0]}
 		w.edges = append(w.edges, e)
 		w.boot(e)
 	}
@@ -103,7 +130,15 @@ func (w *world) some(d time.Duration) time.Duration { return time.Duration(w.rng
 
 func (w *world) fail(format string, a ...any) {
 	if w.failure == "" {
+		w.say(format, a...)
 		w.failure = fmt.Sprintf("at %v: ", w.now) + fmt.Sprintf(format, a...)
+	}
+}
+
+// say adds a line to the trace, if somebody wants one.
+func (w *world) say(format string, a ...any) {
+	if w.trace != nil {
+		*w.trace = append(*w.trace, fmt.Sprintf("%12v  ", w.now)+fmt.Sprintf(format, a...))
 	}
 }
 
@@ -121,12 +156,21 @@ func (w *world) boot(e *edge) {
 	e.epoch++
 	e.up, e.tenant, e.fence = true, nil, NewFence(e.name, e.epoch)
 	e.inside, e.fresh = make(map[string]bool), -time.Hour
+	e.sessions, e.candidates, e.joined = make(map[string]*session), make(map[string]*session), w.now
+	if back := w.rng.IntN(6); w.chance(30) && e.replica > back { // the disk is a little older than what it had heard
+		e.replica -= back
+		e.state, e.apart = w.replica(e.replica), false
+	}
 }
 
 func (w *world) crash(e *edge) {
+	w.say("%s crashes", e.name)
 	for p := range e.inside {
 		w.out(e, p)
 	}
+	clear(e.sessions)
+	clear(e.candidates)
+	e.swept = nil
 	e.up, e.tenant, e.registers, e.sleeps, e.until = false, nil, false, false, 0
 	clear(e.waits)
 }
@@ -144,6 +188,7 @@ func (w *world) enter(e *edge, p string) {
 
 func (w *world) out(e *edge, p string) {
 	delete(e.leaving, p)
+	delete(e.sessions, p)
 	if !e.inside[p] {
 		return
 	}
@@ -198,6 +243,9 @@ func (w *world) commit(c *controlpb.Command) control.Result {
 		at = s.Time()
 	}
 	c.ProposedAt = at.UnixNano()
+	if w.bug == sendersStampCommands && c.GetRegister() != nil {
+		c.ProposedAt = w.wall(w.edges[w.rng.IntN(len(w.edges))]).UnixNano()
+	}
 	before := s.Webinar(hall)
 	c = w.misread(c)
 	next, r := s.Apply(s.Index()+1, c)
@@ -205,8 +253,17 @@ func (w *world) commit(c *controlpb.Command) control.Result {
 		w.fail("halt: %v", r.Halt)
 		return r
 	}
+	applied := next
 	next = w.misapply(s, next, c, &r)
-	w.history = append(w.history, next)
+	if next == applied {
+		w.push(next, w.carried(r.Change))
+	} else {
+		w.push(next, nil)
+	}
+	if w.trace != nil {
+		w.say("%d %v -> %s %v", next.Index(), c, r.Subject, r.Err)
+	}
+	w.note(s, c, r, at)
 	if before != nil {
 		after := next.Webinar(hall)
 		if g := after.SeatsGranted(); g > max(after.SeatLimit(), before.SeatsGranted()) {
@@ -262,12 +319,12 @@ func (w *world) deliver() {
 			continue
 		}
 		c := l.c
-		if w.bug.forgetsRequests() || w.chance(25) { // the table of requests has forgotten it
+		if host := c.GetPrincipal() == "ada" || c.GetRegister() != nil; !host && (w.bug.forgetsRequests() || w.chance(25)) { // the table of requests has forgotten it
 			c = bare(c)
 		} else {
 			c = copyOf(c)
 		}
-		if refuse := w.chance(w.mood.refuse); refuse && c.GetRenewLease() == nil && c.GetRegisterNode() == nil {
+		if refuse := w.chance(w.mood.refuse); refuse && c.GetRenewLease() == nil && c.GetRegisterNode() == nil && c.GetRegister() == nil && c.GetPrincipal() != "ada" {
 			l.answer, l.refuse, l.at = true, true, w.now+w.some(40*time.Millisecond)
 			w.mail = append(w.mail, l)
 			continue
@@ -287,7 +344,7 @@ func (w *world) deliver() {
 
 func (w *world) answered(l letter) {
 	e := l.from
-	if !e.up || e.epoch != l.life {
+	if !e.up || e.epoch != l.life || l.c.GetRegister() != nil || l.c.GetPrincipal() == "ada" {
 		return
 	}
 	if l.c.GetRenewLease() != nil {
