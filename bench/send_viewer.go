@@ -128,15 +128,19 @@ func (v *crowded) accept(seat *sendSeat) error {
 	if err != nil {
 		return err
 	}
-	if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: a.Answer}); err != nil {
-		return err
+	for a.Answer != "" {
+		if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: a.Answer}); err != nil {
+			return err
+		}
+		answer, err := described(v.pc, v.pc.CreateAnswer)
+		if err != nil {
+			return err
+		}
+		if a, err = seat.ask(sendQuestion{Reply: answer, ID: a.ID}); err != nil {
+			return err
+		}
 	}
-	answer, err := described(v.pc, v.pc.CreateAnswer)
-	if err != nil {
-		return err
-	}
-	_, err = seat.ask(sendQuestion{Reply: answer, ID: a.ID})
-	return err
+	return nil
 }
 
 func (v *crowded) called(at time.Time) {
@@ -147,7 +151,7 @@ func (v *crowded) called(at time.Time) {
 
 // saw waits for the first whole frame, and returns when it and the first packet came.
 func (v *crowded) saw(ctx context.Context) (first, frame time.Duration, err error) {
-	for range 1000 {
+	for range 4000 {
 		v.mu.Lock()
 		first, frame = v.first, v.frame
 		v.mu.Unlock()
@@ -158,7 +162,7 @@ func (v *crowded) saw(ctx context.Context) (first, frame time.Duration, err erro
 			return 0, 0, err
 		}
 	}
-	return 0, 0, errors.New("no picture within 5 s")
+	return 0, 0, errors.New("no picture within 20 s")
 }
 
 func (c *crowd) leave() {

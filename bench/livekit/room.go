@@ -52,10 +52,16 @@ func (r *room) ask(q question) (a answer, err error) {
 		return a, err
 	case q.Reply != "":
 		c := r.clients[q.ID]
-		go c.drain()
-		return a, c.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
+		a.ID = q.ID
+		err = c.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
 			Answer: &livekit.SessionDescription{Type: "answer", Sdp: q.Reply},
 		}})
+		if err == nil && !c.video { // that was the offer of a data channel; the picture's follows it
+			a.Answer, err = c.offered()
+			return a, err
+		}
+		go c.drain()
+		return a, err
 	}
 	return a, nil
 }
@@ -64,6 +70,7 @@ func (r *room) ask(q question) (a answer, err error) {
 type client struct {
 	conn       *websocket.Conn
 	candidates []string
+	video      bool // the last offer has a picture
 }
 
 // join opens a participant's connection, as soon as the server listens.
@@ -155,14 +162,11 @@ func (c *client) publish(offer string) (string, error) {
 	return sdp, err
 }
 
-// offered waits for the server's offer of what is on the stage.
+// offered waits for the server's next offer.
 func (c *client) offered() (string, error) {
-	return c.wait(func(m *livekit.SignalResponse) *livekit.SessionDescription {
-		if d := m.GetOffer(); d != nil && strings.Contains(d.Sdp, "m=video") {
-			return d
-		}
-		return nil
-	})
+	sdp, err := c.wait(func(m *livekit.SignalResponse) *livekit.SessionDescription { return m.GetOffer() })
+	c.video = strings.Contains(sdp, "m=video")
+	return sdp, err
 }
 
 // drain keeps the connection alive: what else the server says is of no interest.
