@@ -351,7 +351,9 @@ func (b *backend) control(mux *http.ServeMux) {
 			b.bans, b.banned = []map[string]any{}, map[string]bool{}
 			return 204, nil
 		},
-		"GET /api/v1/status": func(*http.Request, map[string]any) (int, any) { return 200, meshStatus() },
+		"GET /api/v1/me": func(*http.Request, map[string]any) (int, any) {
+			return 200, map[string]any{"kind": "token", "id": "t_1", "name": "host", "scopes": []string{"host"}}
+		},
 	}
 	for pattern, act := range routes {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -395,22 +397,6 @@ func (b *backend) disconnect(r *http.Request, in map[string]any) (int, any) {
 	b.banned[b.devices[id]] = true
 	b.bans = append(b.bans, map[string]any{"id": "b_1", "participant": id, "name": name, "strength": "weak", "keys": []string{"device"}, "at": time.Now()})
 	return 200, map[string]any{"ban": map[string]any{"id": "b_1", "strength": "weak"}, "index": 7, "present": true}
-}
-
-func meshStatus() map[string]any {
-	node := func(id, role, version string, outdated bool, sessions int) map[string]any {
-		return map[string]any{"node": id, "role": role, "region": "eu-west", "version": version, "url": "http://" + id, "alive": true, "load": .12, "rtt_ms": 18.4, "staleness_ms": 40, "outdated": outdated, "sessions": sessions}
-	}
-	hop := func(id, role, parent string, path ...string) map[string]any {
-		return map[string]any{"node": id, "role": role, "parent": parent, "path": path, "readers": 2, "children": []string{}, "bitrate_bps": 14200000, "rtt_ms": 18.4}
-	}
-	return map[string]any{
-		"node": "n3", "version": "v1.2.3", "cluster": "demo", "leader": "n1", "term": 4, "index": 311, "unreachable": []string{},
-		"nodes": []any{node("n1", "voter", "v1.2.3", false, 1), node("n2", "voter", "v1.2.2", true, 0), node("n3", "edge", "v1.2.3", false, 12)},
-		"tracks": []any{map[string]any{"webinar": "w_tides", "stream": "main", "track": "video", "epoch": 1, "hops": []any{
-			hop("n3", "relay", "n1", "n1", "n3"), hop("n1", "origin", "", "n1"),
-		}}},
-	}
 }
 
 func answerJSON(w http.ResponseWriter, status int, v any) {

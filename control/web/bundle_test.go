@@ -59,7 +59,7 @@ func TestBundle(t *testing.T) {
 // in the browser.
 func TestNothingTurnsStringsIntoMarkup(t *testing.T) {
 	sinks := []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser", "createContextualFragment"}
-	for _, name := range []string{"guest.js", "host.js"} {
+	for _, name := range []string{"guest.js", "host.js", "operator.js"} {
 		script, err := files.ReadFile("dist/" + name)
 		if err != nil {
 			t.Fatal(err)

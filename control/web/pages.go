@@ -23,7 +23,7 @@ const maxForm = 8 << 10
 var linkShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // pages are the templates in one language.
-type pages struct{ home, guest, host, sentence, register, registered, closed *template.Template }
+type pages struct{ home, guest, host, operator, sentence, register, registered, closed *template.Template }
 
 // newPages parses the templates with the texts of lang.
 func newPages(t *texts, a *assets, lang string) *pages {
@@ -40,7 +40,7 @@ func newPages(t *texts, a *assets, lang string) *pages {
 	}
 	return &pages{
 		home: parse("home.html"), guest: parse("guest.html"),
-		host: parse("host.html"), sentence: parse("sentence.html"),
+		host: parse("host.html"), operator: parse("operator.html"), sentence: parse("sentence.html"),
 		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"),
 	}
 }
@@ -187,6 +187,10 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal) 
 
 func (s *site) host(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, func(p *pages) *template.Template { return p.host }, view{Version: s.config.Version})
+}
+
+func (s *site) operator(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, http.StatusOK, func(p *pages) *template.Template { return p.operator }, view{Version: s.config.Version})
 }
 
 // lost answers what is not here.

@@ -35,6 +35,7 @@ type planner struct {
 	changed chan struct{}
 	index   uint64
 	inside  []api.Present
+	mesh    api.Status
 }
 
 func servePlanned(t *testing.T) *planner {
@@ -57,6 +58,17 @@ func servePlanned(t *testing.T) *planner {
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	p.url = s.URL
 	return p
+}
+
+// admin makes a token with both scopes.
+func (p *planner) admin() string {
+	p.t.Helper()
+	id, token, hash, err := api.NewToken(rand.Reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.command(&controlpb.Command{Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{Id: id, Name: "admin", Hash: hash[:], Scopes: []string{"admin", "host"}}}})
+	return token
 }
 
 func (p *planner) State() *control.State {
@@ -109,9 +121,33 @@ func (p *planner) Participants(_ context.Context, id string) ([]api.Present, []s
 	return inside, nil, nil
 }
 
-func (p *planner) Status(context.Context) (api.Status, error) { return api.Status{}, nil }
+// Ask is one node's answer: all that there is.
+func (p *planner) Ask(ctx context.Context, id string, heard func([]api.Present)) {
+	inside, _, _ := p.Participants(ctx, id)
+	heard(inside)
+}
 
-func (p *planner) Drain(context.Context, string, bool) error { return api.ErrNoNode }
+// Status is the mesh of the test; a node that was removed is in it no more.
+func (p *planner) Status(context.Context) (api.Status, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.mesh
+	s.Nodes = slices.DeleteFunc(slices.Clone(s.Nodes), func(n api.NodeStatus) bool { return p.state.Node(n.Node).GetRemoved() })
+	return s, nil
+}
+
+// Drain is what the node of the test is told.
+func (p *planner) Drain(_ context.Context, node string, on bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.mesh.Nodes, func(n api.NodeStatus) bool { return n.Node == node })
+	if i < 0 {
+		return api.ErrNoNode
+	}
+	p.mesh.Nodes = slices.Clone(p.mesh.Nodes)
+	p.mesh.Nodes[i].Draining = on
+	return nil
+}
 
 func (p *planner) DrawKey() *controlpb.BeginKeyRotation { return nil }
 
@@ -297,12 +333,12 @@ func TestS66HostAdmitsAndInvitesAgain(t *testing.T) {
 	host.until("one is inside", `document.querySelectorAll("#lobby li").length === 2 && document.querySelector("#participants li")?.textContent.includes("Grace")`)
 	host.click("#admit-all")
 	host.until("all are inside", `document.querySelectorAll("#participants li").length === 3 && document.getElementById("lobby").closest("section").hidden`)
+	host.pictures("admitted")
 
-	host.click(`#participants button[aria-label="Disconnect: Grace"]`)
-	host.click(`dialog input[name="ban"]`)
+	host.menu("#participants", "Grace", "ban")
 	host.click("dialog .danger")
 	host.click("dialog .primary")
-	host.click(`#participants button[aria-label="Disconnect: Ada"]`)
+	host.menu("#participants", "Ada", "disconnect")
 	host.click("dialog .danger")
 	host.until("S66 both are in the list", `document.querySelectorAll("#unconnected li").length === 2`)
 	host.says("may not rejoin")

@@ -75,7 +75,7 @@ type site struct {
 	log    *slog.Logger
 }
 
-// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /manifest.webmanifest and
+// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /operator, /manifest.webmanifest and
 // /assets/; every other path is answered with the page that says so. It panics
 // where the files that were compiled in do not fit together, which a test sees
 // first.
@@ -100,6 +100,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /w/{link}/register", s.register)
 	mux.HandleFunc("POST /w/{link}/register", s.registerSent)
 	mux.HandleFunc("GET /host", s.host)
+	mux.HandleFunc("GET /operator", s.operator)
 	mux.HandleFunc("GET /manifest.webmanifest", s.manifest)
 	mux.Handle("GET /assets/{name}", s.assets)
 	mux.HandleFunc("/", s.lost)

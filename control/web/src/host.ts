@@ -1,15 +1,13 @@
-// The host console: sign in, plan, run, and look at the mesh.
+// The host console: sign in, plan, and run.
 import { loadTexts, t } from "./texts";
 import { type Child, h, must } from "./ui/dom";
 import { effect, root, signal } from "./ui/signals";
 import { API } from "./host/api";
-import { type Mesh } from "./host/mesh";
 import { type Plan } from "./host/plan";
 import { type Registrants } from "./host/registrants";
 import { type SignIn } from "./host/signin";
 import { type OneWebinar } from "./host/webinar";
 import { type Webinars } from "./host/webinars";
-import "./host/mesh";
 import "./host/plan";
 import "./host/registrants";
 import "./host/signin";
@@ -27,11 +25,17 @@ function look(): void {
   place.set(location.hash);
 }
 
+/** settle brings who came by a moderator's link to the one webinar that it opens. */
+async function settle(): Promise<void> {
+  if (!api.token.peek().startsWith("sti_") || location.hash.startsWith("#/webinars/")) return;
+  const me = await api.me().catch(() => null); // a link that opens nothing any more signs out by itself
+  if (me?.webinar) location.replace(`#/webinars/${encodeURIComponent(me.webinar)}`);
+}
+
 /** view makes what belongs at a place. */
 function view(signedIn: boolean, at: string): HTMLElement {
   const make = <T extends HTMLElement & { api: API }>(name: string) => Object.assign(document.createElement(name) as T, { api });
   if (!signedIn) return make<SignIn>("stentor-signin");
-  if (at === "#/mesh") return make<Mesh>("stentor-mesh");
   if (at === "#/new") return make<Plan>("stentor-plan");
   const one = /^#\/webinars\/([^/]+)(\/plan|\/registrants)?$/.exec(at);
   if (one) {
@@ -45,9 +49,8 @@ function view(signedIn: boolean, at: string): HTMLElement {
 
 function bar(): Child {
   if (!api.token()) return null;
-  const mesh = place() === "#/mesh";
   return [
-    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": mesh ? false : "page" }, t("host.webinars")), h("a", { href: "#/mesh", "aria-current": mesh ? "page" : false }, t("host.mesh"))),
+    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": "page" }, t("host.webinars")), h("a", { href: "/operator" }, t("host.mesh"))),
     h("button", { type: "button", class: "link", id: "signout", onclick: () => api.signOut() }, t("host.signout")),
   ];
 }
@@ -59,6 +62,9 @@ async function run(): Promise<void> {
   let first = true;
   root(() => {
     must("bar").append(h("div", { class: "bar-nav" }, bar));
+    effect(() => {
+      if (api.token()) void settle();
+    });
     effect(() => {
       const shown = view(api.token() !== "", place());
       for (const d of document.querySelectorAll("dialog")) d.close();

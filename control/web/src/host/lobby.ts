@@ -5,8 +5,9 @@ import { each, h } from "../ui/dom";
 import { type Signal, signal } from "../ui/signals";
 import type { Participant } from "./api";
 import type { Live } from "./live";
+import { menuButton } from "./menu";
 import { problemLine, tell } from "./parts";
-import { remove } from "./remove";
+import { removals } from "./person";
 
 /** lobby lists who waits to be admitted. */
 export function lobby(live: Live): HTMLElement {
@@ -28,8 +29,8 @@ export function lobby(live: Live): HTMLElement {
   const row = (p: Signal<Participant>) => h("li", { class: "person" },
     h("div", { class: "grow" }, h("p", { class: "row-title" }, h("bdi", {}, () => p().name)),
       h("p", { class: "hint" }, () => t("host.lobby_since", { time: clock(p().since) }))),
-    h("button", { type: "button", class: "button", "aria-label": () => `${t("host.remove")}: ${p().name}`, onclick: () => remove(live, p.peek(), false) }, t("host.remove")),
-    h("button", { type: "button", class: "primary", "aria-label": () => `${t("host.lobby_admit")}: ${p().name}`, onclick: () => void admit({ participants: [p.peek().id] }) }, t("host.lobby_admit")));
+    h("button", { type: "button", class: "primary", "aria-label": () => `${t("host.lobby_admit")}: ${p().name}`, onclick: () => void admit({ participants: [p.peek().id] }) }, t("host.lobby_admit")),
+    menuButton(() => t("host.live_actions", { name: p().name }), () => removals(live, p.peek())));
   const list = h("ul", { class: "rows", id: "lobby" });
   each(list, waiting, (p) => p.id, row);
   const title = h("h2", { id: "lobby-title", tabindex: "-1" }, t("host.lobby"), " ", h("span", { class: "count" }, () => waiting().length));

@@ -33,8 +33,14 @@ function actions(live: Live, p: Participant, problem: Signal<string>): (Item | n
     flag("stop_video", "host.live_stop_video", "host.live_allow_video"),
     flag("stop_messages", "host.live_stop_messages", "host.live_allow_messages"),
     ...(p.role === "owner" || self ? [] : [null, ...roles.filter((r) => r !== p.role).map((role) => change(`role_${role}`, `host.live_make_${role}`, { role }))]),
-    ...(self ? [] : [null,
-      { id: "disconnect", words: t("host.live_disconnect"), danger: true, act: () => remove(live, p, false) },
-      { id: "ban", words: t("host.live_ban"), danger: true, act: () => remove(live, p, true) }]),
+    ...(self ? [] : [null, ...removals(live, p)]),
   ].filter((i) => i !== undefined);
+}
+
+/** removals are the two ways out: with a way back, and without. */
+export function removals(live: Live, p: Participant): Item[] {
+  return [
+    { id: "disconnect", words: t("host.live_disconnect"), danger: true, act: () => remove(live, p, false) },
+    { id: "ban", words: t("host.live_ban"), danger: true, act: () => remove(live, p, true) },
+  ];
 }

@@ -1,6 +1,6 @@
 // <stentor-signin>: an API token opens the console.
 import { asProblem } from "../http";
-import { t } from "../texts";
+import { type Key, t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
 import { signal } from "../ui/signals";
 import { API } from "./api";
@@ -8,6 +8,7 @@ import { problemLine } from "./parts";
 
 export class SignIn extends Part {
   api!: API;
+  console: Key = "host.title"; // which one it opens
 
   render(): Child {
     const problem = signal("");
@@ -16,16 +17,17 @@ export class SignIn extends Part {
       const token = String(new FormData(e.target as HTMLFormElement).get("token")).trim();
       problem.set("");
       try {
-        await this.api.check(token);
+        const me = await this.api.check(token);
+        if (me.webinar) location.hash = `#/webinars/${encodeURIComponent(me.webinar)}`; // a moderator's, who has this one
         this.api.signIn(token);
       } catch (failed) {
         problem.set(asProblem(failed).sentence);
       }
     };
-    return h("section", { class: "card narrow" }, h("h1", {}, t("host.title")), h("p", { class: "lead" }, t("host.signin_hint")),
+    return h("section", { class: "card narrow" }, h("h1", {}, t(this.console)), h("p", { class: "lead" }, t("host.signin_hint")),
       h("form", { onsubmit: submit },
         h("div", { class: "field" }, h("label", { for: "token" }, t("host.token")),
-          h("input", { id: "token", name: "token", type: "password", required: true, pattern: "\\s*sta_[A-Za-z0-9_\\-]+\\s*", autocomplete: "off", dir: "ltr", placeholder: "sta_…", "aria-describedby": "token-hint" }),
+          h("input", { id: "token", name: "token", type: "password", required: true, pattern: "\\s*st[ai]_[A-Za-z0-9_\\-]+\\s*", autocomplete: "off", dir: "ltr", placeholder: "sta_…", "aria-describedby": "token-hint" }),
           h("p", { class: "hint", id: "token-hint" }, t("host.token_hint"))),
         problemLine(problem),
         h("button", { class: "primary", type: "submit" }, t("host.signin"))));

@@ -1,6 +1,7 @@
 // <stentor-webinar>: one webinar while it runs: its stage, its people, its doors, its end.
 import { t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
+import { icon } from "../ui/icons";
 import { derived, effect, untracked } from "../ui/signals";
 import type { API } from "./api";
 import { door } from "./door";
@@ -37,7 +38,7 @@ export class OneWebinar extends Part {
     const at = `#/webinars/${encodeURIComponent(live.id)}`;
     return [
       h("div", { class: "head live-head" },
-        h("a", { href: "#/webinars", class: "back" }, t("host.back")),
+        h("a", { href: "#/webinars", class: "round way-back", "aria-label": t("host.back"), title: t("host.back") }, icon("back")),
         h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
         h("a", { class: "button", id: "registrants-link", href: `${at}/registrants`, hidden: () => !registers() }, t("host.registrants")),
         h("a", { class: "button", id: "plan-link", href: `${at}/plan`, hidden: () => !live.open() }, t("host.plan")),

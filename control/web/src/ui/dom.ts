@@ -52,9 +52,13 @@ function alive(parent: Node, make: () => Child): void {
   const end = document.createTextNode("");
   parent.appendChild(begin);
   parent.appendChild(end);
+  let before: Child = {} as Child;
   effect(() => {
+    const now = make();
+    if (now === before && !(now instanceof Node)) return; // the same words: what is polled does not flicker
+    before = now;
     const made = document.createDocumentFragment();
-    append(made, [make()]);
+    append(made, [now]);
     const range = document.createRange();
     range.setStartAfter(begin);
     range.setEndBefore(end);
