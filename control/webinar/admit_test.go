@@ -364,3 +364,27 @@ func TestM7WhatBelongsTogetherIsOnePerson(t *testing.T) {
 		})
 	}
 }
+
+// TestS33NothingIsLookedAtBehindAClosedDoor asks what the door asks first, of
+// somebody who knows the PIN: nobody without proof gets further, and no hash is computed.
+func TestS33NothingIsLookedAtBehindAClosedDoor(t *testing.T) {
+	open := &Webinar{ID: "w_1", State: Live, PIN: &PIN{Verifier: Verifier(make([]byte, 32), "90210777")}}
+	ended, locked := *open, *open
+	ended.State, locked.Locked = Ended, true
+	guesser := Visitor{Name: "Eve", PIN: "90210777", Invite: [32]byte{1}, Registrant: [32]byte{2}}
+	work := testing.AllocsPerRun(100, func() { ended.Opens(guesser) })
+	for name, w := range map[string]*Webinar{"unknown": nil, "closed": &ended, "locked": &locked} {
+		if w.Opens(guesser) {
+			t.Errorf("%s opens", name)
+		}
+		if n := testing.AllocsPerRun(100, func() { w.Opens(guesser) }); n != work || n > 2 {
+			t.Errorf("%s: %v allocations, another has %v, and an HMAC has more than the two keys of tables", name, n, work)
+		}
+		if name != "unknown" && !w.Opens(Visitor{Account: "ada"}) {
+			t.Errorf("%s: who is signed in hears nothing", name)
+		}
+	}
+	if !open.Opens(Visitor{}) {
+		t.Error("an open one is closed")
+	}
+}

@@ -97,3 +97,21 @@ func TestS33AClosedDoorTakesTheSameTime(t *testing.T) {
 		t.Errorf("%v take %v: whoever measures can tell them apart", names, medians)
 	}
 }
+
+// TestS33AClosedDoorDoesTheSameWork counts what a knock allocates, which a machine under
+// load does not change: a PIN that is looked at costs an HMAC's, a grant a signature's.
+func TestS33AClosedDoorDoesTheSameWork(t *testing.T) {
+	doors := closedDoors(t)
+	for _, knock := range []Knock{
+		{Name: "Eve", PIN: "48151623", Device: "laptop", Remote: home}, {Name: "Eve", PIN: "90210777", Remote: home}, {Name: "Eve", Invite: "sti_none"},
+	} {
+		work := make(map[float64][]string)
+		for name, e := range doors {
+			n := testing.AllocsPerRun(200, func() { _, _ = e.Join(ctx, link, knock) })
+			work[n] = append(work[n], name)
+		}
+		if len(work) != 1 {
+			t.Errorf("%+v: allocations differ: %v", knock, work)
+		}
+	}
+}
