@@ -48,11 +48,12 @@ simulate:
 	@mkdir -p $(ARTIFACTS)
 	@$(GO) test -count=1 -timeout 2h -v ./control/lease -run 'M1Simulate' -simulate.schedules=$(SCHEDULES) -simulate.seed=$(SEED) -simulate.budget=110m > $(ARTIFACTS)/simulate.log 2>&1; status=$$?; grep -E 'schedules|FAIL|^ok' $(ARTIFACTS)/simulate.log; exit $$status
 
-# The demo as a person runs it, with a real browser, and an upgrade from the last release:
-# alone, since they take the machine.
+# The demo as a person runs it, with a real browser, an upgrade from the last release, and
+# processes under faults (3 x 60 s, 200 s with what starts and heals them): alone, since they
+# take the machine.
 e2e: build
 	@mkdir -p $(ARTIFACTS)
-	STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) $(GO) test -count=1 -timeout 20m -v -run 'EndToEnd' . 2>&1 | tee $(ARTIFACTS)/e2e.log; exit $${PIPESTATUS[0]}
+	STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) $(GO) test -count=1 -timeout 20m -v -run 'EndToEnd|Chaos' . 2>&1 | tee $(ARTIFACTS)/e2e.log; exit $${PIPESTATUS[0]}
 
 test: deps
 	@mkdir -p $(ARTIFACTS)
@@ -71,9 +72,8 @@ figures: build
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
-# Five processes under faults: RUNS runs of FOR, from SEED on. On a quiet machine, where a run has
-# 13,000 operations, seeds 0 and 1 found histories that are not linearizable; until that is
-# understood it is not part of the tests.
+# Five processes under faults: RUNS runs of FOR, from SEED on; three are part of the tests. Of a
+# history that is not linearizable the smallest wrong part is printed, call by call.
 chaos: build
 	$(GO) run ./bench chaos --runs $(RUNS) --for $(FOR) --seed $(SEED)
 
