@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -23,19 +24,24 @@ import (
 type foundation struct {
 	conn   net.PacketConn // the socket that QUIC uses
 	quic   *quic.Config
-	relay  relay.Config // what belongs to the foundation; the rest is empty
-	parity *protection  // nil when the way has none
+	relay  relay.Config                 // what belongs to the foundation; the rest is empty
+	parity *protection                  // nil when the way has none
+	hears  *atomic.Pointer[relay.Relay] // what ICMP says, once it is there
 }
 
 // lay makes the foundation of a way, as node does it for the relay's.
 func lay(w way, socket *net.UDPConn, log *slog.Logger) (foundation, error) {
-	f := foundation{conn: socket, quic: mesh.QUICConfig(), relay: relay.Config{Logger: log}}
+	f := foundation{conn: socket, quic: mesh.QUICConfig(), relay: relay.Config{Logger: log}, hears: &atomic.Pointer[relay.Relay]{}}
 	if w != wayRelay && w != wayNoParity {
 		return f, nil
 	}
 	f.relay.Windows = window.New(window.Config{Logger: log})
 	f.quic.Tracer = f.relay.Windows.Tracer
-	wrapped, err := parity.Wrap(socket, parity.Config{Logger: log})
+	wrapped, err := parity.Wrap(socket, parity.Config{Logger: log, Unreachable: func(peer netip.AddrPort) {
+		if r := f.hears.Load(); r != nil {
+			r.Unreachable(peer)
+		}
+	}})
 	if err != nil {
 		return f, err
 	}
@@ -97,6 +103,7 @@ func newRelayed(c SeatConfig, dial func(context.Context, string) (*quic.Conn, er
 	rc.Node, rc.Dial, rc.Parent, rc.Standby = c.Name, dial, r.parent, r.standby
 	var err error
 	r.relay, err = relay.New(rc)
+	on.hears.Store(r.relay)
 	return r, err
 }
 

@@ -78,7 +78,8 @@ type tree struct {
 	relays []*member
 	leaves []*member
 	taps   []*tap
-	seen   uint32 // frames up to this one were looked at
+	seen   uint32    // frames up to this one were looked at
+	struck time.Time // when the last relay ended
 }
 
 // plant starts the tree, and waits until all leaves see the picture.
@@ -188,6 +189,7 @@ func (t *tree) strike(ctx context.Context, end string) ([]scar, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.struck = time.Now()
 	if end == "drain" {
 		if err := victim.call("Drain", 10*time.Second, nil); err != nil {
 			return nil, err
@@ -255,6 +257,7 @@ func (t *tree) scars(ctx context.Context, below map[string]bool) ([]scar, error)
 			return nil, err
 		}
 		c := scarOf(m.name, video, audio, from, t.seen)
+		c.began -= time.Duration(t.struck.UnixNano())
 		c.below = below[m.name]
 		out = append(out, c)
 	}
@@ -266,6 +269,7 @@ type scar struct {
 	leaf   string
 	below  bool          // it pulled from the one that ended
 	gap    time.Duration // the longest time between two complete frames
+	began  time.Duration // when it began, from the end of the relay
 	late   time.Duration // how much longer than the median the slowest frame took
 	lost   int           // packets of the picture
 	silent int           // packets of the sound that are missing
@@ -273,7 +277,7 @@ type scar struct {
 }
 
 func (c scar) String() string {
-	return fmt.Sprintf("%s: gap %v, late %v, %d packets lost, %d of sound, sound late %v", c.leaf, c.gap.Round(time.Millisecond), c.late.Round(time.Millisecond),
+	return fmt.Sprintf("%s: gap %v from %v on, late %v, %d packets lost, %d of sound, sound late %v", c.leaf, c.gap.Round(time.Millisecond), c.began.Round(time.Millisecond), c.late.Round(time.Millisecond),
 		c.lost, c.silent, c.hoarse.Round(time.Millisecond))
 }
 
@@ -283,14 +287,14 @@ func soundOf(frame uint32) uint32 { return (frame*50 + videoFPS - 1) / videoFPS 
 // scarOf looks at the frames from from to to, and at the sound of the same time.
 func scarOf(leaf string, video, audio []Take, from, to uint32) scar {
 	c := scar{leaf: leaf}
-	c.lost, c.late, c.gap = tale(video, from, to, packetsOf)
-	c.silent, c.hoarse, _ = tale(audio, soundOf(from), soundOf(to+1)-1, func(uint32) int { return 1 })
+	c.lost, c.late, c.gap, c.began = tale(video, from, to, packetsOf)
+	c.silent, c.hoarse, _, _ = tale(audio, soundOf(from), soundOf(to+1)-1, func(uint32) int { return 1 })
 	return c
 }
 
 // tale tells of the frames from from to to: how many packets are missing, how much longer than the median the slowest
-// took, and how long nothing new was complete.
-func tale(takes []Take, from, to uint32, packets func(uint32) int) (lost int, late, gap time.Duration) {
+// took, and how long nothing new was complete, since when (Unix time).
+func tale(takes []Take, from, to uint32, packets func(uint32) int) (lost int, late, gap, began time.Duration) {
 	var took []time.Duration
 	var whole []int64
 	for frame := from; frame <= to; frame++ {
@@ -306,14 +310,16 @@ func tale(takes []Take, from, to uint32, packets func(uint32) int) (lost int, la
 		}
 	}
 	if len(took) == 0 {
-		return lost, 0, math.MaxInt64
+		return lost, 0, math.MaxInt64, 0
 	}
 	slices.Sort(took)
 	slices.Sort(whole)
 	for i := 1; i < len(whole); i++ {
-		gap = max(gap, time.Duration(whole[i]-whole[i-1]))
+		if d := time.Duration(whole[i] - whole[i-1]); d > gap {
+			gap, began = d, time.Duration(whole[i-1])
+		}
 	}
-	return lost, took[len(took)-1] - took[len(took)/2], gap
+	return lost, took[len(took)-1] - took[len(took)/2], gap, began
 }
 
 // report notes the figures of a run.

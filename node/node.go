@@ -177,7 +177,7 @@ func (n *Node) openMesh(p Parts) (err error) {
 	n.windows = window.New(window.Config{Logger: n.log, Registerer: n.reg})
 	quic := mesh.QUICConfig()
 	quic.Tracer = n.windows.Tracer
-	if n.parity, err = parity.Wrap(p.Sockets.Mesh, parity.Config{Logger: n.log, Registerer: n.reg}); err != nil {
+	if n.parity, err = parity.Wrap(p.Sockets.Mesh, parity.Config{Logger: n.log, Registerer: n.reg, Unreachable: n.unreachable}); err != nil {
 		return err
 	}
 	n.port, err = mesh.New(mesh.Config{

@@ -21,8 +21,6 @@ const (
 	// at most 1<<16 (rtp.Sequence), and as many packets as a ring holds may be lost just then. What lies further off
 	// is a lie or of another numbering, and would make all that is true seem old or yet to come.
 	maxJump = 1<<16 + videoSlots
-	// resumeDepth is how many packets back a hole is looked for when a parent has died.
-	resumeDepth = 1024
 )
 
 // A layer is one encoding of a track: its ring, and what is needed to fill it.
@@ -58,6 +56,7 @@ type layer struct {
 	appended uint16 // packets of them
 	timer    *time.Timer
 	deaths   []uint64 // frames that ended without their end, newest last
+	sought   uint64   // see seek
 
 	keyMu      sync.Mutex // guards the following
 	keyAsked   time.Time  // when the last request went out
@@ -164,7 +163,7 @@ func (l *layer) insert(p *rtp.Packet) bool {
 		}
 		return false
 	}
-	l.started = true
+	l.started, l.sought = true, 0
 	l.seq.Advance(p.Seq)
 	if l.track.info.Kind == wire.Audio {
 		p.Time = l.clock.Unwrap(uint32(p.Time))
@@ -284,42 +283,6 @@ func (l *layer) near(seq uint64) bool {
 	defer l.mu.Unlock()
 	newest := l.seq.Newest()
 	return seq <= newest && newest-seq < uint64(len(l.ring.slots))/4
-}
-
-// resume returns the frame from which a parent has to send: the first that is not complete here, or 0, the newest key
-// frame, when what is here is too old to go on from.
-func (l *layer) resume(now time.Time) uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.track.info.Kind == wire.Data {
-		return l.resumeMessages()
-	}
-	newest := l.seq.Newest()
-	last := l.ring.find(newest)
-	if last == nil || now.UnixNano()-last.Arrived > int64(linger) {
-		return 0
-	}
-	if l.track.info.Kind == wire.Audio {
-		return newest + 1
-	}
-	from := last.Frame
-	if last.Marker {
-		from = newest + 1
-	}
-	// Holes of the last second may be filled yet; older ones nobody waits for.
-	for seq := newest; seq > newest-min(newest, resumeDepth); seq-- {
-		p := l.ring.find(seq)
-		if p != nil && now.UnixNano()-p.Arrived > int64(time.Second) {
-			break
-		}
-		if p == nil {
-			from = seq // its frame is called by this number or a later one, unless it began before the hole
-			if before := l.ring.find(seq - 1); before != nil && !before.Marker {
-				from = before.Frame
-			}
-		}
-	}
-	return from
 }
 
 // close stops what runs by itself.

@@ -15,15 +15,6 @@ import (
 )
 
 const (
-	// heartbeatEvery is how often a link proves that it is alive, in both directions: forty datagrams of about
-	// fifty bytes a second are nothing beside media.
-	heartbeatEvery = 25 * time.Millisecond
-	// silence is how long a neighbour may send nothing at all before the link ends. Nodes that share a loaded machine
-	// stall for 100 to 300 ms at times, so less would end good links; a standby, to which changing is free, takes
-	// over much earlier (suspectAfter).
-	silence = 500 * time.Millisecond
-	// primeEvery is how often the window is opened for what the neighbour may ask for.
-	primeEvery = time.Second
 	// helloWait is how long the dialling side may take to open the control stream.
 	helloWait = 5 * time.Second
 	// idleAfter is when the side that dialled ends a link over which neither side pulls anything.
@@ -82,6 +73,7 @@ type link struct {
 	heard      atomic.Int64                // when the neighbour last gave a sign of life, nanoseconds since born: clocks are set
 	silent     atomic.Bool                 // nothing is heard at the moment
 	leaving    atomic.Bool                 // the neighbour is about to stop
+	refused    chan time.Time              // when ICMP said that nobody is there
 	inbound    atomic.Pointer[wire.Report] // what the neighbour says of its packets to here, nil before it has
 
 	ctx    context.Context
@@ -102,7 +94,7 @@ func (r *Relay) newLink(conn *quic.Conn, control *quic.Stream, peer string, dial
 	l := &link{
 		relay: r, peer: peer, conn: conn, dialled: dialled, control: control,
 		out: make(chan wire.Message, maxQueue), done: make(chan struct{}), born: time.Now(), busy: time.Now(),
-		upstreams: map[uint64]*upstream{}, feeds: map[uint64]*feed{},
+		upstreams: map[uint64]*upstream{}, feeds: map[uint64]*feed{}, refused: make(chan time.Time, 1),
 	}
 	if r.cfg.Windows != nil {
 		l.window = r.cfg.Windows.Own(conn, wire.Heartbeat{}.Append(nil))
@@ -295,60 +287,6 @@ func (l *link) stuck(now time.Time) error {
 
 // speaks returns the highest version that both sides speak, 0 before the neighbour has said Hello.
 func (l *link) speaks() uint64 { return l.version.Load() }
-
-// alive notes a sign of life.
-func (l *link) alive(now time.Time) { l.heard.Store(int64(now.Sub(l.born))) }
-
-// beat sends heartbeats, looks whether the neighbour's come, and ends the link when none has for too long or when nobody
-// needs it.
-func (l *link) beat() error {
-	tick := time.NewTicker(heartbeatEvery)
-	defer tick.Stop()
-	var b []byte
-	var w watch
-	primed := time.Time{}
-	for count := uint64(1); ; count++ {
-		select {
-		case <-tick.C:
-		case <-l.ctx.Done():
-			return nil
-		}
-		now := time.Now()
-		if err := l.listen(w.quiet(now, l.born.Add(time.Duration(l.heard.Load())))); err != nil {
-			return err
-		}
-		if err := l.stuck(now); err != nil {
-			return err
-		}
-		if l.idle() {
-			return &endError{codeBye, "idle", errors.New("nothing is pulled")}
-		}
-		b = wire.Heartbeat{Count: count}.Append(b[:0])
-		if err := l.conn.SendDatagram(b); err != nil {
-			return err
-		}
-		if now.Sub(primed) >= primeEvery {
-			primed = now
-			l.prime()
-		}
-	}
-}
-
-// listen judges how long nothing was heard.
-func (l *link) listen(quiet time.Duration) error {
-	l.relay.metrics.heartbeatGap.Observe(quiet.Seconds())
-	suspect := suspectAfter
-	if l.speaks() < 2 {
-		suspect = suspectOld
-	}
-	if silent := quiet >= suspect; l.silent.Swap(silent) != silent {
-		l.pokeAll()
-	}
-	if quiet >= silence {
-		return &endError{codeSilent, "silent", fmt.Errorf("not heard for %v", quiet.Round(time.Millisecond))}
-	}
-	return nil
-}
 
 func (l *link) idle() bool {
 	l.mu.Lock()

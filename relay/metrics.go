@@ -18,6 +18,7 @@ type metrics struct {
 	linksEnded   *prometheus.CounterVec
 	pulls        prometheus.Counter
 	reparents    prometheus.Counter
+	refusals     prometheus.Counter
 	rejects      *prometheus.CounterVec
 	hopDelay     prometheus.Histogram
 	heartbeatGap prometheus.Histogram
@@ -45,6 +46,7 @@ func newMetrics() *metrics {
 		linksEnded: vec("links_ended_total", "Links that ended, by reason.", "reason"),
 		pulls:      counter("pulls_total", "Subscriptions sent to parents."),
 		reparents:  counter("reparents_total", "Times a track got another parent while it lived."),
+		refusals:   counter("neighbours_unreachable_total", "Times that a neighbour was suspected because its host said by ICMP that nobody has the port."),
 		rejects:    vec("rejects_total", "Subscriptions of children refused, by code.", "code"),
 		hopDelay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "stentor_relay_hop_delay_seconds",
@@ -62,7 +64,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.dropped, m.skips, m.keyAsked, m.keySent, m.received, m.sent, m.resets, m.frames, m.thinned, m.sheds, m.padding, m.linksEnded,
-		m.pulls, m.reparents, m.rejects, m.hopDelay, m.heartbeatGap,
+		m.pulls, m.reparents, m.refusals, m.rejects, m.hopDelay, m.heartbeatGap,
 	} {
 		if err := reg.Register(c); err != nil {
 			return err

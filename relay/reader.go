@@ -40,7 +40,7 @@ type Reader struct {
 // When there is none, it waits for one. One is asked for every half second then: at once when the ring has lost its
 // newest, else after the first. A layer that the track does not have has no packets.
 func (t *Track) Reader(layer int) *Reader {
-	r := t.reader(layer)
+	r := t.reader(layer, 0)
 	if !r.ordered {
 		r.toKey()
 	}
@@ -50,7 +50,7 @@ func (t *Track) Reader(layer int) *Reader {
 // readerFrom returns a reader that begins with the first frame that is not older than frame, as far as the ring
 // still holds it; 0 begins like Reader.
 func (t *Track) readerFrom(layer int, frame uint64) *Reader {
-	r := t.reader(layer)
+	r := t.reader(layer, frame)
 	switch {
 	case r.ordered:
 		r.frame = frame
@@ -75,11 +75,12 @@ func (t *Track) readerFrom(layer int, frame uint64) *Reader {
 	return r
 }
 
-func (t *Track) reader(layer int) *Reader {
+func (t *Track) reader(layer int, frame uint64) *Reader {
 	l := t.none
 	if layer >= 0 && layer < len(t.layers) {
 		l = t.layers[layer]
 	}
+	l.seek(frame)
 	l.opened()
 	return &Reader{track: t, layer: l, ordered: t.info.Kind == wire.Data && l != t.none}
 }

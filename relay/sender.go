@@ -30,6 +30,9 @@ const (
 	backfillTimes = 6
 	// backfillBurst is how many bytes of backfill leave at once: a key frame of 4K is not held up.
 	backfillBurst = 512 << 10
+	// resumeBurst is the same for a child that lost its parent and goes on in the middle: what it misses is what its viewers
+	// wait for, and the window that was primed for it is the bound.
+	resumeBurst = 2 << 20
 )
 
 // A sender gives one layer to one child: each frame as a stream of its own, audio as datagrams.
@@ -123,7 +126,7 @@ func (s *sender) done(pause time.Duration) <-chan struct{} {
 func (s *sender) sendAll(ctx context.Context) (pause time.Duration, err error) {
 	now := time.Now()
 	if !s.live {
-		s.bucket.fill(now, max(backfillLeast, backfillTimes*float64(s.track.bitrate.Load()))/8, backfillBurst)
+		s.bucket.fill(now, max(backfillLeast, backfillTimes*float64(s.track.bitrate.Load()))/8, s.burst())
 	}
 	for ctx.Err() == nil && pause == 0 {
 		p := s.reader.Try()
@@ -143,6 +146,14 @@ func (s *sender) sendAll(ctx context.Context) (pause time.Duration, err error) {
 	s.sent.Add(float64(s.bytes))
 	s.bytes = 0
 	return pause, err
+}
+
+// burst is how many bytes may leave at once to a child that does not have what the ring held when it came.
+func (s *sender) burst() float64 {
+	if s.reader.frame > 0 {
+		return resumeBurst
+	}
+	return backfillBurst
 }
 
 // caughtUp notes that QUIC has everything.

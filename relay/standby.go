@@ -91,6 +91,9 @@ const (
 	// other parent's silence was noticed, and what comes until a round trip across a continent has widened the
 	// window. Unprimed, the worst frame came after 791 ms, primed after 210 to 320.
 	primeFor = 500 * time.Millisecond
+	// coldRate is what a track of video is taken for that nobody here reads: 4K. A window that stands open for more than a
+	// track has is not used.
+	coldRate = 20_000_000
 	// primeMost bounds what standbys may ask of a link's window: more than package window grants.
 	primeMost = 8 << 20
 )
@@ -109,12 +112,16 @@ func (l *link) prime() {
 	l.window.Prime(int(min(bits/8*uint64(primeFor/time.Millisecond)/1000, primeMost)))
 }
 
-// idleRate returns how many bits a second the child would be sent if it asked; 0 when it is fed already.
+// idleRate returns how many bits a second the child would be sent if it asked; 0 when it is fed already. A child that
+// stands by itself asks for nothing, and is not paused; and here it may be that nobody knows the rate, since nothing comes.
 func (f *feed) idleRate() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.paused || f.track == nil || f.track.info.Kind != wire.Video {
+	if len(f.wants) > 0 || f.track == nil || f.track.info.Kind != wire.Video {
 		return 0
 	}
-	return f.track.bitrate.Load()
+	if rate := f.track.bitrate.Load(); rate > 0 {
+		return rate
+	}
+	return coldRate
 }

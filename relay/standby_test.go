@@ -70,7 +70,7 @@ func spare(n *node) string {
 	return ""
 }
 
-func TestStandbyTakesOverAfterFourHeartbeats(t *testing.T) {
+func TestStandbyTakesOverAfterThreeHeartbeats(t *testing.T) {
 	inMesh(t, func(t *testing.T, m *mesh) {
 		n1, n2, n3, n4 := m.nodes["n1"], m.nodes["n2"], m.nodes["n3"], m.nodes["n4"]
 		n2.follows("n1")

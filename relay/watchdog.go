@@ -3,14 +3,14 @@ package relay
 import "time"
 
 const (
-	// suspectAfter is how long a neighbour may be silent until a standby takes its place: four heartbeats. The change
-	// costs a few packets that come twice, so a wrong suspicion is cheap.
-	suspectAfter = 4 * heartbeatEvery
+	// suspectAfter is how long a neighbour may be silent until a standby takes its place: three heartbeats, and as much
+	// media. The change costs a few packets that come twice, so a wrong suspicion is cheap.
+	suspectAfter = 3 * heartbeatEvery
 	// suspectOld is the same for neighbours of version 1, which beat every 50 ms.
 	suspectOld = 200 * time.Millisecond
 	// stallAfter is how late this node's own heartbeat may be until what it did not hear meanwhile says nothing of
-	// others: it was not listening.
-	stallAfter = 3 * heartbeatEvery
+	// others: it was not listening. With one heartbeat more it is as long as suspectAfter.
+	stallAfter = suspectAfter - heartbeatEvery
 )
 
 // A watch tells for how long a neighbour has been silent, as far as this node was there to hear it.

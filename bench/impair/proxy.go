@@ -2,10 +2,13 @@ package impair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -17,21 +20,28 @@ const (
 	// maxClients bounds sockets: a bench has tens.
 	maxClients = 1024
 
+	// shutFor is how long nobody has the proxy's port when nobody has the far side's: long enough that every client that
+	// sends anything hears of it, and little of the time that a process takes to come back.
+	shutFor = 250 * time.Millisecond
+
 	// maxDatagram is the largest that UDP has.
 	maxDatagram = 1 << 16
 )
 
 // A Proxy stands between real processes: what is sent to its address goes on to another, impaired, and what comes back
 // goes back, impaired. Each client address has links of its own in both directions, and a port of its own towards the
-// far side, which is the address that the far side sees.
+// far side, which is the address that the far side sees. While nobody has the port of the far side, which ICMP tells the
+// proxy, nobody has the proxy's, so that clients hear it too.
 type Proxy struct {
 	to   netip.AddrPort
-	conn *net.UDPConn
+	addr netip.AddrPort
 	seed uint64
+	conn atomic.Pointer[net.UDPConn] // closed while nobody is there
 
 	mu            sync.Mutex // guards the following
 	forward, back Profile
 	pipes         map[netip.AddrPort]*pipe
+	shutting      bool // the port is to be closed, for a while
 	gone          bool
 	wg            sync.WaitGroup
 }
@@ -64,7 +74,9 @@ func Listen(addr, to string, forward, back Profile, seed uint64) (*Proxy, error)
 		return nil, fmt.Errorf("impair: listen: %w", err)
 	}
 	widen(conn)
-	return &Proxy{to: target, conn: conn, seed: seed, forward: forward, back: back, pipes: map[netip.AddrPort]*pipe{}}, nil
+	p := &Proxy{to: target, addr: conn.LocalAddr().(*net.UDPAddr).AddrPort(), seed: seed, forward: forward, back: back, pipes: map[netip.AddrPort]*pipe{}}
+	p.conn.Store(conn)
+	return p, nil
 }
 
 // widen asks the kernel for large buffers; it may give less (net.core.rmem_max).
@@ -74,7 +86,7 @@ func widen(c *net.UDPConn) {
 }
 
 // Addr returns where the proxy listens.
-func (p *Proxy) Addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (p *Proxy) Addr() netip.AddrPort { return p.addr }
 
 // Set changes what is done to packets from now on, of all clients.
 func (p *Proxy) Set(forward, back Profile) {
@@ -113,23 +125,69 @@ func (c *Counts) add(o Counts) {
 // Run carries packets until ctx is done, then closes the sockets, loses what is on its way and returns nil. Another
 // error is that of the proxy's socket.
 func (p *Proxy) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { p.conn.Close() })
+	stop := context.AfterFunc(ctx, func() { p.conn.Load().Close() })
 	defer stop()
 	defer p.close()
 	b := make([]byte, maxDatagram)
 	for {
-		n, from, err := p.conn.ReadFromUDPAddrPort(b)
-		if ctx.Err() != nil {
-			return nil
+		n, from, err := p.conn.Load().ReadFromUDPAddrPort(b)
+		if err != nil && ctx.Err() == nil {
+			err = p.reopen(ctx, err)
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			return fmt.Errorf("impair: read: %w", err)
 		}
-		if c := p.pipe(from); c != nil {
+		if c := p.pipe(from); c != nil && n > 0 {
 			// A far side that is gone answers by ICMP and makes the write fail: the packet is lost, as it would be.
-			c.out.send(c.forward.Send(time.Now(), n), b[:n], func(packet []byte) { _, _ = c.far.Write(packet) })
+			c.out.send(c.forward.Send(time.Now(), n), b[:n], func(packet []byte) {
+				if _, err := c.far.Write(packet); errors.Is(err, syscall.ECONNREFUSED) {
+					p.shut()
+				}
+			})
 		}
 	}
+}
+
+// shut closes the port once the news that nobody is there has come back to the client's side, behind what was on its way.
+func (p *Proxy) shut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shutting || p.gone {
+		return
+	}
+	p.shutting = true
+	time.AfterFunc(p.back.Delay+p.back.Jitter, func() { p.conn.Load().Close() })
+}
+
+// reopen waits for the port's time, when it was shut, and takes it again; else it returns why it was closed.
+func (p *Proxy) reopen(ctx context.Context, why error) error {
+	p.mu.Lock()
+	shutting := p.shutting
+	p.mu.Unlock()
+	if !shutting {
+		return why
+	}
+	select {
+	case <-time.After(shutFor):
+	case <-ctx.Done():
+		return nil
+	}
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(p.addr))
+	if err != nil {
+		return err
+	}
+	widen(conn)
+	p.conn.Store(conn)
+	if ctx.Err() != nil { // it came before Run's own look
+		conn.Close()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shutting = false
+	return nil
 }
 
 // pipe returns the way of a client, a new one when it was not seen before; nil when there is none to be had.
@@ -160,9 +218,12 @@ func (p *Proxy) carryBack(client netip.AddrPort, c *pipe) {
 			if p.over() {
 				return
 			}
-			continue // ICMP: nobody listens there, for now
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				p.shut()
+			}
+			continue // nobody listens there, for now
 		}
-		c.in.send(c.back.Send(time.Now(), n), b[:n], func(packet []byte) { _, _ = p.conn.WriteToUDPAddrPort(packet, client) })
+		c.in.send(c.back.Send(time.Now(), n), b[:n], func(packet []byte) { _, _ = p.conn.Load().WriteToUDPAddrPort(packet, client) })
 	}
 }
 
@@ -181,6 +242,6 @@ func (p *Proxy) close() {
 		c.far.Close()
 	}
 	p.mu.Unlock()
-	p.conn.Close()
+	p.conn.Load().Close()
 	p.wg.Wait()
 }

@@ -3,8 +3,10 @@ package impair
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -196,5 +198,51 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 				t.Error("it listens")
 			}
 		})
+	}
+}
+
+// TestProxyOfNobodyIsNobody: the client hears by ICMP that the far side is gone, and reaches it again when it is back.
+func TestProxyOfNobodyIsNobody(t *testing.T) {
+	far, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := far.LocalAddr().(*net.UDPAddr)
+	p := proxied(t, addr.String(), Profile{}, Profile{Delay: 5 * time.Millisecond})
+	far.Close()
+	c := client(t, p)
+	b := make([]byte, 100)
+	for deadline := time.Now().Add(soon); ; {
+		_, _ = c.Write([]byte("there?"))
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := c.Read(b); errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the client does not hear that nobody is there")
+		}
+	}
+	if far, err = net.ListenUDP("udp", addr); err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	got := make(chan bool)
+	go func() {
+		_ = far.SetReadDeadline(time.Now().Add(soon))
+		_, err := far.Read(make([]byte, 100))
+		got <- err == nil
+	}()
+	for {
+		select {
+		case ok := <-got:
+			if !ok {
+				t.Error("nothing comes any more, though somebody is there")
+			}
+			return
+		default:
+			_, _ = c.Write([]byte("there?"))
+			_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			_, _ = c.Read(b)
+		}
 	}
 }

@@ -8,6 +8,7 @@ type metrics struct {
 	recovered     prometheus.Counter
 	unrecoverable prometheus.Counter
 	refused       *prometheus.CounterVec
+	refusals      prometheus.Counter
 	coalesced     prometheus.Gauge
 }
 
@@ -20,6 +21,10 @@ func newMetrics(reg prometheus.Registerer, c *Conn) *metrics {
 		received:      counter("received", "Packets of parity that came from neighbours."),
 		recovered:     counter("recovered", "Data packets that were lost on their way here, and came back by parity."),
 		unrecoverable: counter("unrecoverable", "Data packets that were lost on their way here with more others than parity covered."),
+		refusals: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_parity_unreachable_total",
+			Help: "Times that a host said by ICMP that nobody has the port to which the mesh had sent.",
+		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stentor_parity_refused_total",
 			Help: "Parity that was dropped, or not begun, because of a rule.",
@@ -32,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, c *Conn) *metrics {
 	if reg == nil {
 		return m
 	}
-	reg.MustRegister(m.sent, m.received, m.recovered, m.unrecoverable, m.refused, m.coalesced,
+	reg.MustRegister(m.sent, m.received, m.recovered, m.unrecoverable, m.refused, m.refusals, m.coalesced,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "stentor_parity_protected_peers",
 			Help: "Neighbours that get parity now.",

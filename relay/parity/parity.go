@@ -52,6 +52,10 @@ import (
 type Config struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Unreachable hears, from a goroutine that reads or writes, of addresses whose host says by ICMP that nobody has the
+	// port; so it must not block, and believe little: ICMP can be forged by who guesses the ports. Linux alone, and
+	// of a *net.UDPConn alone. Nil when nobody wants to know.
+	Unreachable func(peer netip.AddrPort)
 	// Now is the clock by which loss is averaged and blocks expire; nil is time.Now.
 	Now func() time.Time
 }
@@ -64,6 +68,8 @@ type Conn struct {
 	coder   coder
 	socket  net.PacketConn
 	raw     writer
+
+	unreachable func(netip.AddrPort) // nil: nobody wants to know
 
 	guarded, mending atomic.Int32 // peers that get parity; whose parity is used
 
@@ -90,7 +96,7 @@ func Wrap(c net.PacketConn, cfg Config) (*Conn, error) {
 	if c == nil {
 		return nil, errors.New("parity: there is no socket")
 	}
-	p := &Conn{log: cfg.Logger, now: cfg.Now}
+	p := &Conn{log: cfg.Logger, now: cfg.Now, unreachable: cfg.Unreachable}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -28,6 +28,7 @@ const (
 // udp is a UDP socket that is read with UDP_GRO. It is a quic.OOBCapablePacketConn and has the ReadBatch that quic-go prefers.
 type udp struct {
 	inner     *net.UDPConn
+	control   syscall.RawConn // of inner
 	conn      *Conn
 	segmented atomic.Bool // the kernel cuts what is sent, as far as is known
 
@@ -62,12 +63,13 @@ func (c *Conn) wrapUDP(inner *net.UDPConn) error {
 	} else {
 		c.log.Info("this kernel hands over every packet by itself, which costs a fifth more", "err", gro)
 	}
-	s := &udp{inner: inner, conn: c, batch: ipv4.NewPacketConn(inner), ms: make([]ipv4.Message, messages)}
+	s := &udp{inner: inner, control: raw, conn: c, batch: ipv4.NewPacketConn(inner), ms: make([]ipv4.Message, messages)}
 	s.segmented.Store(true)
 	for i := range s.ms {
 		s.ms[i].Buffers = [][]byte{make([]byte, 1<<16)}
 		s.ms[i].OOB = make([]byte, oobSize)
 	}
+	s.listenToICMP()
 	c.socket, c.raw = s, s
 	return nil
 }
@@ -93,11 +95,16 @@ func (s *udp) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 // fill asks the kernel for more.
 func (s *udp) fill(flags int) (err error) {
 	s.at = 0
-	if s.n, err = s.batch.ReadBatch(s.ms, flags); err != nil {
+	for range retries {
+		if s.n, err = s.batch.ReadBatch(s.ms, flags); err == nil {
+			return nil
+		}
 		s.n = 0
-		return err
+		if !s.again(err) {
+			return err
+		}
 	}
-	return nil
+	return nil // whoever reads comes again
 }
 
 // next puts the next packet into m; false when another call to the kernel is needed.
@@ -185,7 +192,7 @@ func (s *udp) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteMsgUDP sends b, as one packet or in segments, and keeps it for parity.
 func (s *udp) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
-	n, oobn, err = s.inner.WriteMsgUDP(b, oob, addr)
+	n, oobn, err = s.send(b, oob, addr)
 	if err == nil && addr != nil {
 		if p := s.conn.guards(unmap(addr.AddrPort())); p != nil {
 			var room [oobSize]byte
@@ -196,9 +203,24 @@ func (s *udp) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err er
 	return n, oobn, err
 }
 
+// send is WriteMsgUDP of the inner socket, again when what failed was an earlier packet. Whether a packet is too long the
+// second call says again.
+func (s *udp) send(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
+	for range retries {
+		if n, oobn, err = s.inner.WriteMsgUDP(b, oob, addr); err == nil || !s.again(err) {
+			return n, oobn, err
+		}
+	}
+	return n, oobn, err
+}
+
 // WriteTo sends b, and keeps it for parity.
-func (s *udp) WriteTo(b []byte, to net.Addr) (int, error) {
-	n, err := s.inner.WriteTo(b, to)
+func (s *udp) WriteTo(b []byte, to net.Addr) (n int, err error) {
+	for range retries {
+		if n, err = s.inner.WriteTo(b, to); err == nil || !s.again(err) {
+			break
+		}
+	}
 	if err == nil {
 		if p := s.conn.guards(addrPort(to)); p != nil {
 			p.sent(b, 0, to, nil)
@@ -240,7 +262,7 @@ func (s *udp) write(r run, oob []byte, to net.Addr) error {
 		if n > r.size {
 			control = appendSegment(append([]byte(nil), oob...), r.size)
 		}
-		_, _, err := s.inner.WriteMsgUDP(p[:n], control, addr)
+		_, _, err := s.send(p[:n], control, addr)
 		if n > r.size && errors.Is(err, unix.EIO) { // the card has no checksums (udp(7)); it will have none later
 			s.segmented.Store(false)
 			continue
