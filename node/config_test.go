@@ -19,7 +19,7 @@ func TestTheDocumentedConfigurationIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Defaults()
-	want.Advertise = []string{}
+	want.Advertise, want.ICEServers = []string{}, []ICEServer{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("deploy/stentor.yaml says\n%+v\nand the defaults are\n%+v", c, want)
 	}
@@ -76,6 +76,8 @@ func TestCheckRefusesWhatCannotRun(t *testing.T) {
 		{"an address without a port", func(c *Config) { c.RTC = "10.0.0.1" }, "rtc|IP:PORT"},
 		{"plain HTTP on the network", func(c *Config) { c.HTTP = "0.0.0.0:80" }, "without TLS|behind_proxy"},
 		{"half a certificate", func(c *Config) { c.TLS.Cert = "x.pem" }, "tls"},
+		{"a TURN server without an account", func(c *Config) { c.ICEServers = []ICEServer{{URLs: []string{"turn:turn.example.org"}}} }, "secret_file"},
+		{"an ICE server that is none", func(c *Config) { c.ICEServers = []ICEServer{{URLs: []string{"https://turn.example.org"}}} }, "secret_file"},
 		{"an advertised address with a port", func(c *Config) { c.Advertise = []string{"10.0.0.1:80"} }, "advertise"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

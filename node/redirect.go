@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stentor/cluster"
+	"stentor/node/session"
 )
 
 // From crowded of its uplink on a node sends new publishers and players to one that is
@@ -22,11 +23,19 @@ const farAway = time.Second
 // another is the public URL of the node where new publishers and players should begin
 // instead of at this one, which drains or is crowded. It is false where they should
 // begin here, also because there is no better place. via are the nodes that they come
-// from.
-func (n *Node) another(via []string) (string, bool) {
+// from. Players of what is published here stay: a node that drains lets no other node
+// begin to pull, and its publishers have to move first.
+func (n *Node) another(link string, use session.Use, via []string) (string, bool) {
 	self, ok := n.gossip.Member(n.cfg.Name)
 	if !ok || !self.Draining && self.Load < crowded {
 		return "", false
+	}
+	if w := n.State().WebinarByLink(link); w != nil && use == session.Watch {
+		for s := range w.Streams() {
+			if s.Origin == n.cfg.Name {
+				return "", false
+			}
+		}
 	}
 	return nearest(n.gossip.Members(), append(via, n.cfg.Name), self.Draining)
 }

@@ -18,8 +18,9 @@ import (
 // with port 0, as RFC 8829 asks.
 type plan struct {
 	offer *offer
-	used  []chosen // in the order of the offer
-	extra int      // publishers: sections that send more than a stream has
+	used  []chosen     // in the order of the offer
+	extra int          // publishers: sections that send more than a stream has
+	again *credentials // of the other side since it began ICE anew; nil: those of the offer
 }
 
 // chosen is one section in use.
@@ -28,6 +29,7 @@ type chosen struct {
 	format  format
 	exts    []string // URIs of the extensions that we accept
 	source  int      // viewers: index of the source that it carries
+	watches bool     // a viewer's: whatever it offers beside receiving, it will not send
 }
 
 // The header extensions that matter to us, RFC or draft beside each.
@@ -92,6 +94,9 @@ func (p *plan) reduced() (webrtc.SessionDescription, error) {
 		return a.Key == sdp.AttrKeyGroup || a.Key == "candidate"
 	})
 	d.Attributes = append(d.Attributes, sdp.Attribute{Key: sdp.AttrKeyGroup, Value: "BUNDLE " + strings.Join(mids, " ")})
+	if p.again != nil {
+		withCredentials(&d, *p.again)
+	}
 	b, err := d.Marshal()
 	if err != nil {
 		return webrtc.SessionDescription{}, fmt.Errorf("sfu: %w", err)
@@ -114,9 +119,12 @@ func (c *chosen) reduced() *sdp.MediaDescription {
 		m.Attributes = append(m.Attributes, sdp.Attribute{Key: key, Value: fmt.Sprintf(format, args...)})
 	}
 	for _, a := range c.section.media.Attributes {
-		if kept[a.Key] {
+		if kept[a.Key] && !(c.watches && a.Key == "sendrecv") {
 			m.Attributes = append(m.Attributes, a)
 		}
+	}
+	if c.watches && c.section.direction == "sendrecv" {
+		m.Attributes = append(m.Attributes, sdp.Attribute{Key: "recvonly"})
 	}
 	for _, uri := range c.exts {
 		add("extmap", "%d %s", c.section.exts[uri], uri)
@@ -152,8 +160,9 @@ func rtpmap(f format) string {
 	return fmt.Sprintf("%s/%d", name, f.clock)
 }
 
-// complete puts the refused sections back into pion's answer.
-func (p *plan) complete(answer string) (string, error) {
+// complete puts the refused sections back into the answer to the others, and our
+// candidates into the first of those.
+func (p *plan) complete(answer string, candidates []string) (string, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(answer); err != nil {
 		return "", fmt.Errorf("sfu: %w", err)
@@ -162,6 +171,15 @@ func (p *plan) complete(answer string) (string, error) {
 		return "", fmt.Errorf("sfu: pion answered %d of %d sections", len(d.MediaDescriptions), len(p.used))
 	}
 	accepted := d.MediaDescriptions
+	for _, m := range accepted {
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+			return a.Key == "candidate" || a.Key == "end-of-candidates"
+		})
+	}
+	for _, c := range candidates {
+		accepted[0].WithValueAttribute("candidate", c)
+	}
+	accepted[0].WithPropertyAttribute("end-of-candidates")
 	d.MediaDescriptions = make([]*sdp.MediaDescription, len(p.offer.sections))
 	for i, c := range p.used {
 		d.MediaDescriptions[c.section.index] = accepted[i]

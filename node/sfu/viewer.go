@@ -49,31 +49,98 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 	if err != nil {
 		return nil, s.metrics.refused("view", err)
 	}
-	c, err := s.newPeer(plan, webrtc.RTPTransceiverDirectionSendonly, &interceptor.Registry{})
+	c, err := s.newPeer(plan, webrtc.RTPTransceiverDirectionSendonly)
 	if err != nil {
 		return nil, err
 	}
 	v := &Viewer{peer: c, asked: asked}
 	c.ended = func() { s.metrics.viewers.Dec() }
 	s.metrics.viewers.Inc()
-	if err := v.addTracks(plan, sources); err != nil {
+	v.choose(plan, sources)
+	if c.answer, err = plan.answerViewer(c.me, v.forwards); err != nil {
 		c.close(err)
 		return nil, err
 	}
-	if err := c.negotiate(plan); err != nil {
-		c.close(err)
-		return nil, s.metrics.refused("view", err)
-	}
+	v.expect()
 	c.live(ctx)
+	return v, nil
+}
+
+// choose makes what carries each source, with its SSRCs.
+func (v *Viewer) choose(p *plan, sources []Source) {
+	walls := make(map[string]*wall)
+	taken := make(map[uint32]bool)
+	for _, c := range p.used {
+		src := sources[c.source]
+		stream := streamOf(src)
+		if walls[stream] == nil {
+			walls[stream] = &wall{}
+		}
+		f := newForward(v, src, c, walls[stream])
+		f.ssrc = newSSRC(taken)
+		if c.format.rtx != 0 {
+			f.rtxSSRC = newSSRC(taken)
+		}
+		v.forwards = append(v.forwards, f)
+	}
+}
+
+// expect lets the viewer in by its first check.
+func (v *Viewer) expect() {
+	c := v.peer
+	c.sfu.door.expect(c.me.ufrag, &guest{password: c.me.pwd, enter: func(first letter) {
+		c.run(func() { v.enter(first) })
+	}})
+}
+
+// enter makes the connection of a viewer who has come.
+func (v *Viewer) enter(first letter) {
+	c := v.peer
+	if made, err := v.connect(); made {
+		c.sfu.inlet.push(first.packet, first.from)
+		return
+	} else if err != nil {
+		c.sfu.metrics.knocks.WithLabelValues("failed").Inc()
+		c.sfu.log.Debug("a viewer's connection", "err", err)
+		go c.close(err) // which waits for this
+		return
+	}
+	c.sfu.inlet.push(first.packet, first.from)
 	for _, f := range v.forwards {
 		c.run(func() { f.seek(c.ctx) })
 		c.run(f.readFeedback)
 	}
-	return v, nil
+}
+
+// connect reports whether the connection was made before: by somebody who knocked just
+// before ICE was begun anew.
+func (v *Viewer) connect() (made bool, err error) {
+	c := v.peer
+	c.making <- struct{}{}
+	defer func() { <-c.making }()
+	if c.pc != nil { // only written with making held
+		return true, nil
+	}
+	c.sfu.door.forget(c.me.ufrag)
+	if err := c.connect(&interceptor.Registry{}); err != nil {
+		return false, err
+	}
+	if err := v.addTracks(); err != nil {
+		return false, err
+	}
+	_, err = c.negotiate() // it has its answer
+	return false, err
+}
+
+// Restart begins ICE anew with the other side's new credentials, and returns the new
+// description of this side. The media goes on meanwhile, the old way as long as it
+// leads there. An error means that the session goes on as it was.
+func (v *Viewer) Restart(ufrag, pwd string) (string, error) {
+	return v.peer.restart(credentials{ufrag, pwd}, v.expect)
 }
 
 // Answer is the session description for the viewer, all candidates in it.
-func (v *Viewer) Answer() string { return v.peer.answer }
+func (v *Viewer) Answer() string { return v.peer.answered() }
 
 // Connected is closed when the transport is up.
 func (v *Viewer) Connected() <-chan struct{} { return v.peer.connected }
@@ -154,7 +221,7 @@ func planView(o *offer, sources []Source) (*plan, error) {
 			for _, e := range sources[i].Info.Extensions {
 				exts = append(exts, e.URI)
 			}
-			p.used = append(p.used, chosen{section: s, format: formats[j], exts: s.offered(exts...), source: i})
+			p.used = append(p.used, chosen{section: s, format: formats[j], exts: s.offered(exts...), source: i, watches: true})
 		}
 	}
 	switch {
@@ -212,24 +279,19 @@ func sameProfile(f format, info wire.TrackInfo) bool {
 
 // addTracks makes a transceiver per section, in the order in which pion gives
 // sections away.
-func (v *Viewer) addTracks(p *plan, sources []Source) error {
-	walls := make(map[string]*wall)
-	for _, c := range p.used {
-		src := sources[c.source]
-		stream := streamOf(src)
-		if walls[stream] == nil {
-			walls[stream] = &wall{}
-		}
-		f := newForward(v, src, c, walls[stream])
-		t, err := v.peer.pc.AddTransceiverFromTrack(f, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+func (v *Viewer) addTracks() error {
+	for _, f := range v.forwards {
+		t, err := v.peer.pc.AddTransceiverFromTrack(f, webrtc.RTPTransceiverInit{
+			Direction:     webrtc.RTPTransceiverDirectionSendonly,
+			SendEncodings: []webrtc.RTPEncodingParameters{{RTPCodingParameters: webrtc.RTPCodingParameters{SSRC: webrtc.SSRC(f.ssrc)}}},
+		})
 		if err != nil {
 			return fmt.Errorf("sfu: %w", err)
 		}
-		if err := t.SetCodecPreferences(c.codecs()); err != nil {
+		if err := t.SetCodecPreferences(f.chosen.codecs()); err != nil {
 			return fmt.Errorf("sfu: %w", err)
 		}
 		f.rtp = t.Sender()
-		v.forwards = append(v.forwards, f)
 	}
 	return nil
 }

@@ -34,6 +34,9 @@ const (
 	// moveWithin is the time over which the players of a node that drains are told to go,
 	// each at a moment of its own: the next nodes let in a few hundred a second each.
 	moveWithin = 2 * time.Second
+	// aliveEvery is how often a stream shows that it is there, to proxies that close what
+	// is silent for a minute, and to itself that its reader is.
+	aliveEvery = 15 * time.Second
 	// feedWithin bounds one write to a reader.
 	feedWithin = 10 * time.Second
 )
@@ -175,12 +178,15 @@ type telling struct {
 	live    bool
 	viewers int
 	layers  string
-	moved   bool
 }
 
 func (t *telling) run(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
+	tick, alive := time.NewTicker(lookEvery), time.NewTicker(aliveEvery)
 	defer tick.Stop()
+	defer alive.Stop()
+	if err := t.write(":\n\n"); err != nil { // a comment: the reader knows that it is heard
+		return err
+	}
 	moving := t.server.moves()
 	var move <-chan time.Time
 	for {
@@ -191,12 +197,18 @@ func (t *telling) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-alive.C:
+			if err := t.write(":\n\n"); err != nil {
+				return err
+			}
 		case <-moving:
 			moving, move = nil, time.After(rand.N(moveWithin))
 		case <-move:
 			move = nil
-			if err := t.tell(tellReconnect, t.reconnect()); err != nil {
-				return err
+			if to, ok := t.server.next(t.resource); ok {
+				if err := t.tell(tellReconnect, map[string]string{"url": to}); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -227,13 +239,6 @@ func (t *telling) look() error {
 	return err
 }
 
-func (t *telling) reconnect() any {
-	if u := t.server.next(t.resource.endpoint); u != "" {
-		return map[string]string{"url": u}
-	}
-	return struct{}{}
-}
-
 // tell writes one event, its data on one line, if the reader asked for its kind.
 func (t *telling) tell(kind string, data any) error {
 	if !slices.Contains(t.kinds, kind) {
@@ -243,11 +248,15 @@ func (t *telling) tell(kind string, data any) error {
 	if err != nil {
 		return fmt.Errorf("signal: %w", err)
 	}
+	return t.write("event: " + kind + "\ndata: " + string(b) + "\n\n")
+}
+
+func (t *telling) write(text string) error {
 	c := http.NewResponseController(t.out)
 	if err := c.SetWriteDeadline(time.Now().Add(feedWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("signal: %w", err)
 	}
-	if _, err := io.WriteString(t.out, "event: "+kind+"\ndata: "+string(b)+"\n\n"); err != nil {
+	if _, err := io.WriteString(t.out, text); err != nil {
 		return fmt.Errorf("signal: %w", err)
 	}
 	return c.Flush()

@@ -35,7 +35,7 @@ func (s *Server) sendOn(w http.ResponseWriter, r *http.Request, use session.Use,
 	if s.cfg.Elsewhere == nil || len(been) >= maxVia {
 		return false, nil
 	}
-	base, ok := s.cfg.Elsewhere(been)
+	base, ok := s.cfg.Elsewhere(r.PathValue("link"), use, been)
 	if !ok {
 		return false, nil
 	}
@@ -90,14 +90,11 @@ func (s *Server) moves() <-chan struct{} {
 	return s.moving
 }
 
-// next is where a player of a resource is to begin anew; empty: where it began.
-func (s *Server) next(path string) string {
+// next is where a player is to begin anew; false: it is best off where it is.
+func (s *Server) next(r *resource) (string, bool) {
 	if s.cfg.Elsewhere == nil {
-		return ""
+		return "", false
 	}
-	base, ok := s.cfg.Elsewhere(nil)
-	if !ok {
-		return ""
-	}
-	return strings.TrimRight(base, "/") + path
+	base, ok := s.cfg.Elsewhere(r.link, session.Watch, nil)
+	return strings.TrimRight(base, "/") + r.endpoint, ok
 }

@@ -19,6 +19,7 @@ import (
 // the connection is closed at once, and the other way round.
 type resource struct {
 	id       string
+	link     string // of the webinar, as the client wrote it
 	endpoint string // the path that made it
 	path     string
 	at       string // its address: the path, or the whole URL for who was sent here by another node
@@ -54,7 +55,7 @@ func (s *Server) open(r *http.Request, sess *session.Session, endpoint string) *
 	ctx, cancel := context.WithCancelCause(sess.Context())
 	id := randomText()
 	res := &resource{
-		id: id, endpoint: endpoint, path: endpoint + "/" + id, sess: sess, watches: sess.Use == session.Watch, ctx: ctx, cancel: cancel,
+		id: id, link: r.PathValue("link"), endpoint: endpoint, path: endpoint + "/" + id, sess: sess, watches: sess.Use == session.Watch, ctx: ctx, cancel: cancel,
 		gone: make(chan struct{}), restarting: make(chan struct{}, 1), etag: newTag(),
 	}
 	res.at = res.path

@@ -77,10 +77,10 @@ type Config struct {
 	// in answers are relative, also those of clients that another node sent here.
 	URL string
 
-	// Elsewhere says which node a client should begin at instead of this one, by its URL:
-	// this one drains, or has no room. via are the names of the nodes that sent the client
-	// on before. Nil, or false: it begins here.
-	Elsewhere func(via []string) (url string, ok bool)
+	// Elsewhere says which node a publisher or a player of a webinar should begin at instead
+	// of this one, by its URL: this one drains, or has no room. via are the names of the
+	// nodes that sent the client on before. Nil, or false: it begins here.
+	Elsewhere func(link string, use session.Use, via []string) (url string, ok bool)
 
 	// ICEServers are named to whoever is let in (RFC 9725, section 4.6).
 	ICEServers []ICEServer
