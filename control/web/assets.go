@@ -19,7 +19,7 @@ import (
 // The bundle is made from src and committed, so that building and running the
 // node needs Go alone; TestBundle makes it again and compares the bytes.
 //
-//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/style.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
+//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/talk.ts src/style.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
 //go:generate go run icon_generate.go
 
 //go:embed dist static
@@ -58,7 +58,8 @@ func newAssets(t *texts) *assets {
 	}
 	for _, lang := range t.languages {
 		a.addTexts("texts-guest-"+lang+".json", t.of(lang, "common.", "denial.", "guest.", "stage.", "publish."))
-		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish."))
+		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish.", "talk."))
+		a.addTexts("texts-talk-"+lang+".json", t.of(lang, "common.role_", "talk."))
 		a.addTexts("texts-operator-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "operator."))
 	}
 	return a

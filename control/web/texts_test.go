@@ -14,9 +14,9 @@ import (
 
 var (
 	place   = regexp.MustCompile(`\{\w+\}`)
-	literal = regexp.MustCompile(`"((?:common|home|guest|register|stage|publish|host|operator|denial)\.[a-z_]+)"`)
+	literal = regexp.MustCompile(`"((?:common|home|guest|register|stage|publish|host|operator|talk|denial)\.[a-z_]+)"`)
 	// pattern finds keys that are put together, such as `host.state_${state}`.
-	pattern = regexp.MustCompile("`((?:common|stage|host|operator|denial)\\.[a-z_]*)\\$\\{")
+	pattern = regexp.MustCompile("`((?:common|stage|host|operator|talk|denial)\\.[a-z_]*)\\$\\{")
 )
 
 func catalogue(t *testing.T) map[string]map[string]string {
@@ -65,7 +65,7 @@ func TestEveryKeyIsWrittenAndUsed(t *testing.T) {
 			}
 			text, err := os.ReadFile(path)
 			for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
-				if m[1] == "guest.js" || m[1] == "host.js" || m[1] == "operator.js" || m[1] == "register.html" {
+				if m[1] == "guest.js" || m[1] == "host.js" || m[1] == "operator.js" || m[1] == "talk.js" || m[1] == "register.html" {
 					continue
 				}
 				used[m[1]] = true

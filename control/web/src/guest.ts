@@ -182,6 +182,7 @@ class GuestPage {
         h("div", { class: "under" },
           h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
           h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)])),
+        this.#talk(visit),
         () => sends() && this.#publish(visit, stage));
       effect(() => {
         if (visit.phase() === "gone") queueMicrotask(() => {
@@ -194,6 +195,14 @@ class GuestPage {
     document.body.classList.add("on-stage");
     inside.querySelector("h1")!.focus({ preventScroll: true });
     void visit.run();
+  }
+
+  /** talk is chat, questions and polls, by a bundle that is fetched now. */
+  #talk(visit: Visit): HTMLElement {
+    const place = h("div", { class: "talk-place" });
+    const { talk, talkTexts } = this.#box.dataset;
+    import(talk!).then((bundle: { mount(place: HTMLElement, link: Visit, texts: string): Promise<void> }) => bundle.mount(place, visit, talkTexts!)).catch((e) => console.warn(e)); // the picture is there without it
+    return place;
   }
 
   #publish(visit: Visit, stage: Stage): HTMLElement {

@@ -29,6 +29,7 @@ export interface Grant {
   participant: string;
   name: string;
   role: string;
+  webinar: string; // its ID
   waiting?: boolean; // in the lobby
   expires_at: string;
 }

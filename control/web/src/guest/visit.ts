@@ -1,7 +1,7 @@
 // Visit: an admitted participant's stay, from the door to the sentence at its
 // end. It holds the token fresh, listens to events, and keeps the picture coming
 // back for as long as the participant is welcome.
-import { Problem, asProblem } from "../http";
+import { Problem, asProblem, send } from "../http";
 import { signal } from "../ui/signals";
 import { Backoff, pause } from "../wait";
 import { type Door, type Grant, type Knock, dead } from "./door";
@@ -26,6 +26,9 @@ const askEvery = 10_000;
 
 /** lookEvery is how often the page looks at what arrives, in milliseconds. */
 const lookEvery = 1000;
+
+/** unheard bounds what is kept of the talk until somebody listens to it. */
+const unheard = 500;
 
 /** Said is what the events say; members and types that are not here are passed over (node/signal/messages.go). */
 interface Said {
@@ -74,6 +77,28 @@ export class Visit {
     await Promise.all([this.#watch(), this.#listen(), this.#refresh()]);
     clearInterval(looks);
     removeEventListener("pagehide", leave);
+  }
+
+  #hearer: ((m: object) => void) | null = null;
+  #heard: object[] = []; // since the last welcome, for who attaches later
+
+  /** attach gives the talk what the events said since the last welcome, and what they say from now on. */
+  attach(hear: (m: object) => void): void {
+    this.#hearer = hear;
+    this.#heard.splice(0).forEach(hear);
+  }
+
+  /** say sends a message over the events connection, and reports whether there is one. */
+  say(m: object): boolean {
+    const there = this.#hearing && this.#socket?.readyState === WebSocket.OPEN;
+    if (there) this.#socket!.send(JSON.stringify(m));
+    return there;
+  }
+
+  /** raise raises or lowers the participant's hand. */
+  async raise(raised: boolean): Promise<void> {
+    const grant = this.grant.peek();
+    await send(`/api/v1/webinars/${encodeURIComponent(grant.webinar)}/hand`, { method: "PUT", bearer: grant.token, json: { raised } });
   }
 
   /** leave ends the stay by the participant's own wish. */
@@ -250,8 +275,11 @@ export class Visit {
   #said(m: Said): void {
     if (m.type === "welcome") {
       this.#hearing = true;
+      this.#heard = [];
       this.#waits(m.waiting === true);
     }
+    if (this.#hearer) this.#hearer(m);
+    else if (this.#heard.length < unheard) this.#heard.push(m);
     if (m.type === "admitted") this.#waits(false);
     if ((m.type === "welcome" || m.type === "permissions") && m.role) this.role.set(m.role);
     if (m.type !== "welcome" && m.type !== "stage") return;

@@ -7,16 +7,18 @@ import { lobby } from "./lobby";
 import { people } from "./people";
 import type { Presence } from "./presence";
 import { type Tab, tabs } from "./tabs";
+import { talkTabs } from "../talk/host";
 import { unconnected } from "./unconnected";
 
 /**
  * panels are the tabs, in order: People, and after it the talk (Chat, Questions, Polls).
  * The host's own session, with its events and its token, is presence.visit: null while they are not inside.
  */
-function panels(live: Live, _presence: Presence): Tab[] {
+function panels(live: Live, presence: Presence): Tab[] {
   const count = () => live.inside().length + live.waiting().length;
   return [
     { id: "people", title: [t("host.live_people"), " ", h("span", { class: "count" }, () => count() || "")], body: [lobby(live), people(live), unconnected(live), bans(live)] },
+    ...talkTabs(presence.visit),
   ];
 }
 
