@@ -24,11 +24,7 @@ func (f *forward) Kind() webrtc.RTPCodecType { return webrtc.NewRTPCodecType(f.c
 func (f *forward) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ssrc = uint32(ctx.SSRC())
-	if f.chosen.format.rtx != 0 {
-		f.rtxSSRC = uint32(ctx.SSRCRetransmission())
-	}
-	if f.settled { // one key and SSRC has one writer, which was there before
+	if f.settled || f.ssrc != uint32(ctx.SSRC()) { // one key and SSRC has one writer, which was there before
 		return webrtc.RTPCodecParameters{}, errHungUp
 	}
 	f.rtxSeq = uint16(rand.Uint32N(1 << 15)) // far from the roll-over, which a viewer that loses the first ones would not see

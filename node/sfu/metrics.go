@@ -18,7 +18,9 @@ type metrics struct {
 	packetsOut, bytesOut   *prometheus.CounterVec
 	nacks, keyframes       *prometheus.CounterVec
 	dropped, refusals      *prometheus.CounterVec
-	garbage                prometheus.Counter
+	garbage, alerts        prometheus.Counter
+	streams                prometheus.Gauge
+	knocks                 *prometheus.CounterVec
 	stalls, skips          prometheus.Counter
 	firstPacket, firstKeys prometheus.Histogram
 	viewerLoss, viewerRTT  prometheus.Histogram
@@ -43,6 +45,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		garbage: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_sfu_garbage_total", Help: "Packets on the media port that belong to no protocol which is spoken there; nobody reads or answers them.",
 		}),
+		alerts: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_alerts_in_the_clear_total", Help: "DTLS alerts that anybody could have written; nobody reads them.",
+		}),
+		streams:    gauge("tcp_connections", "TCP connections of peers whom UDP does not reach (ICE-TCP)."),
+		knocks:     counter("first_checks_total", "First connectivity checks of viewers, by what became of them; only a valid one costs a PeerConnection.", "result"),
 		publishers: gauge("publishers", "Publishers that are connected or connecting."),
 		viewers:    gauge("viewers", "Viewers that are connected or connecting."),
 		senders: f.NewGaugeVec(prometheus.GaugeOpts{

@@ -5,7 +5,6 @@ import (
 	"net"
 
 	"github.com/pion/ice/v4"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // advertisedMux shares one UDP socket among all connections, told apart by the
@@ -19,7 +18,7 @@ type advertisedMux struct {
 	unspecified bool
 }
 
-func newAdvertisedMux(cfg Config, logs pionLogs, garbage prometheus.Counter) (*advertisedMux, error) {
+func newAdvertisedMux(cfg Config, logs pionLogs, conn *inlet) (*advertisedMux, error) {
 	local, ok := cfg.Conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return nil, errors.New("sfu: Conn is not a UDP socket")
@@ -30,10 +29,6 @@ func newAdvertisedMux(cfg Config, logs pionLogs, garbage prometheus.Counter) (*a
 			return nil, errors.New("sfu: cannot advertise " + a.String())
 		}
 		m.candidates = append(m.candidates, &net.UDPAddr{IP: a.Unmap().AsSlice(), Port: local.Port, Zone: a.Zone()})
-	}
-	conn, err := sift(cfg.Conn, garbage)
-	if err != nil {
-		return nil, err
 	}
 	m.UDPMuxDefault = ice.NewUDPMuxDefault(ice.UDPMuxParams{
 		UDPConn: conn, Net: cfg.Net, Logger: logs.NewLogger("mux"),

@@ -17,8 +17,15 @@ import (
 // always.
 type peer struct {
 	sfu       *SFU
-	pc        *webrtc.PeerConnection
+	plan      *plan
+	direction webrtc.RTPTransceiverDirection
+	cert      *webrtc.Certificate
+	making    chan struct{} // held by who makes the connection, or changes how ICE begins; guards the following
+	me        introduction
 	answer    string
+	api       *webrtc.API
+	settings  webrtc.SettingEngine
+
 	connected chan struct{}   // closed when media can flow
 	ctx       context.Context // done as soon as the end is decided; its cause says why
 	cancel    context.CancelCauseFunc
@@ -27,69 +34,89 @@ type peer struct {
 	way       *way          // nil: media goes by pion
 
 	once    sync.Once
-	mu      sync.Mutex // guards the following
+	mu      sync.Mutex             // guards the following
+	pc      *webrtc.PeerConnection // nil: nobody came yet; does not change again
 	up      bool
 	over    bool           // no more goroutines
 	unwatch []func() bool  // what waited for other reasons to end
 	work    sync.WaitGroup // goroutines that must end before gone
 }
 
-// newPeer makes the PeerConnection of a plan, without negotiating yet.
-func (s *SFU) newPeer(p *plan, direction webrtc.RTPTransceiverDirection, reg *interceptor.Registry) (*peer, error) {
-	engine, err := p.engine(direction)
+// newPeer lists a connection that is to be: it costs next to nothing yet.
+func (s *SFU) newPeer(p *plan, direction webrtc.RTPTransceiverDirection) (*peer, error) {
+	cert, err := s.identity.certificate(s.now())
 	if err != nil {
 		return nil, err
-	}
-	settings := s.settings
-	var past *way
-	if s.outlet != nil && direction == webrtc.RTPTransceiverDirectionSendonly {
-		past = &way{socket: s.outlet}
-		past.listen(&settings)
-	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
-	if err != nil {
-		return nil, fmt.Errorf("sfu: %w", err)
 	}
 	c := &peer{
-		sfu: s, pc: pc, connected: make(chan struct{}), gone: make(chan struct{}), ended: func() {}, way: past,
+		sfu: s, plan: p, direction: direction, connected: make(chan struct{}), gone: make(chan struct{}), ended: func() {},
+		making: make(chan struct{}, 1), me: introduction{credentials: newCredentials(), candidates: s.candidates()}, cert: cert,
+	}
+	if c.me.fingerprint, err = fingerprintOf(cert); err != nil {
+		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	if err := s.add(c); err != nil {
-		pc.Close()
-		return nil, err
+	return c, s.add(c)
+}
+
+// connect makes the PeerConnection, without negotiating yet.
+func (c *peer) connect(reg *interceptor.Registry) error {
+	engine, err := c.plan.engine(c.direction)
+	if err != nil {
+		return err
+	}
+	c.settings = c.sfu.settings
+	c.settings.SetICECredentials(c.me.ufrag, c.me.pwd)
+	var past *way
+	if c.sfu.outlet != nil && c.direction == webrtc.RTPTransceiverDirectionSendonly {
+		past = &way{socket: c.sfu.outlet, streams: c.sfu.streams}
+		past.listen(&c.settings)
+	}
+	c.api = webrtc.NewAPI(webrtc.WithSettingEngine(c.settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
+	pc, err := c.api.NewPeerConnection(webrtc.Configuration{
+		BundlePolicy: webrtc.BundlePolicyMaxBundle, Certificates: []webrtc.Certificate{*c.cert},
+	})
+	if err != nil {
+		return fmt.Errorf("sfu: %w", err)
+	}
+	c.mu.Lock()
+	c.pc, c.way = pc, past
+	over := c.over
+	c.mu.Unlock()
+	if over { // it ended meanwhile
+		_ = pc.GracefulClose()
+		return errHungUp
 	}
 	pc.OnConnectionStateChange(c.stateChanged)
 	if past != nil {
 		past.follow(c, c.transport())
 	}
-	return c, nil
+	return nil
 }
 
-// negotiate answers the plan's offer with all candidates in it.
-func (c *peer) negotiate(p *plan) error {
-	remote, err := p.reduced()
+// negotiate takes the plan's offer, and returns pion's answer.
+func (c *peer) negotiate() (string, error) {
+	remote, err := c.plan.reduced()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := c.pc.SetRemoteDescription(remote); err != nil {
-		return refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
+		return "", refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
 	}
 	answer, err := c.pc.CreateAnswer(nil)
 	if err != nil {
-		return refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
+		return "", refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
 	}
 	gathered := webrtc.GatheringCompletePromise(c.pc)
 	if err := c.pc.SetLocalDescription(answer); err != nil {
-		return refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
+		return "", refuse(CodeUnsupported, "The offer cannot be answered: %v.", err)
 	}
 	select {
 	case <-gathered: // host candidates of a socket that is there: at once
 	case <-c.ctx.Done():
-		return c.err()
+		return "", c.err()
 	}
-	c.answer, err = p.complete(c.pc.LocalDescription().SDP)
-	return err
+	return c.pc.LocalDescription().SDP, nil
 }
 
 // live ties the peer to ctx and gives it connectTimeout to come up.
@@ -149,21 +176,29 @@ func (c *peer) close(cause error) {
 		for _, stop := range c.unwatch {
 			stop()
 		}
+		pc := c.pc
 		c.mu.Unlock()
 		c.cancel(cause)
-		if err := c.pc.Close(); err != nil {
-			c.sfu.log.Debug("closing a connection", "err", err)
+		if pc != nil {
+			if err := pc.Close(); err != nil {
+				c.sfu.log.Debug("closing a connection", "err", err)
+			}
 		}
-		go c.finish()
+		go c.finish(pc)
 	})
 }
 
 // finish waits for what the connection still had running.
-func (c *peer) finish() {
-	if err := c.pc.GracefulClose(); err != nil {
-		c.sfu.log.Debug("closing a connection", "err", err)
+func (c *peer) finish(pc *webrtc.PeerConnection) {
+	if pc != nil {
+		if err := pc.GracefulClose(); err != nil {
+			c.sfu.log.Debug("closing a connection", "err", err)
+		}
 	}
 	c.work.Wait()
+	c.making <- struct{}{} // whoever begins ICE anew is done, or will see that it is over
+	c.sfu.door.forget(c.me.ufrag)
+	<-c.making
 	if c.way != nil {
 		c.way.handshake.Forget() // of a handshake that nothing came of
 	}

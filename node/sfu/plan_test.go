@@ -70,7 +70,7 @@ func TestPlanPublishTakesOneSectionOfAKind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := p.complete(d.SDP)
+		a, err := p.complete(d.SDP, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestARefusedSectionCanBeRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := p.complete(reduced.SDP) // as pion would give it
+			answer, err := p.complete(reduced.SDP, nil) // as pion would give it
 			if err != nil {
 				t.Fatal(err)
 			}

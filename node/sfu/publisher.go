@@ -68,7 +68,7 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink, allowed Allo
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.newPeer(plan, webrtc.RTPTransceiverDirectionRecvonly, reg)
+	c, err := s.newPeer(plan, webrtc.RTPTransceiverDirectionRecvonly)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,7 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink, allowed Allo
 	}
 	c.ended = func() { s.metrics.publishers.Dec() }
 	s.metrics.publishers.Inc()
-	c.pc.OnTrack(p.onTrack)
-	if err := c.negotiate(plan); err != nil {
+	if err := p.answer(reg); err != nil {
 		c.close(err)
 		return nil, s.metrics.refused("publish", err)
 	}
@@ -94,8 +93,30 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink, allowed Allo
 	return p, nil
 }
 
+// answer makes the connection at once: those who may publish are few, and known.
+func (p *Publisher) answer(reg *interceptor.Registry) error {
+	c := p.peer
+	if err := c.connect(reg); err != nil {
+		return err
+	}
+	c.pc.OnTrack(p.onTrack)
+	answer, err := c.negotiate()
+	if err != nil {
+		return err
+	}
+	c.answer, err = c.plan.complete(answer, c.me.candidates)
+	return err
+}
+
+// Restart begins ICE anew with the other side's new credentials, and returns the new
+// description of this side. The media goes on meanwhile, the old way as long as it
+// leads there. An error means that the session goes on as it was.
+func (p *Publisher) Restart(ufrag, pwd string) (string, error) {
+	return p.peer.restart(credentials{ufrag, pwd}, nil)
+}
+
 // Answer is the session description for the publisher, all candidates in it.
-func (p *Publisher) Answer() string { return p.peer.answer }
+func (p *Publisher) Answer() string { return p.peer.answered() }
 
 // Connected is closed when the transport is up.
 func (p *Publisher) Connected() <-chan struct{} { return p.peer.connected }

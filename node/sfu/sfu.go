@@ -21,6 +21,9 @@ package sfu
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +48,7 @@ type Config struct {
 	Advertise  []netip.Addr   // host candidates of every answer, all with Conn's port; loopback allowed
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	Streams    net.Listener  // ICE-TCP, for those whom UDP does not reach; nil: none. Run closes it
 	Net        transport.Net // nil: the machine's network; tests pass a virtual one
 	Highest    send.Rung     // how packets go out at best; 0: by runs of equal size (UDP_SEGMENT)
 
@@ -78,6 +82,11 @@ type SFU struct {
 	metrics  *metrics
 	outlet   *send.Socket // nil: there is no socket of the kernel's, all goes by pion
 	shards   []*shard     // one per core
+	inlet    *inlet
+	door     *door
+	streams  *streams // nil: no TCP
+
+	identity identity
 
 	mu     sync.Mutex // guards the following
 	peers  map[*peer]struct{}
@@ -107,7 +116,17 @@ func New(cfg Config) (*SFU, error) {
 		s.shards = append(s.shards, newShard())
 	}
 	logs := pionLogs{log: cfg.Logger}
-	mux, err := newAdvertisedMux(cfg, logs, s.metrics.garbage)
+	inlet, err := newInlet(cfg.Conn, s.metrics)
+	if err != nil {
+		return nil, err
+	}
+	s.inlet, s.door = inlet, newDoor(s.metrics)
+	inlet.knock = s.door.knock
+	if cfg.Streams != nil {
+		s.streams = newStreams(cfg.Streams, inlet, s.metrics)
+		inlet.streams = s.streams
+	}
+	mux, err := newAdvertisedMux(cfg, logs, inlet)
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +181,13 @@ func (s *SFU) Run(ctx context.Context) error {
 	for _, h := range s.shards {
 		carrying.Go(func() { h.run(carry, false) })
 	}
+	if s.streams != nil {
+		carrying.Go(func() {
+			if err := s.streams.run(carry); err != nil {
+				s.log.Error("no more connections by TCP", "err", err)
+			}
+		})
+	}
 	defer carrying.Wait()
 	defer stop()
 	<-ctx.Done()
@@ -182,6 +208,46 @@ func (s *SFU) Run(ctx context.Context) error {
 		return fmt.Errorf("sfu: %w", err)
 	}
 	return nil
+}
+
+// candidates are the lines that say where this side is.
+func (s *SFU) candidates() []string {
+	tcp := 0
+	if s.streams != nil {
+		tcp = s.streams.port()
+	}
+	return candidateLines(s.cfg.Advertise, s.mux.local.Port, tcp)
+}
+
+// An identity is the certificate that all connections of this node show. One per
+// connection would cost a key each, and tells nobody anything: the answer that names it
+// comes by HTTPS.
+type identity struct {
+	mu   sync.Mutex // guards the following
+	cert *webrtc.Certificate
+	made time.Time
+}
+
+// renewIdentity is how often there is a new one. pion's last a month, and a connection
+// may begin up to connectTimeout after its answer.
+const renewIdentity = 7 * 24 * time.Hour
+
+func (i *identity) certificate(now time.Time) (*webrtc.Certificate, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.cert != nil && now.Sub(i.made) < renewIdentity {
+		return i.cert, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	cert, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	i.cert, i.made = cert, now
+	return cert, nil
 }
 
 // add lists p, unless the SFU stops.

@@ -16,6 +16,7 @@ import (
 // AES-GCM has one.
 type way struct {
 	socket    outlet
+	streams   *streams // whose addresses the socket does not reach; nil: none
 	handshake send.Handshake
 	dest      atomic.Pointer[send.Dest] // follows the selected candidate pair
 	aim       sync.Mutex                // over asking for that pair and setting dest: the older of two pairs must not win
@@ -70,6 +71,9 @@ func (w *way) moved(pair *webrtc.ICECandidatePair) bool {
 	to := netip.AddrPortFrom(addr.Unmap(), pair.Remote.Port)
 	if d := w.dest.Load(); d != nil && d.Addr() == to {
 		return true
+	}
+	if w.streams.to(to) != nil {
+		return false
 	}
 	d, err := w.socket.Dest(to)
 	if err != nil {
