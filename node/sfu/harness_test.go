@@ -115,13 +115,13 @@ func (s *stage) source(name string, info wire.TrackInfo) Source {
 func newClient(t *testing.T, bare bool, edit ...func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
 	t.Helper()
 	var e webrtc.SettingEngine
-	for _, f := range edit {
-		f(&e)
-	}
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	for _, f := range edit {
+		f(&e)
+	}
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func TestReadOffer(t *testing.T) {
 		{"without ICE credentials", "a=ice-ufrag:abcd\r\n", "", CodeMalformed},
 		{"without a fingerprint", "a=fingerprint", "a=x-fingerprint", CodeMalformed},
 		{"from a lite agent", "a=setup:actpass\r\n", "a=setup:actpass\r\na=ice-lite\r\n", CodeUnsupported},
-		{"that wants to be the DTLS server", "a=mid:1\r\n", "a=mid:1\r\na=setup:passive\r\n", CodeUnsupported},
+		{"that wants to be the DTLS server, as FFmpeg does", "a=mid:1\r\n", "a=mid:1\r\na=setup:passive\r\n", ""},
 		{"that is cut off", "a=rtpmap:105 H265/90000\r\n", "m=", CodeMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

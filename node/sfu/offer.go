@@ -14,6 +14,7 @@ type offer struct {
 	desc     *sdp.SessionDescription
 	sections []section
 	bundled  map[string]bool // mids of the BUNDLE group
+	passive  bool            // its side waits for the DTLS handshake
 	chromium bool            // written by libwebrtc, which understands x-google-*
 }
 
@@ -93,7 +94,7 @@ func (o *offer) checkTransport() error {
 	}
 	for _, s := range o.sections {
 		if v, _ := s.media.Attribute("setup"); v == "passive" {
-			return refuse(CodeUnsupported, "An offer says a=setup:actpass (RFC 8842); this server takes the passive part.")
+			o.passive = true // against RFC 8842 section 5.2, but FFmpeg 8 does it
 		}
 	}
 	if _, ok := o.desc.Attribute("ice-lite"); ok {

@@ -23,8 +23,6 @@ type peer struct {
 	making    chan struct{} // held by who makes the connection, or changes how ICE begins; guards the following
 	me        introduction
 	answer    string
-	api       *webrtc.API
-	settings  webrtc.SettingEngine
 
 	connected chan struct{}   // closed when media can flow
 	ctx       context.Context // done as soon as the end is decided; its cause says why
@@ -65,15 +63,20 @@ func (c *peer) connect(reg *interceptor.Registry) error {
 	if err != nil {
 		return err
 	}
-	c.settings = c.sfu.settings
-	c.settings.SetICECredentials(c.me.ufrag, c.me.pwd)
+	settings := c.sfu.settings
+	settings.SetICECredentials(c.me.ufrag, c.me.pwd)
+	if c.plan.offer.passive {
+		if err := settings.SetAnsweringDTLSRole(webrtc.DTLSRoleClient); err != nil {
+			return fmt.Errorf("sfu: %w", err)
+		}
+	}
 	var past *way
 	if c.sfu.outlet != nil && c.direction == webrtc.RTPTransceiverDirectionSendonly {
 		past = &way{socket: c.sfu.outlet, streams: c.sfu.streams}
-		past.listen(&c.settings)
+		past.listen(&settings)
 	}
-	c.api = webrtc.NewAPI(webrtc.WithSettingEngine(c.settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
-	pc, err := c.api.NewPeerConnection(webrtc.Configuration{
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, Certificates: []webrtc.Certificate{*c.cert},
 	})
 	if err != nil {

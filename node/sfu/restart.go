@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"errors"
+	"reflect"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -45,14 +46,35 @@ func (c *peer) restart(theirs credentials, expect func()) (string, error) {
 	return answer, nil
 }
 
-// renegotiate lets pion take the new credentials of both sides. Ours it takes from the
-// settings when it begins anew, and those of an API can be set again.
+// renegotiate lets pion take the new credentials of both sides.
 func (c *peer) renegotiate() error {
-	c.settings.SetICECredentials(c.me.ufrag, c.me.pwd)
-	webrtc.WithSettingEngine(c.settings)(c.api)
-	_, err := c.negotiate()
+	settings, err := settingsOf(c.pc)
+	if err != nil {
+		return err
+	}
+	settings.SetICECredentials(c.me.ufrag, c.me.pwd) // read when ICE begins, and by nobody else
+	_, err = c.negotiate()
 	return err
 }
+
+// settingsOf returns the settings that a connection works with. pion takes its ICE
+// credentials from there when it begins anew, and has no other way to be told them: once
+// given, they would stay the same, which RFC 8445 section 9 forbids. The way there is by
+// names, and the types on it are compared: with another pion it ends in an error, and
+// the test says so. (Upstream would have to offer credentials with the ICE restart.)
+func settingsOf(pc *webrtc.PeerConnection) (*webrtc.SettingEngine, error) {
+	api := reflect.ValueOf(pc).Elem().FieldByName("api")
+	if !api.IsValid() || api.Type() != reflect.TypeFor[*webrtc.API]() || api.IsNil() {
+		return nil, errNoSettings
+	}
+	settings := api.Elem().FieldByName("settingEngine")
+	if !settings.IsValid() || settings.Type() != reflect.TypeFor[*webrtc.SettingEngine]() || settings.IsNil() {
+		return nil, errNoSettings
+	}
+	return (*webrtc.SettingEngine)(settings.UnsafePointer()), nil
+}
+
+var errNoSettings = errors.New("sfu: this version of pion keeps its settings elsewhere")
 
 // answered is the newest description of this side.
 func (c *peer) answered() string {

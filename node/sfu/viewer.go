@@ -195,6 +195,9 @@ func (v *Viewer) Stats() ViewerStats {
 
 // planView gives each source the first free section that can take it.
 func planView(o *offer, sources []Source) (*plan, error) {
+	if o.passive { // the answer to a viewer is written before there is a connection
+		return nil, refuse(CodeUnsupported, "An offer says a=setup:actpass (RFC 8842); this server takes the passive part.")
+	}
 	p := &plan{offer: o}
 	taken := make(map[int]int) // section -> source
 	formats := make(map[int]format)
