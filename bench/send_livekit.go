@@ -135,7 +135,7 @@ func within(ctx context.Context, up <-chan struct{}) error {
 	select {
 	case <-up:
 		return nil
-	case <-time.After(20 * time.Second):
+	case <-time.After(5 * time.Second):
 		return errors.New("not connected")
 	case <-ctx.Done():
 		return ctx.Err()

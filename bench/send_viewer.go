@@ -39,8 +39,22 @@ type crowded struct {
 	first, frame  time.Duration // after that, until its first packet and its first whole frame, a key frame; 0: not yet
 }
 
-// join adds a viewer.
+// join adds a viewer. livekit-server lets some wait for ever (one in fifty or so here): they try again, as its own
+// clients do.
 func (c *crowd) join(ctx context.Context, seat *sendSeat, way string) error {
+	err := c.try(ctx, seat, way)
+	for again := 0; err != nil && ctx.Err() == nil && way == wayLivekit && again < 3; again++ {
+		c.mu.Lock()
+		v := c.viewers[len(c.viewers)-1]
+		c.viewers = c.viewers[:len(c.viewers)-1]
+		c.mu.Unlock()
+		v.leave()
+		err = c.try(ctx, seat, way)
+	}
+	return err
+}
+
+func (c *crowd) try(ctx context.Context, seat *sendSeat, way string) error {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return err
@@ -167,11 +181,15 @@ func (v *crowded) saw(ctx context.Context) (first, frame time.Duration, err erro
 
 func (c *crowd) leave() {
 	for _, v := range c.viewers {
-		if v.pc != nil {
-			_ = v.pc.Close()
-		}
-		v.Close()
+		v.leave()
 	}
+}
+
+func (v *crowded) leave() {
+	if v.pc != nil {
+		_ = v.pc.Close()
+	}
+	v.Close()
 }
 
 // ReadFromAddrPort gives pion what is not SRTP, and counts the rest.
