@@ -168,8 +168,8 @@ func (w *world) turn(e *edge) {
 	}
 	now := w.clock(e)
 	w.notice(e)
-	for p, at := range e.leaving {
-		if w.now >= at {
+	for _, p := range sorted(e.leaving) {
+		if w.now >= e.leaving[p] {
 			w.out(e, p)
 		}
 	}

@@ -78,6 +78,15 @@ func TestM1Replay(t *testing.T) {
 			t.Fatal(explain(*replaySeed, none))
 		}
 	}
+	t.Run("M1 a schedule is the same each time", func(t *testing.T) {
+		for seed := range uint64(asked() / 20) {
+			_, first := run(seed, none)
+			_, second := run(seed, none)
+			if len(first.history) != len(second.history) || first.entered != second.entered || first.head().Hash() != second.head().Hash() {
+				t.Fatalf("seed %d: %d commands, and then %d", seed, len(first.history), len(second.history))
+			}
+		}
+	})
 	t.Run("M1 a violation is the same each time, and shrinks", func(t *testing.T) {
 		for seed := range uint64(*hunt) {
 			first, w := run(seed, tokensAreNotAsked)

@@ -198,7 +198,7 @@ func (t *Tenant) Leave(participant string, now time.Time) {
 
 // Evict is Leave for everybody: the sessions of all guests have ended.
 func (t *Tenant) Evict(now time.Time) {
-	for p := range t.seats {
+	for _, p := range names(t.seats, nil) {
 		t.Leave(p, now)
 	}
 }
@@ -255,8 +255,8 @@ func (t *Tenant) Observe(w *webinar.Webinar, now time.Time) (superseded []string
 	}
 	if w != nil && w.State == webinar.Ended { // its leases are nobody's concern any more
 		w, t.flight = nil, nil
-		for p, s := range t.seats {
-			t.set(p, seat{in: s.in}, now)
+		for _, p := range names(t.seats, nil) {
+			t.set(p, seat{in: t.seats[p].in}, now)
 		}
 		t.echoes = nil
 	}
@@ -278,8 +278,8 @@ func (t *Tenant) Observe(w *webinar.Webinar, now time.Time) (superseded []string
 		superseded = t.rename(mine, now)
 	}
 	if before == nil || (before.GuestLimit <= 0) != (w.GuestLimit <= 0) {
-		for p, s := range t.seats {
-			t.note(p, s, now)
+		for _, p := range names(t.seats, nil) {
+			t.note(p, t.seats[p], now)
 		}
 	}
 	if w.Recall > t.recall && (before == nil || w.Recall > before.Recall) {
@@ -308,21 +308,22 @@ func (t *Tenant) rename(mine bool, now time.Time) (superseded []string) {
 		}
 	}
 	if t.named > count {
-		for p, s := range t.seats {
-			if at, _ := t.w.Seat(p); s.named && (!mine || at.Node != t.node) {
-				s.named = false
-				t.set(p, s, now)
-			}
+		gone := func(p string) bool {
+			at, _ := t.w.Seat(p)
+			return t.seats[p].named && (!mine || at.Node != t.node)
 		}
-	}
-	for p := range t.echoes {
-		if _, still := echoes[p]; !still {
+		for _, p := range names(t.seats, gone) {
 			s := t.seats[p]
-			s.echo = false
+			s.named = false
 			t.set(p, s, now)
 		}
 	}
-	for p := range echoes {
+	for _, p := range names(t.echoes, func(p string) bool { _, still := echoes[p]; return !still }) {
+		s := t.seats[p]
+		s.echo = false
+		t.set(p, s, now)
+	}
+	for _, p := range names(echoes, nil) {
 		if s := t.seats[p]; !s.echo {
 			if s.in {
 				superseded = append(superseded, p)
@@ -332,6 +333,18 @@ func (t *Tenant) rename(mine bool, now time.Time) (superseded []string) {
 		}
 	}
 	t.echoes = echoes
-	slices.Sort(superseded)
 	return superseded
+}
+
+// names are those of a table that are wanted, nil: all, in order: since when there is
+// news hangs on who comes first, and the same story must always end the same.
+func names[V any](of map[string]V, wanted func(string) bool) []string {
+	var out []string
+	for p := range of {
+		if wanted == nil || wanted(p) {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
