@@ -36,6 +36,9 @@ type Config struct {
 	HTTP string `yaml:"http"`
 	// RTC is the UDP address of browsers' media.
 	RTC string `yaml:"rtc"`
+	// RTCTCP is whether media comes by TCP too, at the same address, from those whom
+	// UDP does not reach.
+	RTCTCP bool `yaml:"rtc_tcp"`
 	// Metrics is the TCP address of /metrics and health for a Prometheus; empty
 	// leaves them to the unix socket admin.sock in Data.
 	Metrics string `yaml:"metrics"`
@@ -100,7 +103,7 @@ func Defaults() Config {
 		Mesh:  "0.0.0.0:7443",
 		Watch: "0.0.0.0:7443",
 		HTTP:  "127.0.0.1:8080",
-		RTC:   "0.0.0.0:8443",
+		RTC:   "0.0.0.0:8443", RTCTCP: true,
 		Mail:  Mail{TLS: mailStartTLS},
 		Relay: Relay{Uplink: 1000, Children: 64},
 	}

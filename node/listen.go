@@ -14,6 +14,7 @@ import (
 type Sockets struct {
 	Mesh    net.PacketConn
 	RTC     net.PacketConn
+	RTCTCP  net.Listener // nil: media by UDP only
 	Watch   net.Listener
 	HTTP    net.Listener
 	Metrics net.Listener // nil: metrics on the unix socket only
@@ -61,6 +62,9 @@ func Listen(c Config, voter bool) (s Sockets, err error) {
 			return s, err
 		}
 	}
+	if c.RTCTCP { // a port that something else has is no reason not to start: UDP is the way
+		s.RTCTCP, _ = net.Listen("tcp", s.RTC.LocalAddr().String())
+	}
 	s.Admin, err = listenAdmin(c.Data)
 	return s, err
 }
@@ -73,7 +77,7 @@ func (s Sockets) Close() {
 	if s.RTC != nil {
 		s.RTC.Close()
 	}
-	for _, l := range []net.Listener{s.Watch, s.HTTP, s.Metrics, s.Admin} {
+	for _, l := range []net.Listener{s.RTCTCP, s.Watch, s.HTTP, s.Metrics, s.Admin} {
 		if l != nil {
 			l.Close()
 		}

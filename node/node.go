@@ -254,8 +254,11 @@ func (n *Node) openMedia(p Parts) (err error) {
 	if p.Sockets.RTC == nil {
 		return nil
 	}
+	if p.Sockets.RTCTCP == nil && n.cfg.RTCTCP {
+		n.log.Warn("media comes by UDP only: something else has the TCP port of rtc")
+	}
 	n.sfu, err = sfu.New(sfu.Config{
-		Conn: p.Sockets.RTC, Advertise: n.cfg.advertiseAll(n.cfg.RTC), Logger: n.log, Registerer: n.reg,
+		Conn: p.Sockets.RTC, Streams: p.Sockets.RTCTCP, Advertise: n.cfg.advertiseAll(n.cfg.RTC), Logger: n.log, Registerer: n.reg,
 	})
 	return err
 }
