@@ -200,8 +200,8 @@ class GuestPage {
   /** talk is chat, questions and polls, by a bundle that is fetched now. */
   #talk(visit: Visit): HTMLElement {
     const place = h("div", { class: "talk-place" });
-    const { talk, talkTexts } = this.#box.dataset;
-    import(talk!).then((bundle: { mount(place: HTMLElement, link: Visit, texts: string): Promise<void> }) => bundle.mount(place, visit, talkTexts!)).catch((e) => console.warn(e)); // the picture is there without it
+    const { talk, talkTexts, talkStyle } = this.#box.dataset;
+    import(talk!).then((bundle: { mount(place: HTMLElement, link: Visit, texts: string, style: string): Promise<void> }) => bundle.mount(place, visit, talkTexts!, talkStyle!)).catch((e) => console.warn(e)); // the picture is there without it
     return place;
   }
 

@@ -3,11 +3,21 @@ import { loadTexts } from "./texts";
 import { type TalkLink, TalkModel } from "./talk/model";
 import { type Talk } from "./talk/talk";
 import "./talk/talk";
+import { h } from "./ui/dom";
 
 /** mount puts the talk into a place on the page. */
-export async function mount(place: HTMLElement, link: TalkLink, texts: string): Promise<void> {
-  await loadTexts(texts);
+export async function mount(place: HTMLElement, link: TalkLink, texts: string, style: string): Promise<void> {
+  await Promise.all([loadTexts(texts), dress(style)]);
   const el = document.createElement("stentor-talk") as Talk;
   el.model = new TalkModel(link);
   place.append(el);
+}
+
+/** dress fetches the talk's style, once. */
+function dress(style: string): Promise<void> {
+  if (document.querySelector(`link[href="${style}"]`)) return Promise.resolve();
+  return new Promise((done) => {
+    const link = h("link", { rel: "stylesheet", href: style, onload: () => done(), onerror: () => done() });
+    document.head.append(link);
+  });
 }

@@ -2,6 +2,7 @@
 import { asProblem } from "../http";
 import { type Key, number, t } from "../texts";
 import { type Child, h } from "../ui/dom";
+import { icon } from "../ui/icons";
 import { effect, onEnd, signal } from "../ui/signals";
 import type { TalkModel } from "./model";
 import { problemLine, words } from "./parts";
@@ -31,7 +32,7 @@ export function bar(model: TalkModel): Child {
   };
   return h("div", { class: "talk-bar" }, came(model), problemLine(problem),
     h("div", { class: "row", role: "group", "aria-label": t("talk.react") },
-      () => !model.hosts() && h("button", { type: "button", class: "button talk-hand", id: "hand", "aria-pressed": () => String(model.raised()), onclick: raise }, "✋ ", () => t(model.raised() ? "talk.hand_down" : "talk.hand_up")),
+      () => !model.hosts() && h("button", { type: "button", class: "button talk-hand", id: "hand", "aria-pressed": () => String(model.raised()), onclick: raise }, icon("hand"), () => t(model.raised() ? "talk.hand_down" : "talk.hand_up")),
       () => model.may() && Object.entries(signs).map(([name, sign]) => h("button", {
         type: "button", class: "talk-react", "aria-label": t(`talk.react_${name}` as Key), title: t(`talk.react_${name}` as Key), disabled: () => resting(), onclick: () => react(name),
       }, sign))));

@@ -11,12 +11,12 @@ const near = 60;
 
 export function chat(model: TalkModel): Child {
   const problem = signal("");
-  const list = h("ol", { class: "talk-lines", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": t("talk.chat"), tabindex: "0" });
-  each(list, model.lines, (l) => l.id, (l) => line(model, l, problem));
+  const lines = each(h("ol"), model.lines, (l) => l.id, (l) => line(model, l, problem));
+  const list = h("div", { class: "talk-lines", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": t("talk.chat"), tabindex: "0" }, lines);
   const end = () => list.scrollTo({ top: list.scrollHeight });
   effect(() => {
     const last = model.lines().at(-1);
-    const reads = list.scrollHeight - list.scrollTop - list.clientHeight < near + (list.lastElementChild?.clientHeight ?? 0);
+    const reads = list.scrollHeight - list.scrollTop - list.clientHeight < near + (lines.lastElementChild?.clientHeight ?? 0);
     if (reads || last?.own) requestAnimationFrame(end);
   });
   const drafts = each(h("ul", { class: "talk-drafts" }), model.drafts, (d) => d.key, (d) => draft(model, d));
