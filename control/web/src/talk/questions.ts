@@ -60,6 +60,7 @@ function moderation(model: TalkModel, id: string, is: Question["status"], proble
 function form(model: TalkModel): HTMLElement {
   const problem = signal("");
   const told = signal("");
+  const waits = derived(() => model.questions().some((q) => q.own && q.status === "asked"));
   const busy = signal(false);
   const field: HTMLTextAreaElement = h("textarea", { id: "talk-question", rows: 2, maxlength: 1000, dir: "auto", required: true, "aria-label": t("talk.ask_write"), placeholder: t("talk.ask_write") });
   const ask = async (e: Event) => {
@@ -80,5 +81,5 @@ function form(model: TalkModel): HTMLElement {
   };
   return h("form", { class: "talk-form", onsubmit: ask }, problemLine(problem),
     h("div", { class: "talk-write" }, field, h("button", { type: "submit", class: "primary", id: "talk-ask", disabled: () => busy() }, t("talk.ask"))),
-    h("p", { class: "hint", role: "status" }, told));
+    h("p", { class: "hint", role: "status" }, () => waits() && told()));
 }
