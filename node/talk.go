@@ -17,11 +17,11 @@ const talkLevel = 3
 func (n *Node) openTalk(Parts) error {
 	n.talk = talk.New(talk.Config{
 		Node: n.cfg.Name, Webinar: func(id string) *webinar.Webinar { return n.store.State().Webinar(id) }, Changed: n.store.Changed,
-		Claim: func(ctx context.Context, id string) (talk.Claim, error) {
+		Claim: func(ctx context.Context, id string, takeover bool) (talk.Claim, error) {
 			if n.store.State().Cluster().FeatureLevel < talkLevel {
 				return nil, talk.ErrLevel
 			}
-			return n.stage.Claim(ctx, id, webinar.TalkStream, webinar.TalkStream, false) // which takes over from the dead
+			return n.stage.Claim(ctx, id, webinar.TalkStream, webinar.TalkStream, takeover)
 		},
 		Subscribe: n.relay.Subscribe, Dead: n.dead,
 		Ask: func(ctx context.Context, node string, body []byte) ([]byte, error) {

@@ -149,7 +149,11 @@ func TestTheTalkOutlivesItsOrigin(t *testing.T) {
 		if got := bob.does(chat.Said{Act: chat.Say, Text: "three", Key: "again"}); got != "admitted" {
 			t.Fatalf("after the death of the origin: %s", got)
 		}
-		t.Logf("the talk went on after %v", time.Since(begin))
+		if took := time.Since(begin); took > 6*time.Second {
+			t.Errorf("the talk went on after %v", took)
+		} else {
+			t.Logf("the talk went on after %v", took)
+		}
 		if got := bob.does(chat.Said{Act: chat.Say, Text: "three", Key: "again"}); got != "admitted" {
 			t.Errorf("sent again: %s", got)
 		}

@@ -116,14 +116,17 @@ func (t *Talk) deliver(ctx context.Context, r *room, who Speaker, said Said) ([]
 		return nil, webinar.ErrNotFound
 	}
 	s, held := w.Stream(webinar.TalkStream)
-	if !held || s.Origin == t.cfg.Node || t.cfg.Dead(s.Origin, s.NodeEpoch) {
+	if !held || s.Origin == t.cfg.Node || r.gone(s) {
 		entries, err := r.accept(who, said)
 		if errors.Is(err, errElsewhere) {
 			return nil, r.want()
 		}
 		return entries, err
 	}
+	began := t.cfg.Now()
 	a, err := t.ask(ctx, s.Origin, question{Webinar: r.id, Speaker: &speaker{bare(who.Standing), who.Keys.Strings(), who.Name}, Said: &said})
+	var denial *webinar.Denial
+	r.asked(s.Epoch, err == nil || errors.As(err, &denial), began)
 	return a.Entries, err
 }
 

@@ -59,7 +59,7 @@ func (r *room) lookAfter(ctx context.Context, cancel context.CancelFunc, s webin
 	defer tick.Stop()
 	for {
 		changed := r.talk.cfg.Changed()
-		if !r.holds(s) || r.talk.cfg.Dead(s.Origin, s.NodeEpoch) || r.idle() {
+		if !r.holds(s) || r.gone(s) || r.idle() {
 			cancel()
 			return
 		}

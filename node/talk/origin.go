@@ -30,10 +30,12 @@ type origin struct {
 }
 
 // reign claims the talk and is its origin until the claim is lost, or ctx done.
-func (r *room) reign(ctx context.Context) {
+//
+// With takeover another node has it, which is gone.
+func (r *room) reign(ctx context.Context, takeover bool) {
 	t := r.talk
 	within, cancel := context.WithTimeout(ctx, claimWithin)
-	claim, err := t.cfg.Claim(within, r.id)
+	claim, err := t.cfg.Claim(within, r.id, takeover)
 	cancel()
 	if err != nil {
 		t.cfg.Logger.Debug("talk not claimed", "webinar", r.id, "err", err)

@@ -22,6 +22,9 @@ const (
 	// origin before most have asked, since a claim takes some tens of milliseconds. A node where somebody speaks
 	// does not wait.
 	heirsWithin = 2 * time.Second
+	// silentFor is how long an origin may leave the questions of this node without an answer before this node takes over:
+	// gossip takes some nine seconds to call a node dead. If it lives, it finds its claim lost, follows, and brings what it knows.
+	silentFor = 3 * time.Second
 )
 
 // room is one webinar's talk at this node.
@@ -40,9 +43,13 @@ type room struct {
 	changed chan struct{} // closed at the next change of state
 	origin  *origin       // nil: it is another node, or none
 	wanted  bool
-	failed  error // why nobody here may be the origin
-	door    pace  // of those at this node
-	all     pace  // of everybody, while this node is the origin
+	silent  struct { // the origin that does not answer
+		epoch uint64
+		since time.Time
+	}
+	failed error // why nobody here may be the origin
+	door   pace  // of those at this node
+	all    pace  // of everybody, while this node is the origin
 }
 
 func newRoom(t *Talk, id string) *room {
@@ -85,13 +92,13 @@ func (r *room) run(ctx context.Context) {
 			continue
 		}
 		s, held := w.Stream(webinar.TalkStream)
-		if held && s.Origin != t.cfg.Node && !t.cfg.Dead(s.Origin, s.NodeEpoch) {
+		if held && s.Origin != t.cfg.Node && !r.gone(s) {
 			r.claimable = time.Time{}
 			r.follow(ctx, s)
 		} else if wait := r.due(s.Epoch); wait > 0 {
 			r.wait(ctx, changed, wait)
 		} else {
-			r.reign(ctx)
+			r.reign(ctx, held)
 		}
 		if t.over(r, false) {
 			return
@@ -131,6 +138,28 @@ func (r *room) due(epoch uint64) time.Duration {
 	h.Write([]byte(r.talk.cfg.Node + "/" + r.id))
 	h.Write([]byte{byte(epoch), byte(epoch >> 8)})
 	return r.claimable.Add(time.Duration(h.Sum64() % uint64(heirsWithin))).Sub(now)
+}
+
+// gone reports whether an origin is dead, or is as good as that for this node.
+func (r *room) gone(s webinar.Stream) bool {
+	if r.talk.cfg.Dead(s.Origin, s.NodeEpoch) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.silent.epoch == s.Epoch && r.talk.cfg.Now().Sub(r.silent.since) >= silentFor
+}
+
+// asked notes whether an origin has answered what it was asked at began.
+func (r *room) asked(epoch uint64, answered bool, began time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case answered:
+		r.silent.epoch = 0
+	case r.silent.epoch != epoch:
+		r.silent.epoch, r.silent.since = epoch, began
+	}
 }
 
 // wait waits for one of what may have changed.

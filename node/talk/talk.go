@@ -19,8 +19,8 @@ type Config struct {
 	Webinar func(id string) *webinar.Webinar // of this node's own copy of the state; nil: there is none
 	Changed func() <-chan struct{}           // closed at the next change of the state
 
-	// Claim makes this node the origin of a webinar's talk, or fails. It takes over from one that is gone.
-	Claim func(ctx context.Context, webinar string) (Claim, error)
+	// Claim makes this node the origin of a webinar's talk, or fails. With takeover whoever has it loses it.
+	Claim func(ctx context.Context, webinar string, takeover bool) (Claim, error)
 	// Subscribe follows the track of another origin.
 	Subscribe func(ctx context.Context, id wire.TrackID) (*relay.Subscription, error)
 	// Ask has another node answer by its [Talk.Serve].
