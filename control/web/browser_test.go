@@ -210,8 +210,8 @@ func (tab *tab) picture(what string) {
 	}
 }
 
-// pictures keeps screenshots of both sizes in both schemes, and finds a page that
-// is wider than its window.
+// pictures keeps screenshots of both sizes in both schemes, finds a page that is wider than
+// its window, and breaks of WCAG 2.2 AA.
 func (tab *tab) pictures(what string) {
 	tab.t.Helper()
 	schemes := []string{"dark", "light"}
@@ -225,6 +225,7 @@ func (tab *tab) pictures(what string) {
 				tab.t.Errorf("%s: %s: %v pixels too wide at %d", tab.name, what, over, s[0])
 			}
 			tab.picture(fmt.Sprintf("%s-%d-%s", what, s[0], scheme))
+			tab.accessible(fmt.Sprintf("%s at %d, %s", what, s[0], scheme))
 		}
 	}
 }

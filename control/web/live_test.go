@@ -135,7 +135,7 @@ func TestLiveModeration(t *testing.T) {
 		guest.until("sound comes again", fmt.Sprintf(`(await stentor.stats()).audioPacketsReceived > %v`, heard+10))
 	})
 	run("S72 what is stopped is allowed again by anybody who runs the webinar", func(t *testing.T) {
-		host.until("nothing is stopped", `!document.querySelector("#participants .chip.off")`)
+		host.until("nothing is stopped", `!document.querySelector("#participants .chip.stopped")`)
 		people, err := c.api.Participants(t.Context(), c.webinar.ID)
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ function person(live: Live, p: Signal<Participant>): HTMLElement {
   const problem = signal("");
   const said = () => [
     t(`common.role_${p().role}` as Key), p().guest && t("host.live_guest"), p().id === live.self() && t("host.live_you"),
-    t("host.since", { time: clock(p().since) }), t("host.at_node", { node: p().node }),
+    t("host.since", { time: clock(p().since) }),
   ].filter(Boolean).join(" · ");
   return h("li", { class: () => (p().hand ? "person raised" : "person"), "data-participant": p.peek().id },
     h("span", { class: "face", "aria-hidden": "true" }, () => initials(p().name)),
@@ -72,9 +72,9 @@ export function signs(p: () => Participant): HTMLElement {
   const all: Child[] = [
     sign(() => p().uses.includes("publish"), "camera", "host.on_air", "live"),
     sign(() => p().stage && !p().uses.includes("publish"), "stage", "host.live_on_stage"),
-    sign(() => p().stop_audio, "mute", "host.live_no_audio", "off"),
-    sign(() => p().stop_video, "blind", "host.live_no_video", "off"),
-    sign(() => p().stop_messages, "quiet", "host.live_no_messages", "off"),
+    sign(() => p().stop_audio, "mute", "host.live_no_audio", "stopped"),
+    sign(() => p().stop_video, "blind", "host.live_no_video", "stopped"),
+    sign(() => p().stop_messages, "quiet", "host.live_no_messages", "stopped"),
   ];
   return h("p", { class: "signs" }, all);
 }

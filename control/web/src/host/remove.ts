@@ -20,7 +20,10 @@ export function remove(live: Live, p: Participant, forGood: boolean): void {
     yes: t("host.remove"),
     after: t("host.removed_for_good", { name: p.name }),
     danger: true,
-    body: [h("p", {}, t("host.remove_hint")),
+    closed: () => {
+      if (document.activeElement === document.body) document.getElementById("people-title")?.focus(); // the row is gone
+    },
+    body: [h("p", {}, () => t(banned() ? "host.live_ban_hint" : "host.remove_hint")),
       h("label", { class: "choice" }, h("input", { type: "checkbox", name: "ban", value: "yes", checked: forGood, onchange: (e: Event) => banned.set((e.target as HTMLInputElement).checked) }), t("host.ban")),
       h("div", { class: "stack", hidden: () => !banned() },
         strength(foreseen(p)),

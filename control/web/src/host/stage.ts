@@ -62,8 +62,8 @@ function poster(live: Live, presence: Presence): Child {
     });
   };
   return h("div", { class: "frame poster" }, h("div", { class: "veil" },
-    h("p", { class: "veil-title" }, () => (!live.open() ? t("denial.ended") : onStage() > 0 ? t("stage.live") : t("stage.waiting_title"))),
-    problemLine(presence.problem),
+    h("p", { class: "veil-title" }, () => (!live.open() ? t("host.state_ended") : onStage() > 0 ? t("stage.live") : t("stage.waiting_title"))),
+    problemLine(() => (live.open() ? presence.problem() : "")),
     () => live.open() && h("button", { type: "button", class: "primary", id: "watch", disabled: () => presence.busy(), onclick: watch }, t("host.live_watch"))));
 }
 

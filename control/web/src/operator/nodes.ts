@@ -35,7 +35,7 @@ function row(api: API, n: Signal<NodeStatus>, leads: () => boolean, newest: () =
 }
 
 function mark(alive: boolean, draining: boolean): HTMLElement | null {
-  if (!alive) return h("span", { class: "chip off" }, t("host.gone"));
+  if (!alive) return h("span", { class: "chip stopped" }, t("host.gone"));
   return draining ? h("span", { class: "chip warn" }, t("host.draining")) : null;
 }
 
