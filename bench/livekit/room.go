@@ -19,7 +19,6 @@ const (
 	secret = "bench-bench-bench-bench-bench-bench-bench"
 )
 
-
 // A room is the bench's participants in one room of the server.
 type room struct {
 	host    string
