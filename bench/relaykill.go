@@ -61,7 +61,7 @@ func (s *relaykillScenario) run(ctx context.Context, b *board, run string) error
 			return fmt.Errorf("%d: %w", n, err)
 		}
 		for _, c := range scars {
-			if c.lost+c.silent > 0 || c.gap > 300*time.Millisecond {
+			if c.lost+c.silent > 0 || c.gap > 150*time.Millisecond {
 				fmt.Printf("%s %d: %s\n", run, n, c)
 			}
 		}

@@ -19,6 +19,8 @@ type feed struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	poked  chan struct{}
+	let    chan struct{} // closed when the child is let go
+	freed  bool          // it was; guarded by Relay.mu
 
 	mu     sync.Mutex // guards the following
 	wants  []wire.Want
@@ -28,7 +30,7 @@ type feed struct {
 
 // newFeed returns the feed that m asks for. link.mu is held.
 func newFeed(l *link, m wire.Subscribe) *feed {
-	f := &feed{link: l, alias: m.Alias, id: m.ID, poked: make(chan struct{}, 1)}
+	f := &feed{link: l, alias: m.Alias, id: m.ID, poked: make(chan struct{}, 1), let: make(chan struct{})}
 	f.ctx, f.cancel = context.WithCancel(l.ctx)
 	f.want(m)
 	return f
@@ -103,13 +105,21 @@ func (f *feed) serve(t *Track, sub *Subscription) {
 	running := map[uint8]*sending{}
 	defer senders.Wait()
 	defer f.cancel()
+	defer f.untold(sub.entry)
 	var told *way
 	for {
 		moved := t.moved.wait()
+		if f.isFree() {
+			f.part(true, wire.CodeLost)
+			return
+		}
 		if w := t.way.Load(); w != told {
 			if slices.Contains(w.path, f.link.peer) {
 				f.part(told != nil, wire.CodeLoop)
 				return
+			}
+			if !f.tells(t, w, sub.entry) {
+				continue // there is another way, or the child is let go, which the next look finds
 			}
 			if f.accept(t, w) != nil {
 				return
@@ -123,6 +133,7 @@ func (f *feed) serve(t *Track, sub *Subscription) {
 		select {
 		case <-f.ctx.Done():
 			return
+		case <-f.let:
 		case <-f.poked:
 		case <-moved:
 		case <-t.done:

@@ -51,7 +51,7 @@ func (p *pull) guard(now time.Time) {
 
 // turn follows a source at once.
 func (p *pull) turn(s *source, now time.Time) {
-	if err := p.follow(s, now); err != nil {
+	if err := p.follow(s, true, now); err != nil {
 		p.ceased(s, err, now)
 	}
 }
@@ -126,9 +126,10 @@ func (r *Relay) shuns(id wire.TrackID, node string) bool {
 	return l != nil && l.leaving.Load()
 }
 
-// follow makes a source that has accepted the current one. The one before stays as it is, without a role.
-func (p *pull) follow(s *source, now time.Time) error {
-	if err := p.adopt(s); err != nil {
+// follow makes a source that has accepted the current one, although it may be out of order if it must be. The one before
+// stays as it is, without a role.
+func (p *pull) follow(s *source, must bool, now time.Time) error {
+	if err := p.adopt(s, must); err != nil {
 		return err
 	}
 	if p.next == s {
@@ -152,6 +153,10 @@ func (p *pull) change(now time.Time) {
 	if n == nil || c == nil || n.way == nil {
 		return
 	}
+	if !c.unfit && !p.nearer(n) {
+		p.ceased(n, errOrder, now)
+		return
+	}
 	if n.paused {
 		if err := p.resume(n, now); err != nil {
 			p.ceased(n, err, now)
@@ -160,7 +165,7 @@ func (p *pull) change(now time.Time) {
 	}
 	switch {
 	case p.delivers(n, c, now):
-		if err := p.follow(n, now); err != nil {
+		if err := p.follow(n, c.unfit, now); err != nil {
 			p.ceased(n, err, now)
 			return
 		}
@@ -233,7 +238,7 @@ func (p *pull) move(node string, now time.Time) {
 // adopt takes over what a source said of the track: it goes on with the track that is there, if the source has the same
 // one, and begins one where there is none. A parent with a newer one was asked for frames by the numbers of the old one,
 // which mean nothing to it: the old track ends, and the next question begins at the newest key frame.
-func (p *pull) adopt(s *source) error {
+func (p *pull) adopt(s *source, must bool) error {
 	r, old, m, w := p.relay, p.track, s.accept, s.way
 	same := old != nil && old.epoch == m.Epoch && old.instance == m.Instance
 	switch {
@@ -255,6 +260,11 @@ func (p *pull) adopt(s *source) error {
 		why = errRevoked
 	case m.Epoch < p.least:
 		why = errStale
+	case s == p.current || p.entry.nearer(s.distance()):
+	case must:
+		p.entry.free()
+	default:
+		why = errOrder
 	}
 	if why != nil {
 		r.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,8 +74,10 @@ func (c *crowd) read(ctx context.Context, i int) {
 func (c *crowd) look(step time.Duration) {
 	parent := map[string]string{}
 	for name, n := range c.nodes {
-		if s, ok := status(n, videoID); ok {
-			parent[name] = s.Parent
+		if s, ok := status(n, videoID); ok && s.Parent != "" {
+			if of, ok := status(c.nodes[s.Parent], videoID); ok && slices.Contains(of.Children, name) {
+				parent[name] = s.Parent
+			}
 		}
 	}
 	for _, name := range c.names {
@@ -91,7 +94,7 @@ func (c *crowd) look(step time.Duration) {
 	}
 }
 
-func TestMadRoutingMakesNoLoopThatLasts(t *testing.T) {
+func TestMadRoutingMakesNoLoop(t *testing.T) {
 	seeds, nodes, steps := uint64(6), 10, 120
 	if raced {
 		seeds, nodes, steps = 2, 6, 30
@@ -123,8 +126,8 @@ func TestMadRoutingMakesNoLoopThatLasts(t *testing.T) {
 					on.Go(func() { c.read(ctx, i) })
 				}
 				c.storm(steps)
-				if c.longest > 300*time.Millisecond { // the news of a path goes round in half of that; without the checks: 880 ms
-					t.Errorf("a loop lasted %v", c.longest)
+				if c.longest > 0 { // with paths alone 420 ms, without them 880
+					t.Errorf("there was a loop for %v", c.longest)
 				}
 				for name, n := range m.nodes { // it comes to its senses
 					n.gate.set(false)

@@ -38,7 +38,7 @@ func (p *pull) watchMedia(now time.Time) {
 		p.relay.log.Info("relay: parent is alive and sends nothing", "track", p.entry.id.String(), "parent", c.node, "standby", s.node)
 		c.unfit = true
 		p.shunned[c.node] = now.Add(shunFor)
-		if err = p.follow(s, now); err == nil {
+		if err = p.follow(s, true, now); err == nil {
 			p.regain(now)
 		}
 	}

@@ -223,6 +223,9 @@ func (p *pull) ceased(s *source, why error, now time.Time) {
 	default:
 		p.shunned[s.node] = now.Add(shunFor)
 	}
+	if errors.Is(why, errOrder) {
+		p.shunned[s.node] = now.Add(orderFor)
+	}
 	if spare {
 		p.spareAt = now.Add(spareWait)
 	}

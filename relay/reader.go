@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
@@ -80,7 +81,7 @@ func (t *Track) reader(layer int, frame uint64) *Reader {
 	if layer >= 0 && layer < len(t.layers) {
 		l = t.layers[layer]
 	}
-	l.seek(frame)
+	l.seek(frame, time.Now())
 	l.opened()
 	return &Reader{track: t, layer: l, ordered: t.info.Kind == wire.Data && l != t.none}
 }

@@ -12,17 +12,22 @@ const (
 	// seekBack is how many packets before the first that is sought a parent is asked for: the children of one who died did
 	// not all get equally far, and the first that comes asks for all. It is 300 kB, which leave at once.
 	seekBack = 256
+	// stale is how old the newest packet of a layer is that nobody fills: the frames of the slowest camera are nearer together.
+	stale = 250 * time.Millisecond
 )
 
 // seek notes, before a reader opens a layer, from which frame on it will read, 0 the newest key frame. A node that stands
 // by and has no reader holds nothing; when the children of a parent that died come to it, what they miss is all that
 // it has to fetch. From the newest key frame on it would be up to two seconds more, and what they miss behind that.
-func (l *layer) seek(frame uint64) {
+func (l *layer) seek(frame uint64, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.readers.Load() == 0:
 		l.sought = frame
+		if newest := l.ring.find(l.seq.Newest()); newest != nil && frame > newest.Seq+1 && now.UnixNano()-newest.Arrived > int64(stale) {
+			l.clear() // what was on its way when nobody read any more
+		}
 	case frame > 0 && l.sought > 0:
 		l.sought = min(l.sought, frame)
 	}

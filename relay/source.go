@@ -37,6 +37,11 @@ type outcome struct {
 // ready reports whether the source has accepted and is alive as far as can be seen.
 func (s *source) ready() bool { return s.way != nil && !s.silent() }
 
+// distance returns the delay from the origin to the node, as it said last.
+func (s *source) distance() time.Duration {
+	return time.Duration(min(s.accept.Delay, uint64(time.Minute/time.Microsecond))) * time.Microsecond
+}
+
 // silent reports whether nothing is heard of the node at the moment.
 func (s *source) silent() bool { return s.link != nil && s.link.silent.Load() }
 
@@ -216,13 +221,13 @@ func (p *pull) accepted(s *source, m wire.Accept, now time.Time) error {
 	}
 	rtt := s.link.conn.ConnectionStats().SmoothedRTT
 	w := &way{path: append(slices.Clone(m.Path), p.relay.cfg.Node), rtt: rtt}
-	w.delay = time.Duration(min(m.Delay, uint64(time.Minute/time.Microsecond)))*time.Microsecond + rtt/2
 	s.accept, s.way = m, w
+	w.delay = s.distance() + max(rtt/2, time.Microsecond).Truncate(time.Microsecond)
 	switch {
 	case s == p.current:
-		return p.adopt(s)
+		return p.adopt(s, true)
 	case s == p.next && (p.current == nil || p.current.silent()):
-		return p.follow(s, now)
+		return p.follow(s, true, now)
 	case p.track == nil || p.track.epoch != m.Epoch || p.track.instance != m.Instance:
 		return errOther
 	}

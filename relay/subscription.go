@@ -19,6 +19,8 @@ type entry struct {
 	leftAt   time.Time
 	children map[string]int // node -> subscriptions
 	standbys map[string]int // node -> subscriptions of those that keep this node as their standby
+	feeds    map[*feed]bool // to children that were told of the track's way
+	told     time.Duration  // the least delay from the origin that one of those was told; 0: none was
 	changed  chan struct{}  // closed when track changes
 }
 
@@ -26,7 +28,7 @@ type entry struct {
 func (r *Relay) entry(id wire.TrackID) *entry {
 	e := r.entries[id]
 	if e == nil {
-		e = &entry{id: id, children: map[string]int{}, standbys: map[string]int{}, changed: make(chan struct{})}
+		e = &entry{id: id, children: map[string]int{}, feeds: map[*feed]bool{}, standbys: map[string]int{}, changed: make(chan struct{})}
 		r.entries[id] = e
 	}
 	return e
