@@ -1,0 +1,31 @@
+// Firefox by WebDriver BiDi: firefox.mjs publish|watch PAGE URL BEARER runs the page's
+// clients in it, and prints "publishing", or "frames N" as it decodes, until it is killed.
+Promise.withResolvers ??= function () { // Node 20
+  let resolve, reject;
+  const promise = new Promise((a, b) => { resolve = a; reject = b; });
+  return { promise, resolve, reject };
+};
+const { default: puppeteer } = await import('puppeteer-core');
+
+const [mode, page, url, bearer] = process.argv.slice(2);
+const browser = await puppeteer.launch({
+  browser: 'firefox', executablePath: process.env.FIREFOX, headless: true,
+  extraPrefsFirefox: {
+    'media.navigator.permission.disabled': true, 'media.navigator.streams.fake': true,
+    'media.peerconnection.ice.loopback': true, 'media.peerconnection.ice.obfuscate_host_addresses': false,
+    'media.autoplay.default': 0, 'media.gmp-manager.updateEnabled': false,
+  },
+});
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, async () => { await browser.close(); process.exit(0); });
+const tab = await browser.newPage();
+await tab.goto(page);
+if (mode === 'publish') {
+  await tab.evaluate((u, b) => peers.whip(u, b), url, bearer);
+  console.log('publishing');
+} else {
+  await tab.evaluate((u, b) => peers.whep(u, b), url, bearer);
+  for (;;) {
+    console.log('frames', await tab.evaluate(() => peers.frames('whep')));
+    await new Promise(go => setTimeout(go, 200));
+  }
+}
