@@ -61,6 +61,9 @@ func (t *Track) readerFrom(layer int, frame uint64) *Reader {
 		return r
 	}
 	ring := r.layer.ring
+	if p := ring.find(frame); p != nil {
+		frame = p.Frame // who cannot know where frames begin may name the middle of one
+	}
 	tail := ring.tail()
 	oldest := uint64(math.MaxUint64)
 	for pos, head := tail, ring.head.Load(); pos < head; pos++ {

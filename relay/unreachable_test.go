@@ -160,3 +160,22 @@ func TestLayerThatHoldsNothingIsAskedForWhatItsReadersSeek(t *testing.T) {
 		})
 	}
 }
+
+// TestReaderFromTheMiddleOfAFrameGetsAllOfIt: what a cold standby asks for is counted in packets, and a child that died with
+// its parent in the middle of a key frame needs all of that.
+func TestReaderFromTheMiddleOfAFrameGetsAllOfIt(t *testing.T) {
+	track, cam := NewTrack(videoID, videoInfo, 1), camera{}
+	write(t, track, cam.frame(true, 4)...)
+	write(t, track, cam.frame(true, 600)...)
+	write(t, track, cam.frame(false, 3)...)
+	top := track.layers[0].ring.top.Load()
+	r := track.readerFrom(0, top-256)
+	defer r.Close()
+	n := 0
+	for r.Try() != nil {
+		n++
+	}
+	if n != 603 {
+		t.Errorf("%d packets came, not the 603 of both frames", n)
+	}
+}
