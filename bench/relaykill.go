@@ -17,6 +17,9 @@ type relaykillScenario struct {
 	Leaves int      `help:"How many nodes hang below the one that dies." default:"4"`
 	Runs   []string `help:"What is done: kill, drain or none, on loopback or far (through the impairment proxy)." default:"none-loopback,kill-loopback,drain-loopback,none-far,kill-far,drain-far"`
 	Seed   uint64   `help:"Of the proxies." default:"1"`
+	Each   bool     `help:"Print what every leaf saw of every end, not only what is remarkable."`
+
+	control map[string]float64 // p99 of the gap without any end, by place
 }
 
 // The round trips of the far runs: from the relays to the origin, and from the leaves to the relays.
@@ -30,8 +33,9 @@ const controls = 10
 
 // Run runs the scenario.
 func (s *relaykillScenario) Run(ctx context.Context) error {
-	fmt.Printf("An origin, two relays, %d leaves that read a 4K stream (20 Mbps, 30 frames a second) and sound (50 packets a second), each a\nprocess. A leaf pulls from one relay and keeps the other as standby; the one with most leaves dies (SIGKILL) or drains, and\ncomes back empty: %d times. far: %v to the origin, %v to the relays, there and back.\n\n",
-		s.Leaves, s.Kills, farOrigin, farRelay)
+	s.control = map[string]float64{}
+	fmt.Printf("An origin, two relays, %d leaves that read a 4K stream (20 Mbps, 30 frames a second) and sound (50 packets a second), each a\nprocess. A leaf pulls from one relay and keeps the other as standby; the one with most leaves dies (SIGKILL) or drains, and\ncomes back empty: %d times. far: %v to the origin, %v to the relays, there and back. Times are those from %v before the end of the\nrelay (the beginning of its drain) to %v after, and of as long where nothing ends; what is lost is looked for all the time.\n\n",
+		s.Leaves, s.Kills, farOrigin, farRelay, before, after)
 	b := &board{}
 	for _, run := range s.Runs {
 		b.columns = append(b.columns, way(run))
@@ -61,13 +65,13 @@ func (s *relaykillScenario) run(ctx context.Context, b *board, run string) error
 			return fmt.Errorf("%d: %w", n, err)
 		}
 		for _, c := range scars {
-			if c.lost+c.silent > 0 || c.gap > 150*time.Millisecond {
+			if s.Each || c.lost+c.silent > 0 || c.gap > 150*time.Millisecond {
 				fmt.Printf("%s %d: %s\n", run, n, c)
 			}
 		}
 		all = append(all, scars...)
 	}
-	report(b, way(run), all)
+	s.report(b, run, all)
 	return nil
 }
 
@@ -79,7 +83,9 @@ type tree struct {
 	leaves []*member
 	taps   []*tap
 	seen   uint32    // frames up to this one were looked at
-	struck time.Time // when the last relay ended
+	victim string    // the relay that ended last
+	struck time.Time // when its end began
+	ended  time.Time // and when it was over: a drain takes a while
 }
 
 // plant starts the tree, and waits until all leaves see the picture.
@@ -173,6 +179,10 @@ const (
 	aftermath = 2 * time.Second
 	// landing is how long a frame may take from the origin to a leaf and still be looked at in its own turn.
 	landing = time.Second
+	// before and after are how much of the time around an end is looked at for gaps and late frames: all that the end can
+	// have done, and no more of what the machine does by itself.
+	before = 200 * time.Millisecond
+	after  = 1500 * time.Millisecond
 )
 
 // strike ends ("kill" or "drain"; "none" does not) the relay that most leaves pull from, lets it come back, and says what each leaf saw since the last time.
@@ -189,7 +199,7 @@ func (t *tree) strike(ctx context.Context, end string) ([]scar, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.struck = time.Now()
+	t.victim, t.struck = victim.name, time.Now()
 	if end == "drain" {
 		if err := victim.call("Drain", 10*time.Second, nil); err != nil {
 			return nil, err
@@ -198,6 +208,7 @@ func (t *tree) strike(ctx context.Context, end string) ([]scar, error) {
 	if end != "none" { // what the machine does by itself
 		victim.kill()
 	}
+	t.ended = time.Now()
 	if err := pause(ctx, aftermath); err != nil {
 		return nil, err
 	}
@@ -246,6 +257,7 @@ func (t *tree) scars(ctx context.Context, below map[string]bool) ([]scar, error)
 	}
 	from := t.seen + 1
 	t.seen = u.Last
+	look := span{t.struck.Add(-before).UnixNano(), t.ended.Add(after).UnixNano()}
 	var out []scar
 	for _, m := range t.leaves {
 		video, err := m.takes("video", from)
@@ -256,74 +268,113 @@ func (t *tree) scars(ctx context.Context, below map[string]bool) ([]scar, error)
 		if err != nil {
 			return nil, err
 		}
-		c := scarOf(m.name, video, audio, from, t.seen)
-		c.began -= time.Duration(t.struck.UnixNano())
-		c.below = below[m.name]
+		c := scarOf(video, audio, from, t.seen, look)
+		c.leaf, c.victim, c.below = m.name, t.victim, below[m.name]
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-// A scar is what one leaf saw of one death.
+// A scar is what one leaf saw of one end.
 type scar struct {
-	leaf   string
-	below  bool          // it pulled from the one that ended
-	gap    time.Duration // the longest time between two complete frames
-	began  time.Duration // when it began, from the end of the relay
-	late   time.Duration // how much longer than the median the slowest frame took
-	lost   int           // packets of the picture
-	silent int           // packets of the sound that are missing
-	hoarse time.Duration // how much longer than the median the slowest packet of sound took
+	leaf, victim string
+	below        bool          // it pulled from the one that ended
+	gap          time.Duration // the longest time between two complete frames
+	began        time.Duration // when it began, from the end of the relay
+	late         time.Duration // how much longer than the median the slowest frame took
+	lost         int           // packets of the picture
+	silent       int           // packets of the sound that are missing
+	mute         time.Duration // when the first of them was due, from the end of the relay
+	hoarse       time.Duration // how much longer than the median the slowest packet of sound took
 }
 
 func (c scar) String() string {
-	return fmt.Sprintf("%s: gap %v from %v on, late %v, %d packets lost, %d of sound, sound late %v", c.leaf, c.gap.Round(time.Millisecond), c.began.Round(time.Millisecond), c.late.Round(time.Millisecond),
-		c.lost, c.silent, c.hoarse.Round(time.Millisecond))
+	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	return fmt.Sprintf("%s of %s: gap %v from %v on, late %v, %d packets lost, %d of sound (from %v on), sound late %v",
+		c.leaf, c.victim, ms(c.gap), ms(c.began), ms(c.late), c.lost, c.silent, ms(c.mute), ms(c.hoarse))
 }
 
 // soundOf returns the first packet of the sound that belongs to a frame or comes after it: 50 for 30 frames.
 func soundOf(frame uint32) uint32 { return (frame*50 + videoFPS - 1) / videoFPS }
 
-// scarOf looks at the frames from from to to, and at the sound of the same time.
-func scarOf(leaf string, video, audio []Take, from, to uint32) scar {
-	c := scar{leaf: leaf}
-	c.lost, c.late, c.gap, c.began = tale(video, from, to, packetsOf)
-	c.silent, c.hoarse, _, _ = tale(audio, soundOf(from), soundOf(to+1)-1, func(uint32) int { return 1 })
-	return c
+// A span is a time that is looked at, in Unix nanoseconds.
+type span struct{ from, to int64 }
+
+func (s span) has(at int64) bool { return at >= s.from && at <= s.to }
+
+// end is the end of the relay that the span is around.
+func (s span) end() int64 { return s.from + int64(before) }
+
+// scarOf looks at the frames from from to to, and at the sound of the same time; at their times only within look.
+func scarOf(video, audio []Take, from, to uint32, look span) scar {
+	seen, heard := tale(video, from, to, packetsOf, look), tale(audio, soundOf(from), soundOf(to+1)-1, func(uint32) int { return 1 }, look)
+	return scar{
+		gap: seen.gap, began: time.Duration(seen.began - look.end()), late: seen.late, lost: seen.lost,
+		silent: heard.lost, mute: time.Duration(heard.hole - look.end()), hoarse: heard.late,
+	}
 }
 
-// tale tells of the frames from from to to: how many packets are missing, how much longer than the median the slowest
-// took, and how long nothing new was complete, since when (Unix time).
-func tale(takes []Take, from, to uint32, packets func(uint32) int) (lost int, late, gap, began time.Duration) {
+// A told is what a tale tells.
+type told struct {
+	lost  int           // packets that are missing
+	hole  int64         // when the first of them was written, or would have been; the end of the relay when none is
+	late  time.Duration // how much longer than the median the slowest frame took
+	gap   time.Duration // how long nothing new was complete
+	began int64         // since when
+}
+
+// tale tells of the frames from from to to, of their times only within look.
+func tale(takes []Take, from, to uint32, packets func(uint32) int, look span) told {
+	out := told{hole: look.end()}
 	var took []time.Duration
 	var whole []int64
-	for frame := from; frame <= to; frame++ {
-		lost += packets(frame)
-	}
-	for _, t := range takes {
+	var slowest time.Duration
+	next, sent := from, int64(0) // the frame that is due, and when the one before was written
+	for _, t := range takes {    // in their order
 		if t.Frame < from || t.Frame > to {
 			continue
 		}
-		lost -= t.Packets
-		if t.Whole > 0 {
-			took, whole = append(took, time.Duration(t.Whole-t.Sent)), append(whole, t.Whole)
+		for ; next < t.Frame; next++ {
+			out.miss(packets(next), sent)
 		}
+		next, sent = t.Frame+1, t.Sent
+		out.miss(packets(t.Frame)-t.Packets, sent)
+		if t.Whole == 0 {
+			continue
+		}
+		took, whole = append(took, time.Duration(t.Whole-t.Sent)), append(whole, t.Whole)
+		if look.has(t.Sent) {
+			slowest = max(slowest, time.Duration(t.Whole-t.Sent))
+		}
+	}
+	for ; next <= to; next++ {
+		out.miss(packets(next), sent)
 	}
 	if len(took) == 0 {
-		return lost, 0, math.MaxInt64, 0
+		out.gap = math.MaxInt64
+		return out
 	}
 	slices.Sort(took)
+	out.late = max(0, slowest-took[len(took)/2])
 	slices.Sort(whole)
 	for i := 1; i < len(whole); i++ {
-		if d := time.Duration(whole[i] - whole[i-1]); d > gap {
-			gap, began = d, time.Duration(whole[i-1])
+		if d := time.Duration(whole[i] - whole[i-1]); d > out.gap && whole[i] >= look.from && whole[i-1] <= look.to {
+			out.gap, out.began = d, whole[i-1]
 		}
 	}
-	return lost, took[len(took)-1] - took[len(took)/2], gap, began
+	return out
+}
+
+// miss notes packets that did not come.
+func (t *told) miss(packets int, at int64) {
+	if packets > 0 && t.lost == 0 {
+		t.hole = at
+	}
+	t.lost += packets
 }
 
 // report notes the figures of a run.
-func report(b *board, run way, all []scar) {
+func (s *relaykillScenario) report(b *board, name string, all []scar) {
 	var gaps, late, hoarse []float64
 	var lost, silent int
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -337,9 +388,17 @@ func report(b *board, run way, all []scar) {
 		slices.Sort(v)
 	}
 	at := func(v []float64, p float64) float64 { return v[min(len(v)-1, int(p*float64(len(v))))] }
+	run := way(name)
 	b.note("times that a leaf lost its parent", "%.0f", "", run, float64(len(gaps)))
 	b.note("longest time between two complete frames (33 ms is none), p50", "%.0f ms", "", run, at(gaps, 0.5))
 	b.note("... p99 of the times", "%.0f ms", "kill on loopback <= 60 ms; drain <= 1 frame more", run, at(gaps, 0.99))
+	end, where, _ := strings.Cut(name, "-")
+	if end == "none" {
+		s.control[where] = at(gaps, 0.99)
+	}
+	if c, ok := s.control[where]; ok {
+		b.note("... p99 of the control, in which nothing ends", "%.0f ms", "", run, c)
+	}
 	b.note("... at the worst edge", "%.0f ms", "", run, at(gaps, 1))
 	b.note("slowest frame, above the median, p50", "%.0f ms", "", run, at(late, 0.5))
 	b.note("slowest frame, p99", "%.0f ms", "", run, at(late, 0.99))
