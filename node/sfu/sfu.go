@@ -1,10 +1,10 @@
 // Package sfu is WebRTC at one node: publishers in, viewers out.
 //
-// A publisher's RTP packets go verbatim into the ring of a [relay.Track]. A
-// viewer is a goroutine per track that drains a reader of such a ring, rewrites
-// the headers for that one viewer and hands the packets to a sender: past pion, in
-// batches, where the viewer's cipher and transport allow it (node/sfu/send), else by
-// pion's. What a viewer asks for, it gets from
+// A publisher's RTP packets go verbatim into the ring of a [relay.Track]. A shard, one
+// goroutine per core, drains such rings for its viewers, rewrites the headers for each
+// and hands the packets to a sender: past pion, in batches, where the viewer's cipher
+// and transport allow it (node/sfu/send), else by pion's, in a goroutine of its own. A
+// viewer costs nothing but memory of its answer until its first check has come. What a viewer asks for, it gets from
 // the ring: lost packets by RTX, a key frame where a newer one is there. Only
 // what the ring does not hold reaches the publisher, merged by the track.
 //
