@@ -67,6 +67,7 @@ type vigil struct {
 	doubt  doubt
 	due    time.Time // when the neighbour becomes suspect if nothing is heard
 	primed time.Time
+	primer primer
 	count  uint64
 	buf    []byte
 }
@@ -87,7 +88,7 @@ func (v *vigil) beat(now time.Time) error {
 	}
 	if now.Sub(v.primed) >= primeEvery {
 		v.primed = now
-		l.prime()
+		l.prime(&v.primer, now)
 	}
 	return nil
 }

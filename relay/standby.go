@@ -94,12 +94,30 @@ const (
 	// coldRate is what a track of video is taken for that nobody here reads: 4K. A window that stands open for more than a
 	// track has is not used.
 	coldRate = 20_000_000
+	// primeHeld is how long the window stays open when nobody has to be asked any more: who has just asked needs it most,
+	// until the path has shown, some round trips later, what it carries. Closed at once, the worst frame of one kill in
+	// four came a round trip later than of the others.
+	primeHeld = 2 * time.Second
 	// primeMost bounds what standbys may ask of a link's window: more than package window grants.
 	primeMost = 8 << 20
 )
 
+// A primer says by how much a window is to be opened.
+type primer struct {
+	bytes int
+	at    time.Time // when so much was asked for last
+}
+
+// open takes what is needed now, and returns what is to be given.
+func (p *primer) open(bytes int, now time.Time) int {
+	if bytes >= p.bytes || now.Sub(p.at) > primeHeld {
+		p.bytes, p.at = bytes, now
+	}
+	return p.bytes
+}
+
 // prime opens the link's window for what the neighbour may ask this node to send as its standby.
-func (l *link) prime() {
+func (l *link) prime(p *primer, now time.Time) {
 	if l.window == nil {
 		return
 	}
@@ -109,7 +127,7 @@ func (l *link) prime() {
 		bits += f.idleRate()
 	}
 	l.mu.Unlock()
-	l.window.Prime(int(min(bits/8*uint64(primeFor/time.Millisecond)/1000, primeMost)))
+	l.window.Prime(p.open(int(min(bits/8*uint64(primeFor/time.Millisecond)/1000, primeMost)), now))
 }
 
 // idleRate returns how many bits a second the child would be sent if it asked; 0 when it is fed already. A child that
