@@ -123,9 +123,14 @@ func (f *foreign) browser(t *testing.T) *rig.Page {
 // call runs one of the page's clients.
 func (f *foreign) call(t *testing.T, client, url, bearer string) {
 	t.Helper()
-	if ok, err := f.browser(t).True(fmt.Sprintf("peers.%s(%q, %q)", client, url, bearer)); err != nil || !ok {
-		t.Fatalf("%s: %t %v", client, ok, err)
-	}
+	page := f.browser(t)
+	f.eventually(t, client+" begins", func() (bool, error) {
+		ok, err := page.True(fmt.Sprintf("peers.%s(%q, %q)", client, url, bearer))
+		if err != nil && strings.Contains(err.Error(), "409") { // not live yet: they are to come again
+			return false, nil
+		}
+		return ok, err
+	})
 	t.Cleanup(func() { f.page.True(fmt.Sprintf("peers.stop(%q).then(() => true)", client)) })
 }
 

@@ -208,7 +208,6 @@ func trickle(t *testing.T, e *edge, view reply, offer string) {
 		{"without a tag, as players do", typeFragment, "", ufrag, 204, ""},
 		{"a stale tag", typeFragment, `"other"`, ufrag, 412, "etag_mismatch"},
 		{"any session, and the same credentials", typeFragment, "*", ufrag, 204, ""},
-		{"a restart by star", typeFragment, "*", again, 422, "ice_restart_unsupported"},
 		{"a restart that names no session", typeFragment, "", again, 428, "etag_required"},
 		{"a restart with a password that is too short", typeFragment, "*", "a=ice-ufrag:fresh\r\na=ice-pwd:x\r\n", 400, "offer_malformed"},
 		{"a restart of a session that is over", typeFragment, `"other"`, again, 412, "etag_mismatch"},
@@ -218,6 +217,8 @@ func trickle(t *testing.T, e *edge, view reply, offer string) {
 		{"a poem", typeFragment, etag, "roses are red\r\na=b\r\n", 400, "offer_malformed"},
 		{"two pairs of credentials", typeFragment, etag, ufrag + "a=ice-ufrag:other\r\n", 400, "offer_malformed"},
 		{"too much", typeFragment, etag, strings.Repeat("a", bigOffer), 413, "offer_too_large"},
+		{"a restart by star", typeFragment, "*", again, 200, ""},
+		{"the tag of before it", typeFragment, etag, again, 412, "etag_mismatch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			header := []string{"Content-Type", c.typ}
