@@ -64,7 +64,7 @@ func TestEndToEndThirdParty(t *testing.T) {
 	t.Run("aiortc publishes", f.aiortc)
 	t.Run("GStreamer publishes", f.gstreamer)
 	t.Run("OBS, as it is documented, publishes", f.obs)
-	t.Run("Firefox publishes and watches", f.firefox)
+	t.Run("Firefox publishes", f.firefox)
 }
 
 // defaultRoute gives the namespace an address that is not loopback and a way out of it.
@@ -258,10 +258,8 @@ func (f *foreign) ffmpeg(t *testing.T) {
 	}
 	f.publishes(t, start(t, "node", "ffmpeg.mjs", f.stage(), f.PresenterSecret))
 	t.Run("and pion's client watches", func(t *testing.T) {
-		p, code := f.play(n2, f.Webinar.PIN)
-		if p == nil {
-			t.Fatal(code)
-		}
+		var p *rtcclient.Player
+		f.eventually(t, "the first player is let in", func() (bool, error) { p, _ = f.play(n2, f.Webinar.PIN); return p != nil, nil })
 		defer p.Close()
 		if s, err := p.Wait(f.ctx(), func(s rtcclient.PlayerStats) bool { return s.WholeFrames >= enough }); err != nil {
 			t.Fatalf("%v after %+v", err, s)
@@ -333,5 +331,6 @@ func (f *foreign) firefox(t *testing.T) {
 	case <-p.publishing:
 	}
 	f.publishes(t, p)
-	f.watches(t, start(t, "node", "firefox.mjs", "watch", f.site, f.WHEP, f.Webinar.PIN))
+	f.call(t, "whep", f.WHEP, f.Webinar.PIN)
+	f.decodes(t, "whep", enough)
 }

@@ -23,7 +23,15 @@ if (mode === 'publish') {
   await tab.evaluate((u, b) => peers.whip(u, b), url, bearer);
   console.log('publishing');
 } else {
-  await tab.evaluate((u, b) => peers.whep(u, b), url, bearer);
+  for (;;) { // a player comes again while it is not live
+    try {
+      await tab.evaluate((u, b) => peers.whep(u, b), url, bearer);
+      break;
+    } catch (e) {
+      if (!String(e).includes('409')) throw e;
+      await new Promise(go => setTimeout(go, 500));
+    }
+  }
   for (;;) {
     console.log('frames', await tab.evaluate(() => peers.frames('whep')));
     await new Promise(go => setTimeout(go, 200));
