@@ -21,6 +21,7 @@ const tab = await browser.newPage();
 await tab.goto(page);
 if (mode === 'publish') {
   await tab.evaluate((u, b) => peers.whip(u, b), url, bearer);
+  await tab.waitForFunction(() => peers.running.whip.pc.connectionState === 'connected', { timeout: 12000 });
   console.log('publishing');
 } else {
   for (;;) { // a player comes again while it is not live
