@@ -159,7 +159,8 @@ func TestLiveModeration(t *testing.T) {
 	run("S13 a moderator is made, and an attendee again", func(*testing.T) {
 		host.menu("#participants", "Ada Lovelace", "role_moderator")
 		guest.says("Moderator")
-		host.menu("#participants", "Ada Lovelace", "role_attendee")
+		host.until("the row says so", `[...document.querySelectorAll("#participants li")].some((li) => li.textContent.includes("Ada Lovelace") && li.textContent.includes("Moderator"))`)
+		host.menu("#participants", "Ada Lovelace", "role_attendee") // which a menu that was opened before does not have
 		guest.says("Attendee")
 	})
 	run("S36 S37 S38 S39 S40 S41 S43 what guests may is switched live", func(t *testing.T) {
