@@ -41,6 +41,7 @@ type layer struct {
 	whole    atomic.Uint64 // frames that came from parents to their end
 	late     atomic.Uint64 // frames that parents gave up
 	slabs    sync.Pool     // *slab, of packets from parents
+	report   atomic.Pointer[SenderReport]
 
 	mu       sync.Mutex // guards the following: one writer at a time
 	ssrc     uint32
