@@ -58,6 +58,9 @@ func newInlet(conn net.PacketConn, m *metrics) (*inlet, error) {
 		if err != nil {
 			return nil, err
 		}
+		if r.Glued() {
+			m.glued.Set(1)
+		}
 		in.read, in.write = r.ReadFromAddrPort, r.WriteToAddrPort
 		return in, nil
 	}

@@ -19,9 +19,9 @@ type metrics struct {
 	nacks, keyframes       *prometheus.CounterVec
 	dropped, refusals      *prometheus.CounterVec
 	garbage, alerts        prometheus.Counter
-	streams                prometheus.Gauge
+	streams, glued         prometheus.Gauge
 	knocks                 *prometheus.CounterVec
-	stalls, skips          prometheus.Counter
+	stalls, skips, churn   prometheus.Counter
 	firstPacket, firstKeys prometheus.Histogram
 	viewerLoss, viewerRTT  prometheus.Histogram
 	viewerEstimate         prometheus.Histogram
@@ -49,6 +49,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "stentor_sfu_alerts_in_the_clear_total", Help: "DTLS alerts that anybody could have written; nobody reads them.",
 		}),
 		streams:    gauge("tcp_connections", "TCP connections of peers whom UDP does not reach (ICE-TCP)."),
+		glued:      gauge("reads_glued", "Whether the kernel hands over many datagrams of a publisher at once (UDP_GRO): 1 or 0."),
 		knocks:     counter("first_checks_total", "First connectivity checks of viewers, by what became of them; only a valid one costs a PeerConnection.", "result"),
 		publishers: gauge("publishers", "Publishers that are connected or connecting."),
 		viewers:    gauge("viewers", "Viewers that are connected or connecting."),
@@ -68,6 +69,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		skips: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_sfu_skips_total", Help: "Times that a viewer was so late that the ring had gone on without it.",
+		}),
+		churn: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_churning_publishers_total", Help: "Publishers whose connection was ended because the sources of their streams changed without end.",
 		}),
 		firstPacket: histogram("first_packet_seconds", "From a viewer's offer to its first packet.", times...),
 		firstKeys:   histogram("first_keyframe_seconds", "From a viewer's offer to the first packet of its first key frame.", times...),

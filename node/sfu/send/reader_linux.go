@@ -11,59 +11,100 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readBatch is how many datagrams one system call brings at most: at 20 viewers who
+// readBatch is how many messages one system call brings at most: at 20 viewers who
 // each report a few times a second, and a publisher of 4K with 2,000 packets a
 // second, a reader that had to wait 15 ms for a core finds about as many.
 const readBatch = 32
 
-// A Reader is a UDP socket whose datagrams are read in batches (recvmmsg), so that
-// whoever reads it one by one makes one system call for many. What it has read but
-// not given lies in its own buffers; it starts no goroutine. ReadFrom and
-// ReadFromAddrPort belong to one goroutine; all else is the socket's.
+// With UDP_GRO a message holds up to 64 datagrams of one sender, so that fewer are
+// asked for: each needs a buffer of 64 KiB, and eight of them still fit in L2.
+const (
+	gluedBatch = 8
+	gluedSize  = 1 << 16
+)
+
+// A Reader is a UDP socket whose datagrams are read in batches (recvmmsg, and UDP_GRO
+// where the kernel has it), so that whoever reads it one by one makes one system call
+// for many. What it has read but not given lies in its own buffers; it starts no
+// goroutine. ReadFrom and ReadFromAddrPort belong to one goroutine; all else is the
+// socket's. Nobody may read the inner socket any more: it would get datagrams glued together.
 type Reader struct {
 	*net.UDPConn
 	raw      syscall.RawConn
-	size     int // of a buffer
+	size     int // of a datagram, at most
+	room     int // in a message
 	buffers  []byte
 	messages [readBatch]message
 	vectors  [readBatch]unix.Iovec
 	names    [readBatch][unix.SizeofSockaddrInet6]byte
-	next     int // the next to give
-	count    int // read
+	arrivals [readBatch]arrival
+	asked    int // messages a call
+	next     int // the message that is given
+	at       int // the bytes of it that are given
+	count    int // messages read
 	read     func(fd uintptr) (done bool)
 	errno    syscall.Errno
 }
 
-// NewReader returns a reader of c with buffers of size bytes. What is longer is cut
-// off at size, as net.PacketConn does.
+// An arrival is the control message that tells the size of each datagram but the last
+// in a message (udp(7), UDP_GRO).
+type arrival struct {
+	header unix.Cmsghdr
+	size   int32
+	_      [4]byte
+}
+
+// NewReader returns a reader of c that gives size bytes of a datagram at most. What
+// is longer is cut off there, as net.PacketConn does.
 func NewReader(c *net.UDPConn, size int) (*Reader, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
-	r := &Reader{UDPConn: c, raw: raw, size: size, buffers: make([]byte, readBatch*size)}
-	for i := range readBatch {
-		r.vectors[i].Base = &r.buffers[i*size]
-		r.vectors[i].SetLen(size)
+	r := &Reader{UDPConn: c, raw: raw, size: size, room: size, asked: readBatch}
+	if err := raw.Control(r.glue); err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	r.buffers = make([]byte, r.asked*r.room)
+	for i := range r.asked {
+		r.vectors[i].Base = &r.buffers[i*r.room]
+		r.vectors[i].SetLen(r.room)
 		h := &r.messages[i].header
 		h.Iov, h.Name = &r.vectors[i], &r.names[i][0]
 		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&r.arrivals[i]))
 	}
 	r.read = r.receive
 	return r, nil
 }
 
+// glue asks for UDP_GRO, but not in a sandbox without recvmmsg, where the socket is
+// read as it is.
+func (r *Reader) glue(fd uintptr) {
+	if _, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, 0, 0, unix.MSG_DONTWAIT, 0, 0); errno != 0 {
+		return
+	}
+	if unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil {
+		r.room, r.asked = gluedSize, gluedBatch
+	}
+}
+
+// Glued tells whether the kernel hands over many datagrams of a sender at once.
+func (r *Reader) Glued() bool { return r.asked == gluedBatch }
+
 // receive reads what is there. It says false when nothing is, so that the runtime
 // waits.
 func (r *Reader) receive(fd uintptr) bool {
-	for i := range r.messages {
-		r.messages[i].header.Namelen = unix.SizeofSockaddrInet6
+	for i := range r.asked {
+		h := &r.messages[i].header
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(int(unsafe.Sizeof(arrival{})))
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), uintptr(r.asked), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
-			r.next, r.count, r.errno = 0, int(n), 0
+			r.next, r.at, r.count, r.errno = 0, 0, int(n), 0
 		case unix.EINTR:
 			continue
 		case unix.EAGAIN:
@@ -73,6 +114,15 @@ func (r *Reader) receive(fd uintptr) bool {
 		}
 		return true
 	}
+}
+
+// each is how many bytes of message i a datagram has, but for the last.
+func (r *Reader) each(i int) int {
+	a := &r.arrivals[i]
+	if int(r.messages[i].header.Controllen) >= unix.CmsgLen(4) && a.header.Level == unix.IPPROTO_UDP && a.header.Type == unix.UDP_GRO && a.size > 0 {
+		return int(a.size)
+	}
+	return int(r.messages[i].sent)
 }
 
 // ReadFromAddrPort reads the next datagram, as [net.UDPConn.ReadFromUDPAddrPort]
@@ -90,9 +140,12 @@ func (r *Reader) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, fmt.Errorf("send: read: %w", r.errno)
 		}
 	}
-	i := r.next
-	r.next++
-	n := copy(b, r.buffers[i*r.size:i*r.size+int(r.messages[i].sent)])
+	i, whole := r.next, r.buffers[r.next*r.room:][:r.messages[r.next].sent]
+	datagram := whole[r.at:min(r.at+r.each(i), len(whole))]
+	if r.at += len(datagram); r.at == len(whole) {
+		r.next, r.at = r.next+1, 0
+	}
+	n := copy(b, datagram[:min(r.size, len(datagram))])
 	return n, addrPort(&r.names[i]), nil
 }
 

@@ -13,6 +13,9 @@ type Reader struct{ *net.UDPConn }
 // NewReader returns a reader of c.
 func NewReader(c *net.UDPConn, _ int) (*Reader, error) { return &Reader{c}, nil }
 
+// Glued tells that every datagram comes by itself.
+func (r *Reader) Glued() bool { return false }
+
 // ReadFromAddrPort reads the next datagram.
 func (r *Reader) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return r.ReadFromUDPAddrPort(b)

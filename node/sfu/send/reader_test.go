@@ -4,14 +4,17 @@ package send
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/pion/ice/v4"
+	"golang.org/x/sys/unix"
 )
 
 // pion takes the way without allocations only where the socket offers it.
@@ -130,5 +133,65 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// glued sends one message that the kernel cuts into datagrams of each bytes, as a
+// publisher with UDP_SEGMENT does: over loopback it arrives as it was sent.
+func glued(t testing.TB, c *net.UDPConn, each int, b []byte) {
+	t.Helper()
+	oob := make([]byte, unix.CmsgSpace(2))
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&oob[0]))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+	h.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(oob[unix.CmsgLen(0):], uint16(each))
+	if _, _, err := c.WriteMsgUDP(b, oob, nil); err != nil {
+		t.Skip("SKIP: no UDP_SEGMENT here: ", err)
+	}
+}
+
+func TestDatagramsThatTheKernelGluedTogetherAreGivenOneByOne(t *testing.T) {
+	r := newReader(t, "udp", ":0", 1600)
+	if !r.Glued() {
+		t.Skip("SKIP: no UDP_GRO here")
+	}
+	c, other := dial(t, r, "127.0.0.1"), dial(t, r, "::1")
+	b := make([]byte, 2000)
+	for round := range 3 * gluedBatch {
+		var run []byte
+		var want [][]byte
+		for i := range 20 {
+			piece := bytes.Repeat([]byte{byte(round), byte(i)}, 600)
+			if i == 19 {
+				piece = piece[:7] // the last may be shorter
+			}
+			run, want = append(run, piece...), append(want, piece)
+		}
+		glued(t, c, 1200, run)
+		if _, err := other.Write([]byte{byte(round)}); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range append(want, []byte{byte(round)}) {
+			n, from, err := r.ReadFromAddrPort(b)
+			if err != nil || !bytes.Equal(b[:n], want) {
+				t.Fatalf("round %d, datagram %d: %d bytes, want %d, %v", round, i, n, len(want), err)
+			}
+			if sender := map[bool]*net.UDPConn{true: other, false: c}[len(want) == 1]; from.Port() != sender.LocalAddr().(*net.UDPAddr).AddrPort().Port() {
+				t.Fatalf("round %d, datagram %d is from %v", round, i, from)
+			}
+		}
+	}
+}
+
+func TestGluedDatagramsThatAreTooLongAreEachCutOff(t *testing.T) {
+	r := newReader(t, "udp4", "127.0.0.1:0", 100)
+	if !r.Glued() {
+		t.Skip("SKIP: no UDP_GRO here")
+	}
+	glued(t, dial(t, r, "127.0.0.1"), 150, make([]byte, 2*150+1))
+	for _, want := range []int{100, 100, 1} {
+		if n, _, err := r.ReadFromAddrPort(make([]byte, 1000)); n != want || err != nil {
+			t.Errorf("%d bytes, %v; want %d", n, err, want)
+		}
 	}
 }
