@@ -20,6 +20,9 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 	if err := d.spareOwner(w, c); err != nil {
 		return "", err
 	}
+	if c.GetCompletes() != 0 {
+		return d.completeRemoval(w, c, keys)
+	}
 	if w.Expired { // what it knew of people is gone, and stays so
 		c = &controlpb.Disconnect{Webinar: c.GetWebinar(), Participant: c.GetParticipant()}
 		keys = nil
@@ -51,6 +54,45 @@ func (d *draft) disconnect(c *controlpb.Disconnect) (string, error) {
 		d.leaveStage(w, c.GetParticipant()),
 		d.auditRemoval(w.ID, c.GetParticipant(), subject),
 	)
+}
+
+// completeRemoval adds what was not known of a participant when they were removed: to the
+// removal, and to its ban. It puts nobody out again who came back meanwhile, and undoes no
+// re-invite and no lift. It is in the audit log where it says more than the removal.
+func (d *draft) completeRemoval(w *webinar.Webinar, c *controlpb.Disconnect, keys webinar.Keys) (string, error) {
+	m, ok := w.Removal(c.GetParticipant())
+	old, banned := banOf(w, c.GetParticipant())
+	if !ok || m.Index != c.GetCompletes() || c.GetBan() != nil && !banned {
+		return "", ErrNotCompleted
+	}
+	if w.Expired {
+		return old.ID, nil
+	}
+	subject, more := "", m.Name != c.GetName()
+	if c.GetBan() != nil {
+		var err error
+		if subject, err = d.ban(w, c, keys); err != nil {
+			return "", err
+		}
+		now, _ := d.next.Webinar(w.ID).Ban(subject)
+		more = more || now.Strength != old.Strength
+	}
+	m.Name, m.Keys = c.GetName(), keys
+	err := d.put(removalRecord(w.ID, m))
+	if more {
+		err = first(err, d.auditRemoval(w.ID, c.GetParticipant(), subject))
+	}
+	return subject, err
+}
+
+// banOf returns the ban of a participant.
+func banOf(w *webinar.Webinar, participant string) (webinar.Ban, bool) {
+	for b := range w.Bans() {
+		if b.Participant == participant {
+			return b, true
+		}
+	}
+	return webinar.Ban{}, false
 }
 
 // spareOwner refuses what would take a webinar from its owner: a removal of an owner, by

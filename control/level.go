@@ -10,7 +10,8 @@ import (
 // 2; those before it may have newer fields, which newFields finds.
 const firstOfLevel2 = 31
 
-// firstOfLevel3 is the first one of feature level 3.
+// firstOfLevel3 is the first one of feature level 3, which also brought the field completes
+// of a removal.
 const firstOfLevel3 = 61
 
 // levelOf returns the feature level that a cluster must have for c: what its proposer
@@ -21,7 +22,7 @@ func levelOf(c *controlpb.Command) uint32 {
 	if kindOf(c) >= firstOfLevel2 || newFields(c) {
 		level = max(level, 2)
 	}
-	if kindOf(c) >= firstOfLevel3 {
+	if kindOf(c) >= firstOfLevel3 || c.GetDisconnect().GetCompletes() != 0 {
 		level = max(level, 3)
 	}
 	return level

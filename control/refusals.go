@@ -29,6 +29,7 @@ var (
 	ErrNoSuchRegistrant  = &webinar.Denial{Code: "registrant_not_found", Detail: "There is no such registrant."}
 	ErrNotUnconnected    = &webinar.Denial{Code: "not_unconnected", Detail: "Nobody of that ID was disconnected or banned."}
 	ErrOwnerStays        = &webinar.Denial{Code: "owner_stays", Detail: "The owner stays: only the owner or an administrator disconnects them, and nobody bans them from their own webinar."}
+	ErrNotCompleted      = &webinar.Denial{Code: "removal_taken_back", Detail: "This removal, or its ban, was taken back, or another one followed."}
 	ErrNotUndoable       = &webinar.Denial{Code: "not_undoable", Detail: "That cannot be undone, or was undone already."}
 	ErrNoSchedule        = &webinar.Denial{Code: "not_recurring", Detail: "This webinar does not take place again."}
 	ErrNoSuchAccount     = &webinar.Denial{Code: "account_not_found", Detail: "There is no such account."}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stentor/control/client"
+	"stentor/control/controlpb"
 	"stentor/control/webinar"
 )
 
@@ -155,6 +156,27 @@ func TestABanDoesNotWaitForNodesThatAreSlow(t *testing.T) {
 				t.Error("the key that the slow node knew is not banned")
 			}
 		})
+	}
+}
+
+// TestABanThatIsLiftedMeanwhileStaysLifted: a node answers late, after a host has thought
+// better of it.
+func TestABanThatIsLiftedMeanwhileStaysLifted(t *testing.T) {
+	w := newWorld(t)
+	id := w.webinar(`{"title":"All hands"}`).ID
+	w.crowd.inside[id] = []Present{present("p_1", "n1", "device:first"), present("p_1", "n2", "device:second")}
+	w.crowd.late = func() {
+		for t.Context().Err() == nil {
+			for b := range w.store.State().Webinar(id).Bans() {
+				w.command(&controlpb.Command{Principal: w.hostID, Kind: &controlpb.Command_LiftBan{LiftBan: &controlpb.LiftBan{Webinar: id, Id: b.ID}}})
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+	d := decode[client.Disconnected](w.do(ask{method: "POST", path: "/api/v1/webinars/" + id + "/participants/p_1/disconnect", token: w.host, body: `{"ban":true}`}).must(200))
+	if n := w.store.State().Webinar(id).BanCount(); n != 0 || !d.Present {
+		t.Errorf("%d bans, answered %+v", n, d)
 	}
 }
 

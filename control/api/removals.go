@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -43,33 +44,48 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 	select {
 	case <-roster.found:
 	case <-roster.over:
-	case <-time.After(rosterGrace):
+	case <-time.After(removalGrace(in.Body.Ban)):
 	}
 	if err := spared(p, w, in.Participant); err != nil {
 		return nil, err
 	}
 	known := roster.heard()
-	result, state, present, err := a.remove(ctx, r, in, known)
+	out, err := a.remove(ctx, r, in, known, 0)
 	if err != nil {
 		return nil, err
 	}
 	<-roster.over
 	if all := roster.heard(); tellsMore(in, known, all) { // gone already; now what the ban is to know the participant by
-		again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
-		if err != nil {
-			return nil, err
-		}
-		if result, state, present, err = a.remove(ctx, again, in, all); err != nil {
+		if out, err = a.complete(ctx, p, in, all, out); err != nil {
 			return nil, err
 		}
 	}
-	answer := client.Disconnected{Present: present, Index: result.Index}
-	if w := state.Webinar(in.ID); w != nil && in.Body.Ban {
-		if b, ok := w.Ban(result.Subject); ok { // else it is lifted already
+	answer := client.Disconnected{Present: out.present, Index: out.Index}
+	if w := out.state.Webinar(in.ID); w != nil && in.Body.Ban {
+		if b, ok := w.Ban(out.Subject); ok { // else it is lifted already
 			answer.Ban = &client.BanMade{ID: b.ID, Strength: string(b.Strength)}
 		}
 	}
 	return &disconnectAnswer{answer}, nil
+}
+
+// complete adds to a removal what other nodes knew of the participant, unless it was taken
+// back meanwhile: a host's re-invite, or lift, is not undone by what came late.
+func (a *API) complete(ctx context.Context, p Principal, in *disconnectInput, all []Present, done removed) (removed, error) {
+	again, err := a.newRequest(p, "disconnect-known", in.IdempotencyKey, in.ID, in.Participant, in.Body)
+	if err != nil {
+		return done, err
+	}
+	completes := done.Index
+	if done.state.Cluster().FeatureLevel < 3 { // an older node would pass over it
+		completes = 0
+	}
+	out, err := a.remove(ctx, again, in, all, completes)
+	if said := (*webinar.Denial)(nil); errors.As(out.Err, &said) && said.Code == control.ErrNotCompleted.Code {
+		_, done.present = removal(in.ID, in.Participant, all)
+		return done, nil
+	}
+	return out, err
 }
 
 // spared keeps moderators from putting the owner out of the owner's webinar, and anybody
@@ -96,6 +112,17 @@ func ownedBy(w *webinar.Webinar, participant string) bool {
 // a round trip to the other side of the world. Who does not answer in time (a node that
 // just died) must not keep a removed participant on the air.
 const rosterGrace = 150 * time.Millisecond
+
+// banGrace is as much for a ban, which has to hold everywhere within a quarter of a second
+// (M2): the nodes of one site answer within it, and then one command does it all.
+const banGrace = 25 * time.Millisecond
+
+func removalGrace(ban bool) time.Duration {
+	if ban {
+		return banGrace
+	}
+	return rosterGrace
+}
 
 // A roster is what the nodes say of who is inside, as they say it.
 type roster struct {
@@ -154,18 +181,27 @@ func distinct(seen []*controlpb.Keys) []string {
 	return slices.Compact(sets)
 }
 
-// remove proposes a removal, with a ban if that was asked for.
-func (a *API) remove(ctx context.Context, r *request, in *disconnectInput, inside []Present) (control.Result, *control.State, bool, error) {
+// removed is what a removal came to.
+type removed struct {
+	control.Result
+	state   *control.State // that has it
+	present bool           // the participant was inside
+}
+
+// remove proposes a removal, with a ban if that was asked for, or what completes the one at
+// an index.
+func (a *API) remove(ctx context.Context, r *request, in *disconnectInput, inside []Present, completes uint64) (removed, error) {
 	c, present := removal(in.ID, in.Participant, inside)
+	c.Completes = completes
 	if in.Body.Ban {
 		id, err := NewID(r.rand, banID)
 		if err != nil {
-			return control.Result{}, nil, false, err
+			return removed{}, err
 		}
 		c.Ban = &controlpb.NewBan{Id: id, Prefix: in.Body.Network, Seen: seenWith(c.GetKeys(), inside)}
 	}
 	result, state, err := a.propose(ctx, r, 0, &controlpb.Command{Kind: &controlpb.Command_Disconnect{Disconnect: c}})
-	return result, state, present, err
+	return removed{result, state, present}, err
 }
 
 // maxKeys and maxSeen are what one command takes: the identity keys of one

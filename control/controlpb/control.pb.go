@@ -4223,12 +4223,15 @@ func (x *Keys) GetKeys() []string {
 }
 
 type Disconnect struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
-	Participant   string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Keys          *Keys                  `protobuf:"bytes,4,opt,name=keys,proto3" json:"keys,omitempty"` // the participant's
-	Ban           *NewBan                `protobuf:"bytes,5,opt,name=ban,proto3" json:"ban,omitempty"`   // absent: they may come back
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Webinar     string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Participant string                 `protobuf:"bytes,2,opt,name=participant,proto3" json:"participant,omitempty"`
+	Name        string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Keys        *Keys                  `protobuf:"bytes,4,opt,name=keys,proto3" json:"keys,omitempty"` // the participant's
+	Ban         *NewBan                `protobuf:"bytes,5,opt,name=ban,proto3" json:"ban,omitempty"`   // absent: they may come back
+	// Since level 3. The index of the removal that this one completes with what was not known
+	// of the participant yet; refused where that removal, or its ban, was taken back since.
+	Completes     uint64 `protobuf:"varint,6,opt,name=completes,proto3" json:"completes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4296,6 +4299,13 @@ func (x *Disconnect) GetBan() *NewBan {
 		return x.Ban
 	}
 	return nil
+}
+
+func (x *Disconnect) GetCompletes() uint64 {
+	if x != nil {
+		return x.Completes
+	}
+	return 0
 }
 
 type NewBan struct {
@@ -8899,14 +8909,15 @@ const file_control_proto_rawDesc = "" +
 	"\x06sealed\x18\a \x01(\fR\x06sealed\x12\x12\n" +
 	"\x04mail\x18\b \x01(\bR\x04mail\"\x1a\n" +
 	"\x04Keys\x12\x12\n" +
-	"\x04keys\x18\x01 \x03(\tR\x04keys\"\xb8\x01\n" +
+	"\x04keys\x18\x01 \x03(\tR\x04keys\"\xd6\x01\n" +
 	"\n" +
 	"Disconnect\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12 \n" +
 	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12,\n" +
 	"\x04keys\x18\x04 \x01(\v2\x18.stentor.control.v1.KeysR\x04keys\x12,\n" +
-	"\x03ban\x18\x05 \x01(\v2\x1a.stentor.control.v1.NewBanR\x03ban\"^\n" +
+	"\x03ban\x18\x05 \x01(\v2\x1a.stentor.control.v1.NewBanR\x03ban\x12\x1c\n" +
+	"\tcompletes\x18\x06 \x01(\x04R\tcompletes\"^\n" +
 	"\x06NewBan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\bR\x06prefix\x12,\n" +
