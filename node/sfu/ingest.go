@@ -1,12 +1,9 @@
 package sfu
 
 import (
-	"encoding/binary"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"stentor/relay"
@@ -14,20 +11,68 @@ import (
 	"stentor/relay/wire"
 )
 
-// An ingest fills one track.
+// An ingest fills one track, each layer from one encoding.
 type ingest struct {
 	publisher *Publisher
 	name      string
 	info      wire.TrackInfo
 	payload   uint8
-	detect    rtp.Detector  // finds the beginnings of key frames
-	ssrc      atomic.Uint32 // of the stream that fills the track; 0: none yet
-	asked     atomic.Bool   // a key frame was asked for before there was a stream
+	detect    rtp.Detector // finds the beginnings of key frames
+	size      rtp.Sizer
+	encodings []*encoding   // by layer, once open is closed
+	sized     chan struct{} // closed when the size of every encoding is known
 	open      chan struct{} // closed when track is there
 	track     *relay.Track
 
-	mu     sync.Mutex // one writer of the track at a time; guards the following
+	mu     sync.Mutex // guards the following
 	closed bool
+	unseen int // encodings whose size is not known
+}
+
+func newIngest(p *Publisher, c chosen, info wire.TrackInfo) *ingest {
+	in := &ingest{
+		publisher: p, name: info.Kind.String(), info: info, payload: c.format.payload,
+		detect: rtp.KeyFrames(info.Mime), size: rtp.Sizes(info.Mime), open: make(chan struct{}), sized: make(chan struct{}),
+	}
+	for _, rid := range c.rids {
+		in.encodings = append(in.encodings, &encoding{ingest: in, rid: rid})
+	}
+	if len(in.encodings) == 0 {
+		in.encodings = []*encoding{{ingest: in}}
+	}
+	in.unseen = len(in.encodings)
+	return in
+}
+
+// sizeWithin is how long a track of several layers waits, once media can flow, for the
+// first key frame of each: layers have an order, and only the pictures say which it is. A
+// browser sends all that its estimate allows at once, so this is the time of a slow
+// encoder of 4K.
+const sizeWithin = time.Second
+
+// layered reports whether the order of the layers has to be found out.
+func (in *ingest) layered() bool { return len(in.encodings) > 1 }
+
+// order orders the layers, after it has waited for their sizes, or until late or over.
+func (in *ingest) order(late <-chan time.Time, over <-chan struct{}) {
+	if !in.layered() {
+		return
+	}
+	select {
+	case <-in.sized:
+	case <-late:
+	case <-over:
+	}
+	in.info.Layers = arrange(in.encodings)
+}
+
+// seen notes that the size of one more encoding is known.
+func (in *ingest) seen() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.unseen--; in.unseen == 0 {
+		close(in.sized)
+	}
 }
 
 func (in *ingest) opened(track *relay.Track) {
@@ -44,74 +89,22 @@ func (in *ingest) close() {
 	}
 }
 
-// keyframe asks the publisher for a key frame. There is one layer.
-func (in *ingest) keyframe(int) {
-	ssrc := in.ssrc.Load()
-	if ssrc == 0 {
-		in.asked.Store(true)
-		return
-	}
-	in.publisher.peer.sfu.metrics.keyframes.WithLabelValues("publisher").Inc()
-	in.publisher.peer.writeRTCP(&rtcp.PictureLossIndication{MediaSSRC: ssrc})
-}
-
-// read fills the track from one stream until it ends. A publisher that restarts
-// its encoder begins a new stream; the newest one counts.
-func (in *ingest) read(remote *webrtc.TrackRemote) {
-	ssrc := uint32(remote.SSRC())
-	in.ssrc.Store(ssrc)
-	if in.asked.Swap(false) {
-		in.keyframe(0)
-	}
-	select { // the first packets wait in pion's buffer, so that the first key frame is not lost
-	case <-in.open:
-	case <-in.publisher.peer.ctx.Done():
-		return
-	}
-	var lost losses
-	var gate gate
-	b := make([]byte, receiveMTU)
-	for {
-		n, attributes, err := remote.Read(b)
-		if err != nil {
-			return
-		}
-		now := in.publisher.peer.sfu.now()
-		if in.ssrc.Load() != ssrc {
-			return
-		}
-		if n < 12 || b[1]&0x7f != in.payload {
-			in.publisher.peer.sfu.metrics.dropped.WithLabelValues("unknown_payload").Inc()
-			continue
-		}
-		seq := binary.BigEndian.Uint16(b[2:])
-		if !in.admit(&gate, b[:n], now) {
-			in.publisher.peer.sfu.metrics.dropped.WithLabelValues("stopped").Inc()
-			lost = losses{} // nobody misses them
-			continue
-		}
-		in.write(b[:n], attributes.Get(webrtc.AttributeRtxSsrc) != nil, now)
-		if in.info.Kind == wire.Video {
-			lost.arrived(seq, now)
-			in.ask(ssrc, lost.due(now))
-		}
+// keyframe asks the publisher for a key frame of one layer.
+func (in *ingest) keyframe(layer int) {
+	if layer >= 0 && layer < len(in.encodings) {
+		in.encodings[layer].keyframe()
 	}
 }
 
-// admit reports whether a packet is received, and gives it its number in the track.
-func (in *ingest) admit(g *gate, b []byte, now time.Time) bool {
-	allowed := in.allowed()
-	key := true
-	if g.shut && allowed && in.info.Kind == wire.Video {
-		key = in.key(b)
+// encoding returns the one that a stream is of: by its RID, which the publisher's packets
+// say, or the only one there is. Nil where it is of none.
+func (in *ingest) encoding(remote *webrtc.TrackRemote) *encoding {
+	for _, e := range in.encodings {
+		if e.rid == remote.RID() && (e.rid != "" || in.payload == uint8(remote.PayloadType())) {
+			return e
+		}
 	}
-	seq, ok := g.pass(binary.BigEndian.Uint16(b[2:]), allowed, key)
-	if ok {
-		binary.BigEndian.PutUint16(b[2:], seq)
-	} else if g.waits(allowed, now) {
-		in.track.RequestKeyFrame(0) // merged there with those of viewers
-	}
-	return ok
+	return nil
 }
 
 // allowed reports whether the kind of this track is received from its publisher.
@@ -132,7 +125,7 @@ func (in *ingest) key(b []byte) bool {
 	return err == nil && in.detect(p.Payload())
 }
 
-func (in *ingest) write(b []byte, repaired bool, now time.Time) {
+func (in *ingest) write(layer int, b []byte, repaired bool, now time.Time) {
 	m := in.publisher.peer.sfu.metrics
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -140,20 +133,7 @@ func (in *ingest) write(b []byte, repaired bool, now time.Time) {
 		return
 	}
 	m.in(in.info.Kind, len(b), repaired)
-	if err := in.track.Write(0, b, now); err != nil { // it copies
+	if err := in.track.Write(layer, b, now); err != nil { // it copies
 		m.dropped.WithLabelValues("refused").Inc()
 	}
-}
-
-// ask sends one NACK for what is missing.
-func (in *ingest) ask(ssrc uint32, lost []uint16) {
-	if len(lost) == 0 {
-		return
-	}
-	nack := &rtcp.TransportLayerNack{MediaSSRC: ssrc}
-	for _, n := range rtp.AppendNacks(nil, lost) {
-		nack.Nacks = append(nack.Nacks, rtcp.NackPair{PacketID: n.ID, LostPackets: rtcp.PacketBitmap(n.Lost)})
-	}
-	in.publisher.peer.sfu.metrics.nacks.WithLabelValues("sent").Add(float64(len(lost)))
-	in.publisher.peer.writeRTCP(nack)
 }

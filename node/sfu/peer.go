@@ -36,6 +36,7 @@ type peer struct {
 	pc      *webrtc.PeerConnection // nil: nobody came yet; does not change again
 	up      bool
 	over    bool           // no more goroutines
+	churn   int            // publishers: how many streams may still come
 	unwatch []func() bool  // what waited for other reasons to end
 	work    sync.WaitGroup // goroutines that must end before gone
 }
@@ -74,6 +75,9 @@ func (c *peer) connect(reg *interceptor.Registry) error {
 	if c.sfu.outlet != nil && c.direction == webrtc.RTPTransceiverDirectionSendonly {
 		past = &way{socket: c.sfu.outlet, streams: c.sfu.streams}
 		past.listen(&settings)
+	}
+	if c.direction == webrtc.RTPTransceiverDirectionRecvonly {
+		c.bound(&settings)
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{

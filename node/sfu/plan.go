@@ -14,7 +14,7 @@ import (
 // the offer reduced to that: one codec per section (so that a packet's payload
 // type alone says where it belongs), no candidates (an ICE-lite server learns
 // where the other side is from its checks, and resolves no names for strangers),
-// no simulcast, no data channel. Refused sections are put back into the answer
+// of simulcast what is taken, no data channel. Refused sections are put back into the answer
 // with port 0, as RFC 8829 asks.
 type plan struct {
 	offer *offer
@@ -28,6 +28,7 @@ type chosen struct {
 	section *section
 	format  format
 	exts    []string // URIs of the extensions that we accept
+	rids    []string // publishers: the sizes of one picture that are taken; nil: one
 	source  int      // viewers: index of the source that it carries
 	watches bool     // a viewer's: whatever it offers beside receiving, it will not send
 }
@@ -141,6 +142,10 @@ func (c *chosen) reduced() *sdp.MediaDescription {
 		m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(f.rtx)))
 		add("rtpmap", "%d rtx/%d", f.rtx, f.clock)
 		add("fmtp", "%d apt=%d", f.rtx, f.payload)
+	}
+	if c.rids != nil {
+		c.simulcast(add)
+		return &m
 	}
 	if s := c.section; s.sends() && s.ssrc != 0 {
 		if s.rtx != 0 && f.rtx != 0 {

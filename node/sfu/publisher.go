@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
@@ -11,7 +12,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"stentor/relay"
-	"stentor/relay/rtp"
 	"stentor/relay/wire"
 )
 
@@ -74,11 +74,9 @@ func (s *SFU) Publish(ctx context.Context, offer string, sink Sink, allowed Allo
 	}
 	p := &Publisher{peer: c, sink: sink, allowed: allowed}
 	for i, ch := range plan.used {
-		p.ingests = append(p.ingests, &ingest{
-			publisher: p, name: infos[i].Kind.String(), info: infos[i], payload: ch.format.payload,
-			detect: rtp.KeyFrames(infos[i].Mime), open: make(chan struct{}),
-		})
+		p.ingests = append(p.ingests, newIngest(p, ch, infos[i]))
 	}
+	c.churn = maxStreamsOf(plan)
 	if plan.extra > 0 {
 		s.log.Info("a publisher's further sections are refused: a stream has one audio and one video track", "refused", plan.extra)
 	}
@@ -171,6 +169,7 @@ func planPublish(o *offer, startBitrate int) (*plan, []wire.TrackInfo, error) {
 			break
 		}
 	}
+	p.onlyNamed()
 	switch {
 	case wanted == 0:
 		return nil, nil, refuse(CodeNoMedia, "The offer sends neither audio nor video.")
@@ -188,11 +187,19 @@ func planPublish(o *offer, startBitrate int) (*plan, []wire.TrackInfo, error) {
 func choosePublish(s *section, f format) chosen {
 	f = normalise(f)
 	f.feedback = feedback(f.feedback, "nack", "nack pli", "ccm fir", "transport-cc")
-	if s.ssrc == 0 || s.rtx == 0 {
+	exts := append(mediaExts(s.kind), extTransportCC)
+	var rids []string
+	if s.kind == "video" {
+		rids = readRIDs(s)
+	}
+	if rids != nil {
+		exts = append(exts, extMID, extRID, extRepairedRID)
+	}
+	if rids == nil && (s.ssrc == 0 || s.rtx == 0) || rids != nil && s.exts[extRepairedRID] == 0 {
 		// Repair packets of undeclared sources cannot be told from media by pion.
 		f.rtx = 0
 	}
-	return chosen{section: s, format: f, exts: s.offered(append(mediaExts(s.kind), extTransportCC)...)}
+	return chosen{section: s, format: f, exts: s.offered(exts...), rids: rids}
 }
 
 func trackInfo(c chosen) wire.TrackInfo {
@@ -233,6 +240,11 @@ func (p *Publisher) open() {
 	case <-p.peer.ctx.Done():
 		return
 	}
+	late := time.NewTimer(sizeWithin)
+	defer late.Stop()
+	for _, in := range p.ingests {
+		in.order(late.C, p.peer.ctx.Done())
+	}
 	for _, in := range p.ingests {
 		track, err := p.sink.Track(in.name, in.info, in.keyframe)
 		if err != nil {
@@ -250,9 +262,9 @@ func (p *Publisher) open() {
 
 func (p *Publisher) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	for _, in := range p.ingests {
-		if in.payload == uint8(remote.PayloadType()) {
-			p.peer.run(func() { in.read(remote) })
-			p.peer.run(func() { drain(receiver) })
+		if e := in.encoding(remote); e != nil {
+			p.peer.run(func() { e.read(remote) })
+			p.peer.run(func() { drain(receiver, e.rid) })
 			return
 		}
 	}
@@ -260,10 +272,16 @@ func (p *Publisher) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPRece
 }
 
 // drain reads the publisher's RTCP, from which the interceptors learn its clock.
-func drain(receiver *webrtc.RTPReceiver) {
+func drain(receiver *webrtc.RTPReceiver, rid string) {
 	b := make([]byte, receiveMTU)
 	for {
-		if _, _, err := receiver.Read(b); err != nil {
+		var err error
+		if rid == "" {
+			_, _, err = receiver.Read(b)
+		} else {
+			_, _, err = receiver.ReadSimulcast(b, rid)
+		}
+		if err != nil {
 			return
 		}
 	}

@@ -14,9 +14,8 @@
 //
 // The package decides nothing about who may enter and speaks no HTTP; that is
 // node/session and node/signal. A stream has one audio and one video track:
-// further sections of an offer that would send are refused with port 0. One layer
-// per track: an offer with simulcast is answered without it, so that its sender
-// falls back to a single encoding.
+// further sections of an offer that would send are refused with port 0. Of a picture that
+// comes in several sizes (simulcast by RID) each is a layer of the track, smallest first.
 package sfu
 
 import (
