@@ -19,7 +19,7 @@ type sendScenario struct {
 	Rounds  int    `help:"How often all of it is done; medians count." default:"3"`
 	Server  int    `help:"The core of the server." default:"0"`
 	Load    int    `help:"The core of the viewers." default:"1"`
-	Profile string `help:"A folder that gets a CPU profile of each server." type:"existingdir"`
+	Profile string `help:"A folder that gets profiles of each server: CPU, and what it holds at the end." type:"existingdir"`
 	Late    int    `help:"How many join while the stream runs, for the time to their first picture." default:"10"`
 
 	Livekit       string `help:"The program of bench/livekit, to measure livekit-server in the same run (cd bench/livekit && go build -o /tmp/livekit-signal .)" type:"existingfile"`

@@ -147,7 +147,7 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 	for {
 		var q sendQuestion
 		if err := in.Decode(&q); err != nil {
-			return nil // whoever asked has gone
+			return c.heap() // whoever asked has gone
 		}
 		var a sendAnswer
 		switch {
@@ -171,6 +171,18 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// heap writes a profile of what is held now beside that of the CPU.
+func (c *sendSeatCommand) heap() error {
+	if c.Profile == "" {
+		return nil
+	}
+	f, err := os.Create(c.Profile + ".heap")
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
 }
 
 // resident returns the bytes of memory that this process has.

@@ -59,7 +59,7 @@ func (c *crowd) try(ctx context.Context, seat *sendSeat, way string) error {
 	if err != nil {
 		return err
 	}
-	r, err := send.NewReader(conn, 2048)
+	r, err := send.NewReader(conn, 2048, false) // browsers do not ask for UDP_GRO, which would spare the sender half of its work here
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ const maxAside = 1024
 func newInlet(conn net.PacketConn, m *metrics) (*inlet, error) {
 	in := &inlet{PacketConn: conn, garbage: m.garbage, alerts: m.alerts}
 	if udp, ok := conn.(*net.UDPConn); ok {
-		r, err := send.NewReader(udp, 2*1024) // more than receiveMTU, and a DTLS record of a large certificate
+		r, err := send.NewReader(udp, 2*1024, true) // more than receiveMTU, and a DTLS record of a large certificate
 		if err != nil {
 			return nil, err
 		}

@@ -55,15 +55,18 @@ type arrival struct {
 }
 
 // NewReader returns a reader of c that gives size bytes of a datagram at most. What
-// is longer is cut off there, as net.PacketConn does.
-func NewReader(c *net.UDPConn, size int) (*Reader, error) {
+// is longer is cut off there, as net.PacketConn does. With glue the kernel is asked to
+// hand over many datagrams at once (UDP_GRO), where it can.
+func NewReader(c *net.UDPConn, size int, glue bool) (*Reader, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
 	r := &Reader{UDPConn: c, raw: raw, size: size, room: size, asked: readBatch}
-	if err := raw.Control(r.glue); err != nil {
-		return nil, fmt.Errorf("send: %w", err)
+	if glue {
+		if err := raw.Control(r.glue); err != nil {
+			return nil, fmt.Errorf("send: %w", err)
+		}
 	}
 	r.buffers = make([]byte, r.asked*r.room)
 	for i := range r.asked {

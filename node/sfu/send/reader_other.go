@@ -11,7 +11,7 @@ import (
 type Reader struct{ *net.UDPConn }
 
 // NewReader returns a reader of c.
-func NewReader(c *net.UDPConn, _ int) (*Reader, error) { return &Reader{c}, nil }
+func NewReader(c *net.UDPConn, _ int, _ bool) (*Reader, error) { return &Reader{c}, nil }
 
 // Glued tells that every datagram comes by itself.
 func (r *Reader) Glued() bool { return false }

@@ -22,7 +22,7 @@ var _ ice.AddrPortReaderWriter = (*Reader)(nil)
 
 func newReader(t testing.TB, network, address string, size int) *Reader {
 	t.Helper()
-	r, err := NewReader(listen(t, network, address), size)
+	r, err := NewReader(listen(t, network, address), size, true)
 	if err != nil {
 		t.Fatal(err)
 	}
