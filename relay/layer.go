@@ -41,6 +41,7 @@ type layer struct {
 	whole    atomic.Uint64 // frames that came from parents to their end
 	late     atomic.Uint64 // frames that parents gave up
 	slabs    sync.Pool     // *slab, of packets from parents
+	speed    speed
 	report   atomic.Pointer[SenderReport]
 
 	mu       sync.Mutex // guards the following: one writer at a time
@@ -186,6 +187,7 @@ func (l *layer) add(p *rtp.Packet) {
 	}
 	l.packets.Add(1)
 	l.bytes.Add(uint64(len(p.Raw)))
+	l.speed.got(len(p.Raw), p.Arrived)
 	l.newestAt.Store(p.Arrived)
 	l.unread++
 	if !video || p.Marker || l.unread >= WakePackets {

@@ -63,8 +63,9 @@ func (p *Packet) eachExtension(yield func(id uint8, data []byte) bool) {
 }
 
 // appendExtensions writes the extension block of p with its ids translated by table (0 drops one), or
-// nothing when none is left.
-func appendExtensions(dst []byte, p *Packet, table *[256]uint8) []byte {
+// nothing when none is left. The frame number of a dependency descriptor, whose id in p is given (0: none), moves by
+// shift.
+func appendExtensions(dst []byte, p *Packet, table *[256]uint8, dependency uint8, shift uint16) []byte {
 	count, wide := 0, false
 	p.eachExtension(func(id uint8, data []byte) bool {
 		if out := table[id]; out != 0 {
@@ -94,6 +95,10 @@ func appendExtensions(dst []byte, p *Packet, table *[256]uint8) []byte {
 			dst = append(dst, out<<4|uint8(len(data)-1))
 		}
 		dst = append(dst, data...)
+		if id == dependency && len(data) >= mandatoryDependency {
+			number := dst[len(dst)-len(data)+1:]
+			binary.BigEndian.PutUint16(number, binary.BigEndian.Uint16(number)+shift)
+		}
 		return true
 	})
 	for (len(dst)-start)%4 != 0 {

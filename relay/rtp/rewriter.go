@@ -1,6 +1,9 @@
 package rtp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 const (
 	// maxJump is the hole in a source's sequence numbers beyond which it counts as a new beginning: no
@@ -19,6 +22,8 @@ type RewriterConfig struct {
 	Seq         uint16          // sequence number of the first packet
 	Time        uint32          // RTP time of the first packet
 	Extensions  map[uint8]uint8 // id in the track -> id at the viewer; what is not here is dropped
+	Mime        string          // "video/VP8", "video/VP9": the numbers in payload descriptors go on too
+	Dependency  uint8           // id in the track of the dependency descriptor, whose frame numbers go on too; 0: none
 }
 
 // A Rewriter makes one continuous RTP stream for one viewer out of packets of changing sources: other layers,
@@ -36,6 +41,8 @@ type Rewriter struct {
 	time    uint64            // outgoing time of the packet with the highest sequence number
 	arrived int64             // of that packet
 	capture int64             // of that packet
+	numbers func([]byte) (numbers, bool)
+	last    counts // of that packet, as they went out
 }
 
 // A segment is a run of one source's packets, whose numbers and times move by one constant each.
@@ -43,6 +50,7 @@ type segment struct {
 	source      int
 	first, last uint64 // sequence numbers in the source
 	seq, time   uint64 // outgoing = incoming + this, modulo 2^64
+	shift       counts // the same for what a decoder counts
 }
 
 // NewRewriter returns a Rewriter that waits for its first packet.
@@ -53,6 +61,12 @@ func NewRewriter(c RewriterConfig) *Rewriter {
 	r := &Rewriter{config: c, fresh: true, newest: -1, next: 1<<16 | uint64(c.Seq), time: 1<<32 | uint64(c.Time)}
 	for in, out := range c.Extensions {
 		r.extensions[in] = out
+	}
+	switch strings.ToLower(c.Mime) {
+	case "video/vp8":
+		r.numbers = numbersVP8
+	case "video/vp9":
+		r.numbers = numbersVP9
 	}
 	return r
 }
@@ -77,6 +91,9 @@ func (r *Rewriter) Rewrite(dst []byte, p *Packet) (out []byte, seq uint64, ok bo
 	if seq >= r.next {
 		r.next = seq + 1
 		r.time, r.arrived, r.capture = p.Time+s.time, p.Arrived, p.Capture
+		if c := r.count(p); c != (counts{}) {
+			r.last = c.plus(s.shift)
+		}
 	}
 	return r.write(dst, p, s), seq, true
 }
@@ -146,9 +163,15 @@ func (r *Rewriter) begin(p *Packet) *segment {
 		}
 		time += ticks
 	}
+	var shift counts
+	if r.newest >= 0 {
+		if shift = r.current().shift; p.Key { // else what is missing has to be seen by who decodes
+			shift = r.last.after(r.count(p))
+		}
+	}
 	r.newest++
 	s := r.current()
-	*s = segment{source: r.source, first: p.Seq, last: p.Seq, seq: r.next - p.Seq, time: time - p.Time}
+	*s = segment{source: r.source, first: p.Seq, last: p.Seq, seq: r.next - p.Seq, time: time - p.Time, shift: shift}
 	r.fresh = false
 	return s
 }
@@ -165,9 +188,14 @@ func (r *Rewriter) write(dst []byte, p *Packet, s *segment) []byte {
 	binary.BigEndian.PutUint32(head[4:], uint32(p.Time+s.time))
 	binary.BigEndian.PutUint32(head[8:], r.config.SSRC)
 	n := len(dst)
-	dst = appendExtensions(dst, p, &r.extensions)
+	dst = appendExtensions(dst, p, &r.extensions, r.config.Dependency, s.shift.frame)
 	if len(dst) > n {
 		dst[start] |= 0x10
 	}
-	return append(dst, p.Raw[p.header:]...)
+	n = len(dst)
+	dst = append(dst, p.Raw[p.header:]...)
+	if s.shift != (counts{}) && r.numbers != nil {
+		r.renumber(dst[n:len(dst)-int(p.padding)], s.shift)
+	}
+	return dst
 }
