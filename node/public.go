@@ -42,7 +42,7 @@ func (n *Node) openPublic(Parts) error {
 		}
 		n.signal = signal.New(signal.Config{
 			Door: n.door, Stage: n.stage, Media: n.sfu, Talk: n.talk, Node: n.cfg.Name, Version: n.shownVersion(),
-			URL: n.cfg.baseURL(), Elsewhere: n.another, Viewers: n.viewers, ICEServers: ice, Logger: n.log,
+			URL: n.cfg.baseURL(), Elsewhere: n.another, Viewers: n.viewers, ICEServers: ice, Origins: n.ofTheMesh, Logger: n.log,
 		})
 		h := n.signal.Handler()
 		for _, prefix := range []string{"/whip/", "/whep/", "/api/v1/door/"} {
@@ -54,10 +54,11 @@ func (n *Node) openPublic(Parts) error {
 		control = n.proxyAPI()
 	}
 	mux.Handle("/api/", control)
+	mux.Handle("/api/v1/webinars/{id}/hand", n.shared(control))
 	mux.HandleFunc("GET /livez", n.health)
 	mux.HandleFunc("GET /readyz", n.health)
 	mux.Handle("/", web.New(web.Config{
-		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, API: control, Logger: n.log,
+		Version: n.build.Version, ShowVersion: !n.cfg.HideVersion, Door: n.describe, API: control, Edges: n.edges, Logger: n.log,
 	}))
 	n.public = fromOutside(n.cfg.BehindProxy, mux)
 	return nil

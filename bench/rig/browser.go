@@ -129,6 +129,11 @@ func (p *Page) True(expression string) (bool, error) {
 	return evaluate[bool](p, "Promise.resolve("+expression+").then(v => v === true)")
 }
 
+// Number evaluates a JavaScript expression that is, or promises, a number.
+func (p *Page) Number(expression string) (float64, error) {
+	return evaluate[float64](p, "Promise.resolve("+expression+")")
+}
+
 // Reload loads the page again.
 func (p *Page) Reload() error { return p.Do(chromedp.Reload()) }
 

@@ -62,6 +62,7 @@ type view struct {
 	Languages       []choice
 	Version         string // of the server; empty where it is not to be shown
 	Link            string
+	Edges           []string // origins of other nodes
 	Webinar         Webinar
 	Name            string // what somebody typed, when the form comes back
 	Sentence        string // what went wrong, or what there is to say
@@ -169,6 +170,10 @@ func (s *site) guestPage(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	v.Webinar = webinar
+	if s.config.Edges != nil {
+		v.Edges = s.config.Edges()
+		w.Header().Set("Content-Security-Policy", policyWith(v.Edges))
+	}
 	s.render(w, r, http.StatusOK, func(p *pages) *template.Template { return p.guest }, v)
 }
 

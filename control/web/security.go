@@ -23,6 +23,16 @@ var policy = strings.Join([]string{
 	"trusted-types 'none'",
 }, "; ")
 
+// policyWith is the policy of a page that may also speak with other nodes of the mesh: its
+// connections go to their origins, by HTTP and by WebSocket, and nothing else of it does.
+func policyWith(origins []string) string {
+	to := "connect-src 'self'"
+	for _, o := range origins {
+		to += " " + o + " " + strings.Replace(o, "http", "ws", 1)
+	}
+	return strings.Replace(policy, "connect-src 'self'", to, 1)
+}
+
 // permissions leaves camera, microphone and screen to our own pages (presenters
 // send from there) and gives the rest away.
 const permissions = "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), " +

@@ -31,6 +31,9 @@ type Config struct {
 	// registration page asks it for what everybody may ask, as the visitor who asks for
 	// the page: RemoteAddr is theirs. Nil means that there are no registration pages.
 	API http.Handler
+	// Edges are the origins ("https://edge2.example.org") of other nodes where the guest page
+	// may go on when this node dies, the best first. Nil means that there are none.
+	Edges func() []string
 	// Languages are the languages offered, as BCP 47 tags; the first is spoken
 	// to those who want none of them. Empty means all of the catalogue, with
 	// English first. Tags that the catalogue lacks are passed over.

@@ -140,6 +140,21 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	}
 }
 
+func TestTheGuestPageMaySpeakWithOtherNodes(t *testing.T) {
+	h := web.New(web.Config{Door: door, Edges: func() []string { return []string{"https://edge2.example.org", "http://10.0.0.3:8080"} }})
+	r := get(t, h, "/w/open")
+	want := "connect-src 'self' https://edge2.example.org wss://edge2.example.org http://10.0.0.3:8080 ws://10.0.0.3:8080;"
+	if csp := r.Header.Get("Content-Security-Policy"); !strings.Contains(csp, want) {
+		t.Errorf("the policy %q lacks %q", csp, want)
+	}
+	if page := body(t, r); !strings.Contains(page, `data-edges="https://edge2.example.org http://10.0.0.3:8080 "`) {
+		t.Errorf("the page does not name them:\n%s", page)
+	}
+	if csp := get(t, h, "/host").Header.Get("Content-Security-Policy"); strings.Contains(csp, "edge2") {
+		t.Errorf("the host's page may speak with them too: %s", csp)
+	}
+}
+
 func TestNoPageHasAnythingInline(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\son\w+=|\sstyle=|javascript:`)
 	for _, path := range []string{"/", "/w/open", "/w/pin", "/w/over", "/w/none", "/host"} {

@@ -31,7 +31,7 @@ const unnamed = "Invited";
 class GuestPage {
   readonly #box = must("guest");
   readonly #entrance = must("door");
-  readonly #door = new Door(this.#box.dataset.link!);
+  readonly #door = new Door(this.#box.dataset.link!, this.#box.dataset.edges?.split(" ").filter(Boolean));
   readonly #title = this.#box.dataset.title!;
   readonly #texts = loadTexts(this.#box.dataset.texts!);
   #visit: Visit | null = null;
@@ -254,6 +254,9 @@ class GuestPage {
     const stentor = Object.freeze({
       get state(): string {
         return page.#visit?.phase.peek() ?? "door";
+      },
+      get node(): string {
+        return page.#door.base;
       },
       async stats(): Promise<Stats & { outbound: unknown }> {
         const panel = document.querySelector("stentor-publish") as Publish | null;

@@ -32,6 +32,7 @@ export function asProblem(error: unknown): Problem {
 export interface Request {
   method?: string;
   bearer?: string;
+  cookie?: boolean; // send and take the cookie of a sign-in
   json?: unknown;
   sdp?: string;
   headers?: Record<string, string>;
@@ -47,7 +48,7 @@ export async function send(path: string, r: Request = {}): Promise<Response> {
   const headers = new Headers(r.headers);
   if (r.bearer) headers.set("Authorization", `Bearer ${r.bearer}`);
   if (r.json !== undefined) headers.set("Content-Type", "application/json");
-  if (r.sdp !== undefined) headers.set("Content-Type", "application/sdp");
+  if (r.sdp !== undefined && !headers.has("Content-Type")) headers.set("Content-Type", "application/sdp");
   const patience = AbortSignal.timeout(longest);
   let answer: Response;
   try {
@@ -58,7 +59,7 @@ export async function send(path: string, r: Request = {}): Promise<Response> {
       signal: r.signal ? either(r.signal, patience) : patience,
       keepalive: r.keepalive,
       cache: "no-store",
-      credentials: "omit",
+      credentials: r.cookie ? "same-origin" : "omit",
     });
   } catch {
     r.signal?.throwIfAborted();

@@ -38,14 +38,54 @@ export interface Grant {
 export class Door {
   readonly #kept: string;
   readonly #keptPersonal: string;
+  readonly #edges: string[];
+  #base = location.origin;
 
-  constructor(readonly link: string) {
+  /** edges are the origins of other nodes where a stay may go on. */
+  constructor(readonly link: string, edges: string[] = []) {
+    this.#edges = [location.origin, ...edges];
     this.#kept = `stentor.session.${link}`;
     this.#keptPersonal = `stentor.personal.${link}`;
   }
 
   url(what = ""): string {
-    return `/api/v1/door/${encodeURIComponent(this.link)}${what}`;
+    return this.#at(this.#base, what);
+  }
+
+  #at(base: string, what = ""): string {
+    return `${base}/api/v1/door/${encodeURIComponent(this.link)}${what}`;
+  }
+
+  /** base is the origin of the node that this door is at. */
+  get base(): string {
+    return this.#base;
+  }
+
+  /** whep is where to ask for the stage. */
+  get whep(): string {
+    return `${this.#base}/whep/${encodeURIComponent(this.link)}`;
+  }
+
+  /** alive reports whether the node of this door answers within ms. */
+  alive(ms: number): Promise<boolean> {
+    return this.#answers(this.#base, ms).then(() => true, () => false);
+  }
+
+  /** nearest is the other node that answers first, null where none does within ms. */
+  nearest(ms: number): Promise<string | null> {
+    return Promise.any(this.#edges.filter((e) => e !== this.#base).map((e) => this.#answers(e, ms))).catch(() => null);
+  }
+
+  /** move goes to the door of another node. */
+  move(base: string): void {
+    this.#base = base;
+  }
+
+  /** answers asks a node for anything; a refusal of its own is an answer too. */
+  async #answers(base: string, ms: number): Promise<string> {
+    const answer = await fetch(this.#at(base), { signal: AbortSignal.timeout(ms), cache: "no-store", credentials: "omit" });
+    if (answer.status >= 500) throw new Error(`status ${answer.status}`);
+    return base;
   }
 
   describe(): Promise<Description> {

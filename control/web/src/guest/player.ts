@@ -1,35 +1,26 @@
-// Player: one WHEP session (draft-ietf-wish-whep-03), from offer to loss.
-import { Problem, send } from "../http";
-import { bye } from "./door";
-
-/** connectWithin is how long the transport may take, in milliseconds. */
-const connectWithin = 10_000;
-
-/** graceful is how long a broken transport may take to come back by itself. */
-const graceful = 2_000;
+// Player: one WHEP session as the page has it: its picture, and what there is to say of it.
+import { Connection } from "./connection";
 
 export class Player {
-  readonly stream = new MediaStream();
-  readonly #pc: RTCPeerConnection;
-  readonly #bearer: string;
-  #resource = "";
-  #lose!: () => void;
-  /** lost is settled when the media have stopped coming for good. */
-  readonly lost = new Promise<void>((done) => (this.#lose = done));
+  readonly connection: Connection;
 
   private constructor(bearer: string) {
-    this.#bearer = bearer;
-    this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-    this.#pc.ontrack = (e) => this.stream.addTrack(e.track);
+    this.connection = new Connection(bearer);
   }
 
-  /** start asks for the stage; onstream gets the tracks before they flow. */
-  static async start(link: string, bearer: string, ended: AbortSignal, onstream: (s: MediaStream) => void): Promise<Player> {
+  /**
+   * start asks for the stage at a WHEP endpoint; onstream gets the tracks before they flow, or,
+   * where there is a picture to keep until then, when they do.
+   */
+  static async start(url: string, bearer: string, ended: AbortSignal, onstream: (s: MediaStream) => void, keep = false): Promise<Player> {
     const p = new Player(bearer);
+    const c = p.connection;
     try {
-      await p.#negotiate(`/whep/${encodeURIComponent(link)}`, ended);
-      onstream(p.stream);
-      await p.#connected(ended);
+      await c.negotiate(url, ended);
+      const picture = c.stream.getVideoTracks()[0];
+      if (keep && picture?.muted) picture.onunmute = () => onstream(c.stream);
+      else onstream(c.stream);
+      await c.connected(ended);
     } catch (e) {
       p.close();
       throw e;
@@ -37,66 +28,20 @@ export class Player {
     return p;
   }
 
-  async #negotiate(url: string, ended: AbortSignal): Promise<void> {
-    this.#pc.addTransceiver("video", { direction: "recvonly" });
-    this.#pc.addTransceiver("audio", { direction: "recvonly" });
-    await this.#pc.setLocalDescription();
-    const answer = await send(url, { method: "POST", bearer: this.#bearer, sdp: this.#pc.localDescription!.sdp, signal: ended });
-    const location = answer.headers.get("Location");
-    if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
-    await this.#pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  get stream(): MediaStream {
+    return this.connection.stream;
   }
 
-  /** connected waits for the transport, and then watches over it. */
-  #connected(ended: AbortSignal): Promise<void> {
-    const pc = this.#pc;
-    return new Promise((done, fail) => {
-      const broken = () => fail(new Problem("network", ""));
-      const late = setTimeout(broken, connectWithin);
-      let grace = 0;
-      const look = () => {
-        clearTimeout(grace);
-        switch (pc.connectionState) {
-          case "connected":
-            clearTimeout(late);
-            return done();
-          case "disconnected":
-            grace = window.setTimeout(this.#lose, graceful);
-            return;
-          case "failed":
-          case "closed":
-            clearTimeout(late);
-            broken();
-            this.#lose();
-        }
-      };
-      pc.onconnectionstatechange = look;
-      ended.addEventListener("abort", broken, { once: true });
-      look();
-    });
-  }
-
-  /** probe reports the player lost if nothing arrives within ms: for when there are other signs. */
-  async probe(ms: number): Promise<void> {
-    const before = (await this.stats()).bytesReceived;
-    await new Promise((done) => setTimeout(done, ms));
-    if ((await this.stats()).bytesReceived <= before) this.#lose();
+  get lost(): Promise<void> {
+    return this.connection.lost;
   }
 
   async stats(): Promise<Stats> {
-    return summarise(await this.#pc.getStats());
+    return summarise(await this.connection.pc.getStats());
   }
 
   close(): void {
-    this.#pc.onconnectionstatechange = null;
-    this.#pc.close();
-    for (const track of this.stream.getTracks()) {
-      track.stop();
-      this.stream.removeTrack(track);
-    }
-    if (this.#resource) bye(this.#resource, this.#bearer);
-    this.#resource = "";
-    this.#lose();
+    this.connection.close();
   }
 }
 

@@ -15,8 +15,18 @@ const passing = new Set([
   "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_requests", "too_many_sessions",
 ]);
 
-/** probeWithin is how soon after the events broke the picture must show life, in milliseconds. */
-const probeWithin = 500;
+/**
+ * answerWithin is how long a node in doubt may take to say that it is there, in milliseconds:
+ * a round trip around the world. Whoever is wrongly taken for dead loses a viewer to a node
+ * that answered sooner.
+ */
+const answerWithin = 300;
+
+/** othersWithin is how long the others may take, in milliseconds. */
+const othersWithin = 1000;
+
+/** headStart is what it has before the others are asked too, in milliseconds. */
+const headStart = 100;
 
 /** silentAfter is when an events connection is taken for dead, in milliseconds: the server says something every 20 seconds. */
 const silentAfter = 50_000;
@@ -73,9 +83,15 @@ export class Visit {
   async run(): Promise<void> {
     const leave = () => this.#hangUp();
     addEventListener("pagehide", leave);
+    const changed = () => void this.#doubt(true);
+    const network = (navigator as Navigator & { connection?: EventTarget }).connection;
+    addEventListener("online", changed);
+    network?.addEventListener("change", changed);
     const looks = setInterval(() => void this.#look().catch(() => {}), lookEvery);
     await Promise.all([this.#watch(), this.#listen(), this.#refresh()]);
     clearInterval(looks);
+    removeEventListener("online", changed);
+    network?.removeEventListener("change", changed);
     removeEventListener("pagehide", leave);
   }
 
@@ -98,7 +114,7 @@ export class Visit {
   /** raise raises or lowers the participant's hand. */
   async raise(raised: boolean): Promise<void> {
     const grant = this.grant.peek();
-    await send(`/api/v1/webinars/${encodeURIComponent(grant.webinar)}/hand`, { method: "PUT", bearer: grant.token, json: { raised } });
+    await send(`${this.#door.base}/api/v1/webinars/${encodeURIComponent(grant.webinar)}/hand`, { method: "PUT", bearer: grant.token, json: { raised } });
   }
 
   /** leave ends the stay by the participant's own wish. */
@@ -141,7 +157,9 @@ export class Visit {
       let wait = 0;
       const told = this.#told;
       try {
-        this.#player = await Player.start(this.#door.link, this.grant.peek().token, this.#end.signal, (s) => this.stream.set(s));
+        const attempt = this.#attempted();
+        this.#player = await Player.start(this.#door.whep, this.grant.peek().token, attempt, (s) => this.stream.set(s), this.stream.peek() !== null);
+        this.#guard(this.#player);
         backoff.reset();
         if (told === this.#told) this.live.set(true); // the stage opens to viewers only while somebody is on it
         this.phase.set("watching");
@@ -151,12 +169,76 @@ export class Visit {
         this.phase.set("reconnecting");
       } catch (e) {
         if (this.#ended) return;
-        wait = await this.#hurdle(asProblem(e), backoff);
+        wait = this.#attempt.signal.aborted ? 0 : await this.#hurdle(asProblem(e), backoff); // aborted: there is a better place
       }
       this.#player = null;
       await pause(wait, this.#end.signal, this.#wake);
     }
   }
+
+  /** attempted is the end of an attempt to watch. */
+  #attempted(): AbortSignal {
+    const attempt = (this.#attempt = new AbortController());
+    this.#end.signal.addEventListener("abort", () => attempt.abort(), { signal: attempt.signal });
+    if (this.#ended) attempt.abort();
+    return attempt.signal;
+  }
+
+  /** guard has the doubts that a player raises looked into. */
+  #guard(player: Player): void {
+    player.connection.onsilent = () => this.live.peek() && void this.#doubt(false);
+    player.connection.onbroken = () => void this.#doubt(true);
+  }
+
+  #doubting = false;
+
+  /**
+   * doubt finds out whether this node is still there. If it is, and the way to it is not,
+   * ICE begins anew; if it is not, the stay goes on at the first other node that answers: the
+   * token holds there too, and the seat comes along. If nobody answers it is this device that has
+   * no network, and all are asked again until somebody does.
+   */
+  async #doubt(broken: boolean, stopping = false): Promise<void> {
+    if (this.#doubting || this.#ended) return;
+    this.#doubting = true;
+    try {
+      const backoff = new Backoff();
+      for (let again = false; !this.#ended; again = true, stopping = false) {
+        const own = stopping ? Promise.resolve(false) : this.#door.alive(answerWithin);
+        const soon = await Promise.race([own, pause(headStart, this.#end.signal)]);
+        const other = soon === true ? null : this.#door.nearest(othersWithin);
+        if (await own) {
+          if (broken || again) await this.#player?.connection.restart();
+          return;
+        }
+        const base = await other;
+        if (base) return this.#move(base);
+        if (await this.#plays(backoff.next())) return;
+      }
+    } finally {
+      this.#doubting = false;
+    }
+  }
+
+  /** plays reports, after ms, whether something was played meanwhile: then nobody need be asked. */
+  async #plays(ms: number): Promise<boolean> {
+    const connection = this.#player?.connection;
+    const before = connection?.played ?? 0;
+    await pause(ms, this.#end.signal);
+    return (connection?.played ?? 0) > before;
+  }
+
+  /** move goes on at another node. */
+  #move(base: string): void {
+    this.#door.move(base);
+    this.#cut?.();
+    this.#attempt.abort();
+    this.#player?.connection.lose();
+    this.#stir();
+  }
+
+  #cut: (() => void) | null = null; // ends the events connection to the node of before
+  #attempt = new AbortController(); // to watch
 
   /** lobby waits until a host lets the participant in. The events say so; where they do not come, the door is asked. */
   async #lobby(): Promise<void> {
@@ -221,6 +303,7 @@ export class Visit {
     }
     this.phase.set(this.phase.peek() === "connecting" ? "connecting" : "reconnecting");
     if (why.status === 401) await this.#renew();
+    if (why.code === "network" || why.status >= 500) void this.#doubt(false);
     return Math.max(backoff.next(), 1000 * why.retryAfter);
   }
 
@@ -231,8 +314,10 @@ export class Visit {
       const code = await this.#hear(() => backoff.reset());
       this.#hearing = false;
       if (this.#ended) return;
-      void this.#player?.probe(probeWithin).catch(() => {});
-      await pause(backoff.next(), this.#end.signal);
+      const base = this.#door.base;
+      if (code !== "moved") void this.#doubt(false, code === "node_stopping");
+      await pause(code === "moved" ? 0 : backoff.next(), this.#end.signal, this.#wake);
+      if (base !== this.#door.base) backoff.reset();
       if (!this.#ended && (code === "token_invalid" || code === "credentials_required")) await this.#renew();
     }
   }
@@ -256,6 +341,10 @@ export class Visit {
         timer = window.setTimeout(over, silentAfter);
       };
       alive();
+      this.#cut = () => {
+        code = "moved";
+        over();
+      };
       ws.onopen = () => ws.send(JSON.stringify({ token: this.grant.peek().token }));
       ws.onclose = over;
       ws.onmessage = (e) => {

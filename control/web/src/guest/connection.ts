@@ -1,0 +1,179 @@
+// Connection: the transport of one WHEP session (draft-ietf-wish-whep-03): made by an
+// offer, watched for silence, and begun anew by an ICE restart when the network changes.
+import { Problem, send } from "../http";
+import { bye } from "./door";
+
+/** connectWithin is how long the transport may take, in milliseconds. */
+const connectWithin = 10_000;
+
+/** graceful is how long a broken transport may take to come back, an ICE restart included, in milliseconds. */
+const graceful = 3_000;
+
+/** lookEvery is how often the connection looks whether something was played, in milliseconds. */
+const lookEvery = 100;
+
+/**
+ * silentLooks are how many looks without anything new are a silence: at 15 frames a
+ * second a frame comes with every look, a repair in the mesh takes less, and whoever is
+ * told of a silence asks before doing anything.
+ */
+const silentLooks = 3;
+
+/** steadyLooks are how many looks with something new make what comes steady: the end of a slow screen share is no sign. */
+const steadyLooks = 10;
+
+export class Connection {
+  readonly stream = new MediaStream();
+  readonly pc: RTCPeerConnection;
+  /** onsilent is called when media that came steadily come no more. */
+  onsilent: () => void = () => {};
+  /** onbroken is called when the transport lost its way. */
+  onbroken: () => void = () => {};
+  #resource = "";
+  #tag = ""; // names the ICE session (RFC 9725, section 4.3.1)
+  #restarting: Promise<boolean> | null = null;
+  #watch = 0;
+  #lose!: () => void;
+  /** lost is settled when the media have stopped coming for good. */
+  readonly lost = new Promise<void>((done) => (this.#lose = done));
+
+  constructor(readonly bearer: string) {
+    this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.pc.ontrack = (e) => this.stream.addTrack(e.track);
+  }
+
+  /** resource is the address of the session, "" where it has ended. */
+  get resource(): string {
+    return this.#resource;
+  }
+
+  /** negotiate asks for the stage at a WHEP endpoint. */
+  async negotiate(url: string, ended: AbortSignal): Promise<void> {
+    const pc = this.pc;
+    pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addTransceiver("audio", { direction: "recvonly" });
+    await pc.setLocalDescription();
+    const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: pc.localDescription!.sdp, signal: ended });
+    const location = answer.headers.get("Location");
+    if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
+    this.#tag = answer.headers.get("ETag") ?? "*";
+    await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  }
+
+  /** connected waits for the transport, and then watches over it. */
+  connected(ended: AbortSignal): Promise<void> {
+    const pc = this.pc;
+    return new Promise((done, fail) => {
+      const broken = () => fail(new Problem("network", ""));
+      const late = setTimeout(broken, connectWithin);
+      let grace = 0;
+      let up = false;
+      const look = () => {
+        if (pc.connectionState !== "disconnected") clearTimeout(grace);
+        switch (pc.connectionState) {
+          case "connected":
+            clearTimeout(late);
+            up = true;
+            this.#guard();
+            return done();
+          case "disconnected":
+            clearTimeout(grace);
+            grace = window.setTimeout(this.#lose, graceful);
+            return this.onbroken();
+          case "failed":
+            if (up && this.#restarting) return; // it may yet come of that, or grace runs out
+          // falls through
+          case "closed":
+            clearTimeout(late);
+            broken();
+            this.#lose();
+        }
+      };
+      pc.onconnectionstatechange = look;
+      ended.addEventListener("abort", broken, { once: true });
+      look();
+    });
+  }
+
+  /** restart begins ICE anew (RFC 9725, section 4.3.3), and reports whether the node took it. Media and keys stay. */
+  restart(): Promise<boolean> {
+    return (this.#restarting ??= this.#again().finally(() => (this.#restarting = null)));
+  }
+
+  async #again(): Promise<boolean> {
+    const pc = this.pc;
+    if (!this.#resource || pc.signalingState !== "stable") return false;
+    try {
+      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+      const answer = await send(this.#resource, {
+        method: "PATCH", bearer: this.bearer, sdp: fragment(pc.localDescription!.sdp),
+        headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": this.#tag },
+      });
+      const theirs = await answer.text();
+      this.#tag = answer.headers.get("ETag") ?? "*";
+      await pc.setRemoteDescription({ type: "answer", sdp: renamed(pc.remoteDescription!.sdp, theirs) });
+      return true;
+    } catch (e) {
+      if ((pc.signalingState as string) === "have-local-offer") await pc.setLocalDescription({ type: "rollback" }).catch(() => {});
+      if (e instanceof Problem && (e.status === 404 || e.status === 412 || e.status === 422)) this.#lose(); // the node knows no such session any more
+      return false;
+    }
+  }
+
+  /** guard looks ten times a second whether anything was played since. */
+  #guard(): void {
+    if (this.#watch) return;
+    let newest = 0;
+    let steady = 0;
+    let silent = 0;
+    this.#watch = window.setInterval(() => {
+      const now = Math.max(0, ...this.pc.getReceivers().flatMap((r) => r.getSynchronizationSources().map((s) => s.timestamp)));
+      if (now > newest) {
+        newest = now;
+        steady++;
+        silent = 0;
+        return;
+      }
+      if (++silent === silentLooks && steady >= steadyLooks) this.onsilent();
+      if (silent >= silentLooks) steady = 0;
+    }, lookEvery);
+  }
+
+  /** played is when something was last played, in a clock of the browser's own; 0: nothing in ten seconds. */
+  get played(): number {
+    return Math.max(0, ...this.pc.getReceivers().flatMap((r) => r.getSynchronizationSources().map((s) => s.timestamp)));
+  }
+
+  /** lose gives the connection up. */
+  lose(): void {
+    this.#lose();
+  }
+
+  close(): void {
+    clearInterval(this.#watch);
+    this.pc.onconnectionstatechange = null;
+    this.pc.close();
+    for (const track of this.stream.getTracks()) {
+      track.stop();
+      this.stream.removeTrack(track);
+    }
+    if (this.#resource) bye(this.#resource, this.bearer);
+    this.#resource = "";
+    this.#lose();
+  }
+}
+
+/** fragment is what an offer says of ICE (RFC 8840, section 9). */
+function fragment(sdp: string): string {
+  const line = (name: string) => new RegExp(`^a=${name}:.*$`, "m").exec(sdp)?.[0].trim() ?? "";
+  return [line("ice-ufrag"), line("ice-pwd"), ...(sdp.match(/^a=candidate:.*$/gm) ?? []).map((c) => c.trim())].join("\r\n") + "\r\n";
+}
+
+/** renamed is a description with the credentials of a fragment. The addresses of a node stay. */
+function renamed(sdp: string, theirs: string): string {
+  for (const name of ["ice-ufrag", "ice-pwd"]) {
+    const value = new RegExp(`^a=${name}:(\\S+)`, "m").exec(theirs)?.[1];
+    if (value) sdp = sdp.replace(new RegExp(`^a=${name}:\\S+`, "gm"), () => `a=${name}:${value}`);
+  }
+  return sdp;
+}
