@@ -312,6 +312,8 @@ func (d *draft) runNodes() (subject string, err error) {
 		return d.beginKeyRotation(k.BeginKeyRotation)
 	case *controlpb.Command_AdvanceKeyRotation:
 		return d.advanceKeyRotation(k.AdvanceKeyRotation)
+	case *controlpb.Command_SetRecording:
+		return d.setRecording(k.SetRecording)
 	}
 	return "", fmt.Errorf("control: no rule for a known kind of command")
 }

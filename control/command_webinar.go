@@ -98,7 +98,7 @@ func (d *draft) end(w *webinar.Webinar, why facts) error {
 	}
 	return first(
 		d.edit(w, func(r *controlpb.WebinarRecord) {
-			r.State, r.Ended = string(webinar.Ended), nanos(d.at)
+			r.State, r.Ended, r.Recording = string(webinar.Ended), nanos(d.at), nil
 			if d.next.Stays(w.ID) > 0 {
 				r.Settles = nanos(d.at.Add(settleEnded))
 			}

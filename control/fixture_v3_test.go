@@ -2,7 +2,21 @@ package control
 
 import (
 	"time"
+
+	"stentor/control/controlpb"
 )
+
+// recordV31 is what came to level 3 before it was released: recordings.
+func recordV31(l *log) {
+	recordV3(l)
+	for i, c := range []*controlpb.Command{setRecording("w_1", "r_1", true), setRecording("w_1", "", false), setRecording("w_1", "r_2", true)} {
+		l.apply(at(c, start.Add(2*time.Hour+time.Duration(i)*time.Minute)))
+	}
+}
+
+func setRecording(id, recording string, on bool) *controlpb.Command {
+	return &controlpb.Command{Kind: &controlpb.Command_SetRecording{SetRecording: &controlpb.SetRecording{Webinar: id, Id: recording, On: on}}}
+}
 
 // recordV3 is what version 2 recorded, in a cluster that goes to feature level 3 then and
 // changes its gossip key.

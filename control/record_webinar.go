@@ -21,6 +21,9 @@ func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
 	for _, c := range w.Ceilings {
 		r.Ceilings = append(r.Ceilings, &controlpb.Ceiling{Role: string(c.Role), Height: uint32(c.Height), Bitrate: uint32(c.Bitrate)})
 	}
+	if w.Recording.ID != "" {
+		r.Recording = &controlpb.Recording{Id: w.Recording.ID, Since: nanos(w.Recording.Since)}
+	}
 	if w.PIN != nil {
 		r.Pin = &controlpb.PIN{Verifier: w.PIN.Verifier, Weak: w.PIN.Weak, Set: nanos(w.PIN.Set), EdgeKey: s.EdgeKey(w.ID)}
 	}
@@ -54,6 +57,7 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 	}
 	w.Created, w.Started, w.Ended = moment(r.GetCreated()), moment(r.GetStarted()), moment(r.GetEnded())
 	w.Version, w.Settles = r.GetVersion(), moment(r.GetSettles())
+	w.Recording = webinar.Recording{ID: r.GetRecording().GetId(), Since: moment(r.GetRecording().GetSince())}
 	w.PIN = nil
 	s.edgeKeys = s.edgeKeys.Without(w.ID)
 	if p := r.GetPin(); p != nil {

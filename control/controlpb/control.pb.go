@@ -87,6 +87,7 @@ type Command struct {
 	//	*Command_ExtendOccurrences
 	//	*Command_BeginKeyRotation
 	//	*Command_AdvanceKeyRotation
+	//	*Command_SetRecording
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -601,6 +602,15 @@ func (x *Command) GetAdvanceKeyRotation() *AdvanceKeyRotation {
 	return nil
 }
 
+func (x *Command) GetSetRecording() *SetRecording {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_SetRecording); ok {
+			return x.SetRecording
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -795,6 +805,10 @@ type Command_AdvanceKeyRotation struct {
 	AdvanceKeyRotation *AdvanceKeyRotation `protobuf:"bytes,62,opt,name=advance_key_rotation,json=advanceKeyRotation,proto3,oneof"`
 }
 
+type Command_SetRecording struct {
+	SetRecording *SetRecording `protobuf:"bytes,63,opt,name=set_recording,json=setRecording,proto3,oneof"`
+}
+
 func (*Command_CreateWebinar) isCommand_Kind() {}
 
 func (*Command_EndWebinar) isCommand_Kind() {}
@@ -888,6 +902,8 @@ func (*Command_ExtendOccurrences) isCommand_Kind() {}
 func (*Command_BeginKeyRotation) isCommand_Kind() {}
 
 func (*Command_AdvanceKeyRotation) isCommand_Kind() {}
+
+func (*Command_SetRecording) isCommand_Kind() {}
 
 type Permissions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3813,6 +3829,120 @@ func (x *AdvanceKeyRotation) GetPhase() string {
 	return ""
 }
 
+// SetRecording begins or ends the recording of a webinar. One that is begun while another goes on is that one.
+type SetRecording struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // of the recording that begins
+	On            bool                   `protobuf:"varint,3,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRecording) Reset() {
+	*x = SetRecording{}
+	mi := &file_control_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRecording) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRecording) ProtoMessage() {}
+
+func (x *SetRecording) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRecording.ProtoReflect.Descriptor instead.
+func (*SetRecording) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SetRecording) GetWebinar() string {
+	if x != nil {
+		return x.Webinar
+	}
+	return ""
+}
+
+func (x *SetRecording) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SetRecording) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// Recording is one that goes on.
+type Recording struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Since         int64                  `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recording) Reset() {
+	*x = Recording{}
+	mi := &file_control_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recording) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recording) ProtoMessage() {}
+
+func (x *Recording) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recording.ProtoReflect.Descriptor instead.
+func (*Recording) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Recording) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Recording) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
 type CreateWebinar struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3830,7 +3960,7 @@ type CreateWebinar struct {
 
 func (x *CreateWebinar) Reset() {
 	*x = CreateWebinar{}
-	mi := &file_control_proto_msgTypes[42]
+	mi := &file_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3842,7 +3972,7 @@ func (x *CreateWebinar) String() string {
 func (*CreateWebinar) ProtoMessage() {}
 
 func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[42]
+	mi := &file_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3855,7 +3985,7 @@ func (x *CreateWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebinar.ProtoReflect.Descriptor instead.
 func (*CreateWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{42}
+	return file_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CreateWebinar) GetId() string {
@@ -3930,7 +4060,7 @@ type EndWebinar struct {
 
 func (x *EndWebinar) Reset() {
 	*x = EndWebinar{}
-	mi := &file_control_proto_msgTypes[43]
+	mi := &file_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3942,7 +4072,7 @@ func (x *EndWebinar) String() string {
 func (*EndWebinar) ProtoMessage() {}
 
 func (x *EndWebinar) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[43]
+	mi := &file_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3955,7 +4085,7 @@ func (x *EndWebinar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWebinar.ProtoReflect.Descriptor instead.
 func (*EndWebinar) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{43}
+	return file_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *EndWebinar) GetWebinar() string {
@@ -3977,7 +4107,7 @@ type SetPIN struct {
 
 func (x *SetPIN) Reset() {
 	*x = SetPIN{}
-	mi := &file_control_proto_msgTypes[44]
+	mi := &file_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3989,7 +4119,7 @@ func (x *SetPIN) String() string {
 func (*SetPIN) ProtoMessage() {}
 
 func (x *SetPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[44]
+	mi := &file_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4002,7 +4132,7 @@ func (x *SetPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPIN.ProtoReflect.Descriptor instead.
 func (*SetPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{44}
+	return file_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SetPIN) GetWebinar() string {
@@ -4042,7 +4172,7 @@ type ClearPIN struct {
 
 func (x *ClearPIN) Reset() {
 	*x = ClearPIN{}
-	mi := &file_control_proto_msgTypes[45]
+	mi := &file_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4054,7 +4184,7 @@ func (x *ClearPIN) String() string {
 func (*ClearPIN) ProtoMessage() {}
 
 func (x *ClearPIN) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[45]
+	mi := &file_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4067,7 +4197,7 @@ func (x *ClearPIN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearPIN.ProtoReflect.Descriptor instead.
 func (*ClearPIN) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{45}
+	return file_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ClearPIN) GetWebinar() string {
@@ -4093,7 +4223,7 @@ type CreateInvite struct {
 
 func (x *CreateInvite) Reset() {
 	*x = CreateInvite{}
-	mi := &file_control_proto_msgTypes[46]
+	mi := &file_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4105,7 +4235,7 @@ func (x *CreateInvite) String() string {
 func (*CreateInvite) ProtoMessage() {}
 
 func (x *CreateInvite) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[46]
+	mi := &file_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4118,7 +4248,7 @@ func (x *CreateInvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInvite.ProtoReflect.Descriptor instead.
 func (*CreateInvite) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{46}
+	return file_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CreateInvite) GetWebinar() string {
@@ -4187,7 +4317,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_control_proto_msgTypes[47]
+	mi := &file_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4199,7 +4329,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[47]
+	mi := &file_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4212,7 +4342,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{47}
+	return file_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Keys) GetKeys() []string {
@@ -4238,7 +4368,7 @@ type Disconnect struct {
 
 func (x *Disconnect) Reset() {
 	*x = Disconnect{}
-	mi := &file_control_proto_msgTypes[48]
+	mi := &file_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4250,7 +4380,7 @@ func (x *Disconnect) String() string {
 func (*Disconnect) ProtoMessage() {}
 
 func (x *Disconnect) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[48]
+	mi := &file_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4263,7 +4393,7 @@ func (x *Disconnect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disconnect.ProtoReflect.Descriptor instead.
 func (*Disconnect) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{48}
+	return file_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Disconnect) GetWebinar() string {
@@ -4319,7 +4449,7 @@ type NewBan struct {
 
 func (x *NewBan) Reset() {
 	*x = NewBan{}
-	mi := &file_control_proto_msgTypes[49]
+	mi := &file_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4331,7 +4461,7 @@ func (x *NewBan) String() string {
 func (*NewBan) ProtoMessage() {}
 
 func (x *NewBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[49]
+	mi := &file_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4344,7 +4474,7 @@ func (x *NewBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewBan.ProtoReflect.Descriptor instead.
 func (*NewBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{49}
+	return file_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *NewBan) GetId() string {
@@ -4379,7 +4509,7 @@ type LiftBan struct {
 
 func (x *LiftBan) Reset() {
 	*x = LiftBan{}
-	mi := &file_control_proto_msgTypes[50]
+	mi := &file_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4391,7 +4521,7 @@ func (x *LiftBan) String() string {
 func (*LiftBan) ProtoMessage() {}
 
 func (x *LiftBan) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[50]
+	mi := &file_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4404,7 +4534,7 @@ func (x *LiftBan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftBan.ProtoReflect.Descriptor instead.
 func (*LiftBan) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{50}
+	return file_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *LiftBan) GetWebinar() string {
@@ -4442,7 +4572,7 @@ type ClaimStream struct {
 
 func (x *ClaimStream) Reset() {
 	*x = ClaimStream{}
-	mi := &file_control_proto_msgTypes[51]
+	mi := &file_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4454,7 +4584,7 @@ func (x *ClaimStream) String() string {
 func (*ClaimStream) ProtoMessage() {}
 
 func (x *ClaimStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[51]
+	mi := &file_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4467,7 +4597,7 @@ func (x *ClaimStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimStream.ProtoReflect.Descriptor instead.
 func (*ClaimStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{51}
+	return file_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ClaimStream) GetWebinar() string {
@@ -4523,7 +4653,7 @@ type ReleaseStream struct {
 
 func (x *ReleaseStream) Reset() {
 	*x = ReleaseStream{}
-	mi := &file_control_proto_msgTypes[52]
+	mi := &file_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4535,7 +4665,7 @@ func (x *ReleaseStream) String() string {
 func (*ReleaseStream) ProtoMessage() {}
 
 func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[52]
+	mi := &file_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4548,7 +4678,7 @@ func (x *ReleaseStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseStream.ProtoReflect.Descriptor instead.
 func (*ReleaseStream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{52}
+	return file_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ReleaseStream) GetWebinar() string {
@@ -4585,7 +4715,7 @@ type CreateAPIToken struct {
 
 func (x *CreateAPIToken) Reset() {
 	*x = CreateAPIToken{}
-	mi := &file_control_proto_msgTypes[53]
+	mi := &file_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4597,7 +4727,7 @@ func (x *CreateAPIToken) String() string {
 func (*CreateAPIToken) ProtoMessage() {}
 
 func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[53]
+	mi := &file_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4610,7 +4740,7 @@ func (x *CreateAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAPIToken.ProtoReflect.Descriptor instead.
 func (*CreateAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{53}
+	return file_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CreateAPIToken) GetId() string {
@@ -4657,7 +4787,7 @@ type RevokeAPIToken struct {
 
 func (x *RevokeAPIToken) Reset() {
 	*x = RevokeAPIToken{}
-	mi := &file_control_proto_msgTypes[54]
+	mi := &file_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4669,7 +4799,7 @@ func (x *RevokeAPIToken) String() string {
 func (*RevokeAPIToken) ProtoMessage() {}
 
 func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[54]
+	mi := &file_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4682,7 +4812,7 @@ func (x *RevokeAPIToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAPIToken.ProtoReflect.Descriptor instead.
 func (*RevokeAPIToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{54}
+	return file_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RevokeAPIToken) GetId() string {
@@ -4704,7 +4834,7 @@ type CreateJoinToken struct {
 
 func (x *CreateJoinToken) Reset() {
 	*x = CreateJoinToken{}
-	mi := &file_control_proto_msgTypes[55]
+	mi := &file_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4716,7 +4846,7 @@ func (x *CreateJoinToken) String() string {
 func (*CreateJoinToken) ProtoMessage() {}
 
 func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[55]
+	mi := &file_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4729,7 +4859,7 @@ func (x *CreateJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinToken.ProtoReflect.Descriptor instead.
 func (*CreateJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{55}
+	return file_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *CreateJoinToken) GetId() string {
@@ -4770,7 +4900,7 @@ type RedeemJoinToken struct {
 
 func (x *RedeemJoinToken) Reset() {
 	*x = RedeemJoinToken{}
-	mi := &file_control_proto_msgTypes[56]
+	mi := &file_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4782,7 +4912,7 @@ func (x *RedeemJoinToken) String() string {
 func (*RedeemJoinToken) ProtoMessage() {}
 
 func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[56]
+	mi := &file_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4795,7 +4925,7 @@ func (x *RedeemJoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemJoinToken.ProtoReflect.Descriptor instead.
 func (*RedeemJoinToken) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{56}
+	return file_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RedeemJoinToken) GetHash() []byte {
@@ -4823,7 +4953,7 @@ type SetClusterInfo struct {
 
 func (x *SetClusterInfo) Reset() {
 	*x = SetClusterInfo{}
-	mi := &file_control_proto_msgTypes[57]
+	mi := &file_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4835,7 +4965,7 @@ func (x *SetClusterInfo) String() string {
 func (*SetClusterInfo) ProtoMessage() {}
 
 func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[57]
+	mi := &file_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4848,7 +4978,7 @@ func (x *SetClusterInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetClusterInfo.ProtoReflect.Descriptor instead.
 func (*SetClusterInfo) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{57}
+	return file_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SetClusterInfo) GetId() string {
@@ -4881,7 +5011,7 @@ type SetFeatureLevel struct {
 
 func (x *SetFeatureLevel) Reset() {
 	*x = SetFeatureLevel{}
-	mi := &file_control_proto_msgTypes[58]
+	mi := &file_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4893,7 +5023,7 @@ func (x *SetFeatureLevel) String() string {
 func (*SetFeatureLevel) ProtoMessage() {}
 
 func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[58]
+	mi := &file_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4906,7 +5036,7 @@ func (x *SetFeatureLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFeatureLevel.ProtoReflect.Descriptor instead.
 func (*SetFeatureLevel) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{58}
+	return file_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SetFeatureLevel) GetLevel() uint32 {
@@ -4951,7 +5081,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_control_proto_msgTypes[59]
+	mi := &file_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4963,7 +5093,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[59]
+	mi := &file_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4976,7 +5106,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{59}
+	return file_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Record) GetKind() isRecord_Kind {
@@ -5349,7 +5479,7 @@ type RecordKey struct {
 
 func (x *RecordKey) Reset() {
 	*x = RecordKey{}
-	mi := &file_control_proto_msgTypes[60]
+	mi := &file_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5361,7 +5491,7 @@ func (x *RecordKey) String() string {
 func (*RecordKey) ProtoMessage() {}
 
 func (x *RecordKey) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[60]
+	mi := &file_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5374,7 +5504,7 @@ func (x *RecordKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordKey.ProtoReflect.Descriptor instead.
 func (*RecordKey) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{60}
+	return file_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RecordKey) GetKind() uint32 {
@@ -5427,13 +5557,14 @@ type WebinarRecord struct {
 	Recall        uint64                 `protobuf:"varint,25,opt,name=recall,proto3" json:"recall,omitempty"`                           // index of the last AcquireSeats that found none: idle seats are to come back
 	Expired       bool                   `protobuf:"varint,26,opt,name=expired,proto3" json:"expired,omitempty"`                         // its personal data is gone
 	Settles       int64                  `protobuf:"varint,27,opt,name=settles,proto3" json:"settles,omitempty"`                         // when its attendance is summed up in the audit log; 0: nothing new was reported
+	Recording     *Recording             `protobuf:"bytes,28,opt,name=recording,proto3" json:"recording,omitempty"`                      // absent: it is not recorded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebinarRecord) Reset() {
 	*x = WebinarRecord{}
-	mi := &file_control_proto_msgTypes[61]
+	mi := &file_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5445,7 +5576,7 @@ func (x *WebinarRecord) String() string {
 func (*WebinarRecord) ProtoMessage() {}
 
 func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[61]
+	mi := &file_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5458,7 +5589,7 @@ func (x *WebinarRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebinarRecord.ProtoReflect.Descriptor instead.
 func (*WebinarRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{61}
+	return file_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *WebinarRecord) GetId() string {
@@ -5650,6 +5781,13 @@ func (x *WebinarRecord) GetSettles() int64 {
 	return 0
 }
 
+func (x *WebinarRecord) GetRecording() *Recording {
+	if x != nil {
+		return x.Recording
+	}
+	return nil
+}
+
 type InviteRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Webinar       string                 `protobuf:"bytes,1,opt,name=webinar,proto3" json:"webinar,omitempty"`
@@ -5666,7 +5804,7 @@ type InviteRecord struct {
 
 func (x *InviteRecord) Reset() {
 	*x = InviteRecord{}
-	mi := &file_control_proto_msgTypes[62]
+	mi := &file_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5678,7 +5816,7 @@ func (x *InviteRecord) String() string {
 func (*InviteRecord) ProtoMessage() {}
 
 func (x *InviteRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[62]
+	mi := &file_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5691,7 +5829,7 @@ func (x *InviteRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRecord.ProtoReflect.Descriptor instead.
 func (*InviteRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{62}
+	return file_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *InviteRecord) GetWebinar() string {
@@ -5767,7 +5905,7 @@ type BanRecord struct {
 
 func (x *BanRecord) Reset() {
 	*x = BanRecord{}
-	mi := &file_control_proto_msgTypes[63]
+	mi := &file_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5779,7 +5917,7 @@ func (x *BanRecord) String() string {
 func (*BanRecord) ProtoMessage() {}
 
 func (x *BanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[63]
+	mi := &file_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5792,7 +5930,7 @@ func (x *BanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BanRecord.ProtoReflect.Descriptor instead.
 func (*BanRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{63}
+	return file_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *BanRecord) GetWebinar() string {
@@ -5873,7 +6011,7 @@ type RemovalRecord struct {
 
 func (x *RemovalRecord) Reset() {
 	*x = RemovalRecord{}
-	mi := &file_control_proto_msgTypes[64]
+	mi := &file_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5885,7 +6023,7 @@ func (x *RemovalRecord) String() string {
 func (*RemovalRecord) ProtoMessage() {}
 
 func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[64]
+	mi := &file_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5898,7 +6036,7 @@ func (x *RemovalRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovalRecord.ProtoReflect.Descriptor instead.
 func (*RemovalRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{64}
+	return file_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *RemovalRecord) GetWebinar() string {
@@ -5965,7 +6103,7 @@ type StreamRecord struct {
 
 func (x *StreamRecord) Reset() {
 	*x = StreamRecord{}
-	mi := &file_control_proto_msgTypes[65]
+	mi := &file_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5977,7 +6115,7 @@ func (x *StreamRecord) String() string {
 func (*StreamRecord) ProtoMessage() {}
 
 func (x *StreamRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[65]
+	mi := &file_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5990,7 +6128,7 @@ func (x *StreamRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRecord.ProtoReflect.Descriptor instead.
 func (*StreamRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{65}
+	return file_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StreamRecord) GetWebinar() string {
@@ -6057,7 +6195,7 @@ type APITokenRecord struct {
 
 func (x *APITokenRecord) Reset() {
 	*x = APITokenRecord{}
-	mi := &file_control_proto_msgTypes[66]
+	mi := &file_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6069,7 +6207,7 @@ func (x *APITokenRecord) String() string {
 func (*APITokenRecord) ProtoMessage() {}
 
 func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[66]
+	mi := &file_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6082,7 +6220,7 @@ func (x *APITokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use APITokenRecord.ProtoReflect.Descriptor instead.
 func (*APITokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{66}
+	return file_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *APITokenRecord) GetId() string {
@@ -6149,7 +6287,7 @@ type JoinTokenRecord struct {
 
 func (x *JoinTokenRecord) Reset() {
 	*x = JoinTokenRecord{}
-	mi := &file_control_proto_msgTypes[67]
+	mi := &file_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6161,7 +6299,7 @@ func (x *JoinTokenRecord) String() string {
 func (*JoinTokenRecord) ProtoMessage() {}
 
 func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[67]
+	mi := &file_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6174,7 +6312,7 @@ func (x *JoinTokenRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenRecord.ProtoReflect.Descriptor instead.
 func (*JoinTokenRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{67}
+	return file_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *JoinTokenRecord) GetId() string {
@@ -6238,7 +6376,7 @@ type ClusterRecord struct {
 
 func (x *ClusterRecord) Reset() {
 	*x = ClusterRecord{}
-	mi := &file_control_proto_msgTypes[68]
+	mi := &file_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6250,7 +6388,7 @@ func (x *ClusterRecord) String() string {
 func (*ClusterRecord) ProtoMessage() {}
 
 func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[68]
+	mi := &file_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6263,7 +6401,7 @@ func (x *ClusterRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterRecord.ProtoReflect.Descriptor instead.
 func (*ClusterRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{68}
+	return file_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ClusterRecord) GetId() string {
@@ -6312,7 +6450,7 @@ type RegistrantRecord struct {
 
 func (x *RegistrantRecord) Reset() {
 	*x = RegistrantRecord{}
-	mi := &file_control_proto_msgTypes[69]
+	mi := &file_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6324,7 +6462,7 @@ func (x *RegistrantRecord) String() string {
 func (*RegistrantRecord) ProtoMessage() {}
 
 func (x *RegistrantRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[69]
+	mi := &file_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6337,7 +6475,7 @@ func (x *RegistrantRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistrantRecord.ProtoReflect.Descriptor instead.
 func (*RegistrantRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{69}
+	return file_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RegistrantRecord) GetWebinar() string {
@@ -6430,7 +6568,7 @@ type ParticipantRecord struct {
 
 func (x *ParticipantRecord) Reset() {
 	*x = ParticipantRecord{}
-	mi := &file_control_proto_msgTypes[70]
+	mi := &file_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6442,7 +6580,7 @@ func (x *ParticipantRecord) String() string {
 func (*ParticipantRecord) ProtoMessage() {}
 
 func (x *ParticipantRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[70]
+	mi := &file_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6455,7 +6593,7 @@ func (x *ParticipantRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParticipantRecord.ProtoReflect.Descriptor instead.
 func (*ParticipantRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{70}
+	return file_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ParticipantRecord) GetWebinar() string {
@@ -6549,7 +6687,7 @@ type LeaseRecord struct {
 
 func (x *LeaseRecord) Reset() {
 	*x = LeaseRecord{}
-	mi := &file_control_proto_msgTypes[71]
+	mi := &file_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6561,7 +6699,7 @@ func (x *LeaseRecord) String() string {
 func (*LeaseRecord) ProtoMessage() {}
 
 func (x *LeaseRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[71]
+	mi := &file_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6574,7 +6712,7 @@ func (x *LeaseRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRecord.ProtoReflect.Descriptor instead.
 func (*LeaseRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{71}
+	return file_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *LeaseRecord) GetWebinar() string {
@@ -6625,7 +6763,7 @@ type SeatRecord struct {
 
 func (x *SeatRecord) Reset() {
 	*x = SeatRecord{}
-	mi := &file_control_proto_msgTypes[72]
+	mi := &file_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6637,7 +6775,7 @@ func (x *SeatRecord) String() string {
 func (*SeatRecord) ProtoMessage() {}
 
 func (x *SeatRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[72]
+	mi := &file_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6650,7 +6788,7 @@ func (x *SeatRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeatRecord.ProtoReflect.Descriptor instead.
 func (*SeatRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{72}
+	return file_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *SeatRecord) GetWebinar() string {
@@ -6693,7 +6831,7 @@ type BudgetRecord struct {
 
 func (x *BudgetRecord) Reset() {
 	*x = BudgetRecord{}
-	mi := &file_control_proto_msgTypes[73]
+	mi := &file_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6705,7 +6843,7 @@ func (x *BudgetRecord) String() string {
 func (*BudgetRecord) ProtoMessage() {}
 
 func (x *BudgetRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[73]
+	mi := &file_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6718,7 +6856,7 @@ func (x *BudgetRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetRecord.ProtoReflect.Descriptor instead.
 func (*BudgetRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{73}
+	return file_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *BudgetRecord) GetWebinar() string {
@@ -6753,7 +6891,7 @@ type AttendanceRecord struct {
 
 func (x *AttendanceRecord) Reset() {
 	*x = AttendanceRecord{}
-	mi := &file_control_proto_msgTypes[74]
+	mi := &file_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6765,7 +6903,7 @@ func (x *AttendanceRecord) String() string {
 func (*AttendanceRecord) ProtoMessage() {}
 
 func (x *AttendanceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[74]
+	mi := &file_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6778,7 +6916,7 @@ func (x *AttendanceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttendanceRecord.ProtoReflect.Descriptor instead.
 func (*AttendanceRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{74}
+	return file_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *AttendanceRecord) GetWebinar() string {
@@ -6820,7 +6958,7 @@ type AccountRecord struct {
 
 func (x *AccountRecord) Reset() {
 	*x = AccountRecord{}
-	mi := &file_control_proto_msgTypes[75]
+	mi := &file_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6832,7 +6970,7 @@ func (x *AccountRecord) String() string {
 func (*AccountRecord) ProtoMessage() {}
 
 func (x *AccountRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[75]
+	mi := &file_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6845,7 +6983,7 @@ func (x *AccountRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountRecord.ProtoReflect.Descriptor instead.
 func (*AccountRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{75}
+	return file_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *AccountRecord) GetId() string {
@@ -6938,7 +7076,7 @@ type NodeRecord struct {
 
 func (x *NodeRecord) Reset() {
 	*x = NodeRecord{}
-	mi := &file_control_proto_msgTypes[76]
+	mi := &file_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6950,7 +7088,7 @@ func (x *NodeRecord) String() string {
 func (*NodeRecord) ProtoMessage() {}
 
 func (x *NodeRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[76]
+	mi := &file_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6963,7 +7101,7 @@ func (x *NodeRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRecord.ProtoReflect.Descriptor instead.
 func (*NodeRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{76}
+	return file_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *NodeRecord) GetNode() string {
@@ -7061,7 +7199,7 @@ type AuditRecord struct {
 
 func (x *AuditRecord) Reset() {
 	*x = AuditRecord{}
-	mi := &file_control_proto_msgTypes[77]
+	mi := &file_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7073,7 +7211,7 @@ func (x *AuditRecord) String() string {
 func (*AuditRecord) ProtoMessage() {}
 
 func (x *AuditRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[77]
+	mi := &file_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7086,7 +7224,7 @@ func (x *AuditRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
 func (*AuditRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{77}
+	return file_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *AuditRecord) GetSeq() uint64 {
@@ -7166,7 +7304,7 @@ type AuditHeadRecord struct {
 
 func (x *AuditHeadRecord) Reset() {
 	*x = AuditHeadRecord{}
-	mi := &file_control_proto_msgTypes[78]
+	mi := &file_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7178,7 +7316,7 @@ func (x *AuditHeadRecord) String() string {
 func (*AuditHeadRecord) ProtoMessage() {}
 
 func (x *AuditHeadRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[78]
+	mi := &file_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7191,7 +7329,7 @@ func (x *AuditHeadRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditHeadRecord.ProtoReflect.Descriptor instead.
 func (*AuditHeadRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{78}
+	return file_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *AuditHeadRecord) GetSeq() uint64 {
@@ -7248,7 +7386,7 @@ type WebhookRecord struct {
 
 func (x *WebhookRecord) Reset() {
 	*x = WebhookRecord{}
-	mi := &file_control_proto_msgTypes[79]
+	mi := &file_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7260,7 +7398,7 @@ func (x *WebhookRecord) String() string {
 func (*WebhookRecord) ProtoMessage() {}
 
 func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[79]
+	mi := &file_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7273,7 +7411,7 @@ func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookRecord.ProtoReflect.Descriptor instead.
 func (*WebhookRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{79}
+	return file_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *WebhookRecord) GetId() string {
@@ -7369,7 +7507,7 @@ type MailRecord struct {
 
 func (x *MailRecord) Reset() {
 	*x = MailRecord{}
-	mi := &file_control_proto_msgTypes[80]
+	mi := &file_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7381,7 +7519,7 @@ func (x *MailRecord) String() string {
 func (*MailRecord) ProtoMessage() {}
 
 func (x *MailRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[80]
+	mi := &file_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7394,7 +7532,7 @@ func (x *MailRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MailRecord.ProtoReflect.Descriptor instead.
 func (*MailRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{80}
+	return file_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *MailRecord) GetId() string {
@@ -7461,7 +7599,7 @@ type GossipKeysRecord struct {
 
 func (x *GossipKeysRecord) Reset() {
 	*x = GossipKeysRecord{}
-	mi := &file_control_proto_msgTypes[81]
+	mi := &file_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7473,7 +7611,7 @@ func (x *GossipKeysRecord) String() string {
 func (*GossipKeysRecord) ProtoMessage() {}
 
 func (x *GossipKeysRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[81]
+	mi := &file_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7486,7 +7624,7 @@ func (x *GossipKeysRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GossipKeysRecord.ProtoReflect.Descriptor instead.
 func (*GossipKeysRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{81}
+	return file_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *GossipKeysRecord) GetGeneration() uint64 {
@@ -7542,7 +7680,7 @@ type SealedKeysRecord struct {
 
 func (x *SealedKeysRecord) Reset() {
 	*x = SealedKeysRecord{}
-	mi := &file_control_proto_msgTypes[82]
+	mi := &file_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7554,7 +7692,7 @@ func (x *SealedKeysRecord) String() string {
 func (*SealedKeysRecord) ProtoMessage() {}
 
 func (x *SealedKeysRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[82]
+	mi := &file_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7567,7 +7705,7 @@ func (x *SealedKeysRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealedKeysRecord.ProtoReflect.Descriptor instead.
 func (*SealedKeysRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{82}
+	return file_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SealedKeysRecord) GetCurrent() []byte {
@@ -7601,7 +7739,7 @@ type RequestRecord struct {
 
 func (x *RequestRecord) Reset() {
 	*x = RequestRecord{}
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7613,7 +7751,7 @@ func (x *RequestRecord) String() string {
 func (*RequestRecord) ProtoMessage() {}
 
 func (x *RequestRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[83]
+	mi := &file_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7626,7 +7764,7 @@ func (x *RequestRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRecord.ProtoReflect.Descriptor instead.
 func (*RequestRecord) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{83}
+	return file_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RequestRecord) GetPrincipal() string {
@@ -7698,7 +7836,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7710,7 +7848,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[84]
+	mi := &file_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7723,7 +7861,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{84}
+	return file_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Change) GetIndex() uint64 {
@@ -7772,7 +7910,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7784,7 +7922,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[85]
+	mi := &file_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7797,7 +7935,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{85}
+	return file_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Request) GetKind() isRequest_Kind {
@@ -7909,7 +8047,7 @@ type Barrier struct {
 
 func (x *Barrier) Reset() {
 	*x = Barrier{}
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7921,7 +8059,7 @@ func (x *Barrier) String() string {
 func (*Barrier) ProtoMessage() {}
 
 func (x *Barrier) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[86]
+	mi := &file_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7934,7 +8072,7 @@ func (x *Barrier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Barrier.ProtoReflect.Descriptor instead.
 func (*Barrier) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{86}
+	return file_control_proto_rawDescGZIP(), []int{88}
 }
 
 type Beat struct {
@@ -7945,7 +8083,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7957,7 +8095,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[87]
+	mi := &file_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7970,7 +8108,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{87}
+	return file_control_proto_rawDescGZIP(), []int{89}
 }
 
 type Response struct {
@@ -7990,7 +8128,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8002,7 +8140,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[88]
+	mi := &file_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8015,7 +8153,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{88}
+	return file_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Response) GetIndex() uint64 {
@@ -8095,7 +8233,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8107,7 +8245,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[89]
+	mi := &file_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8120,7 +8258,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{89}
+	return file_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *WatchRequest) GetVersion() uint32 {
@@ -8174,7 +8312,7 @@ type WatchMessage struct {
 
 func (x *WatchMessage) Reset() {
 	*x = WatchMessage{}
-	mi := &file_control_proto_msgTypes[90]
+	mi := &file_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8186,7 +8324,7 @@ func (x *WatchMessage) String() string {
 func (*WatchMessage) ProtoMessage() {}
 
 func (x *WatchMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[90]
+	mi := &file_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8199,7 +8337,7 @@ func (x *WatchMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessage.ProtoReflect.Descriptor instead.
 func (*WatchMessage) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{90}
+	return file_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *WatchMessage) GetKind() isWatchMessage_Kind {
@@ -8284,7 +8422,7 @@ type WatchSnapshot struct {
 
 func (x *WatchSnapshot) Reset() {
 	*x = WatchSnapshot{}
-	mi := &file_control_proto_msgTypes[91]
+	mi := &file_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8296,7 +8434,7 @@ func (x *WatchSnapshot) String() string {
 func (*WatchSnapshot) ProtoMessage() {}
 
 func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[91]
+	mi := &file_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8309,7 +8447,7 @@ func (x *WatchSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchSnapshot.ProtoReflect.Descriptor instead.
 func (*WatchSnapshot) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{91}
+	return file_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *WatchSnapshot) GetData() []byte {
@@ -8335,7 +8473,7 @@ type WatchChanges struct {
 
 func (x *WatchChanges) Reset() {
 	*x = WatchChanges{}
-	mi := &file_control_proto_msgTypes[92]
+	mi := &file_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8347,7 +8485,7 @@ func (x *WatchChanges) String() string {
 func (*WatchChanges) ProtoMessage() {}
 
 func (x *WatchChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[92]
+	mi := &file_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8360,7 +8498,7 @@ func (x *WatchChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChanges.ProtoReflect.Descriptor instead.
 func (*WatchChanges) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{92}
+	return file_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *WatchChanges) GetChanges() []*Change {
@@ -8390,7 +8528,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_control_proto_msgTypes[93]
+	mi := &file_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8402,7 +8540,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[93]
+	mi := &file_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8415,7 +8553,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{93}
+	return file_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Heartbeat) GetIndex() uint64 {
@@ -8507,7 +8645,7 @@ type FollowerFile struct {
 
 func (x *FollowerFile) Reset() {
 	*x = FollowerFile{}
-	mi := &file_control_proto_msgTypes[94]
+	mi := &file_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8519,7 +8657,7 @@ func (x *FollowerFile) String() string {
 func (*FollowerFile) ProtoMessage() {}
 
 func (x *FollowerFile) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[94]
+	mi := &file_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8532,7 +8670,7 @@ func (x *FollowerFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowerFile.ProtoReflect.Descriptor instead.
 func (*FollowerFile) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{94}
+	return file_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *FollowerFile) GetSnapshot() []byte {
@@ -8560,7 +8698,7 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x12stentor.control.v1\"\x81\x1d\n" +
+	"\rcontrol.proto\x12\x12stentor.control.v1\"\xca\x1d\n" +
 	"\aCommand\x12*\n" +
 	"\x11min_feature_level\x18\x01 \x01(\rR\x0fminFeatureLevel\x12\x1c\n" +
 	"\tignorable\x18\x02 \x01(\bR\tignorable\x12\x1d\n" +
@@ -8627,7 +8765,8 @@ const file_control_proto_rawDesc = "" +
 	"checkpoint\x12V\n" +
 	"\x12extend_occurrences\x18< \x01(\v2%.stentor.control.v1.ExtendOccurrencesH\x00R\x11extendOccurrences\x12T\n" +
 	"\x12begin_key_rotation\x18= \x01(\v2$.stentor.control.v1.BeginKeyRotationH\x00R\x10beginKeyRotation\x12Z\n" +
-	"\x14advance_key_rotation\x18> \x01(\v2&.stentor.control.v1.AdvanceKeyRotationH\x00R\x12advanceKeyRotationB\x06\n" +
+	"\x14advance_key_rotation\x18> \x01(\v2&.stentor.control.v1.AdvanceKeyRotationH\x00R\x12advanceKeyRotation\x12G\n" +
+	"\rset_recording\x18? \x01(\v2 .stentor.control.v1.SetRecordingH\x00R\fsetRecordingB\x06\n" +
 	"\x04kind\"\x83\x01\n" +
 	"\vPermissions\x12\x14\n" +
 	"\x05audio\x18\x01 \x01(\bR\x05audio\x12\x14\n" +
@@ -8878,7 +9017,14 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
-	"\x05phase\x18\x02 \x01(\tR\x05phase\"\xd7\x02\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\"H\n" +
+	"\fSetRecording\x12\x18\n" +
+	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02on\x18\x03 \x01(\bR\x02on\"1\n" +
+	"\tRecording\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x03R\x05since\"\xd7\x02\n" +
 	"\rCreateWebinar\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -8997,7 +9143,7 @@ const file_control_proto_rawDesc = "" +
 	"\tRecordKey\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x18\n" +
 	"\awebinar\x18\x02 \x01(\tR\awebinar\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\xe5\x06\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"\xa2\a\n" +
 	"\rWebinarRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -9028,7 +9174,8 @@ const file_control_proto_rawDesc = "" +
 	"askedAgain\x12\x16\n" +
 	"\x06recall\x18\x19 \x01(\x04R\x06recall\x12\x18\n" +
 	"\aexpired\x18\x1a \x01(\bR\aexpired\x12\x18\n" +
-	"\asettles\x18\x1b \x01(\x03R\asettles\"\xc0\x01\n" +
+	"\asettles\x18\x1b \x01(\x03R\asettles\x12;\n" +
+	"\trecording\x18\x1c \x01(\v2\x1d.stentor.control.v1.RecordingR\trecording\"\xc0\x01\n" +
 	"\fInviteRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -9301,7 +9448,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
 var file_control_proto_goTypes = []any{
 	(*Command)(nil),            // 0: stentor.control.v1.Command
 	(*Permissions)(nil),        // 1: stentor.control.v1.Permissions
@@ -9345,76 +9492,78 @@ var file_control_proto_goTypes = []any{
 	(*ExtendOccurrences)(nil),  // 39: stentor.control.v1.ExtendOccurrences
 	(*BeginKeyRotation)(nil),   // 40: stentor.control.v1.BeginKeyRotation
 	(*AdvanceKeyRotation)(nil), // 41: stentor.control.v1.AdvanceKeyRotation
-	(*CreateWebinar)(nil),      // 42: stentor.control.v1.CreateWebinar
-	(*EndWebinar)(nil),         // 43: stentor.control.v1.EndWebinar
-	(*SetPIN)(nil),             // 44: stentor.control.v1.SetPIN
-	(*ClearPIN)(nil),           // 45: stentor.control.v1.ClearPIN
-	(*CreateInvite)(nil),       // 46: stentor.control.v1.CreateInvite
-	(*Keys)(nil),               // 47: stentor.control.v1.Keys
-	(*Disconnect)(nil),         // 48: stentor.control.v1.Disconnect
-	(*NewBan)(nil),             // 49: stentor.control.v1.NewBan
-	(*LiftBan)(nil),            // 50: stentor.control.v1.LiftBan
-	(*ClaimStream)(nil),        // 51: stentor.control.v1.ClaimStream
-	(*ReleaseStream)(nil),      // 52: stentor.control.v1.ReleaseStream
-	(*CreateAPIToken)(nil),     // 53: stentor.control.v1.CreateAPIToken
-	(*RevokeAPIToken)(nil),     // 54: stentor.control.v1.RevokeAPIToken
-	(*CreateJoinToken)(nil),    // 55: stentor.control.v1.CreateJoinToken
-	(*RedeemJoinToken)(nil),    // 56: stentor.control.v1.RedeemJoinToken
-	(*SetClusterInfo)(nil),     // 57: stentor.control.v1.SetClusterInfo
-	(*SetFeatureLevel)(nil),    // 58: stentor.control.v1.SetFeatureLevel
-	(*Record)(nil),             // 59: stentor.control.v1.Record
-	(*RecordKey)(nil),          // 60: stentor.control.v1.RecordKey
-	(*WebinarRecord)(nil),      // 61: stentor.control.v1.WebinarRecord
-	(*InviteRecord)(nil),       // 62: stentor.control.v1.InviteRecord
-	(*BanRecord)(nil),          // 63: stentor.control.v1.BanRecord
-	(*RemovalRecord)(nil),      // 64: stentor.control.v1.RemovalRecord
-	(*StreamRecord)(nil),       // 65: stentor.control.v1.StreamRecord
-	(*APITokenRecord)(nil),     // 66: stentor.control.v1.APITokenRecord
-	(*JoinTokenRecord)(nil),    // 67: stentor.control.v1.JoinTokenRecord
-	(*ClusterRecord)(nil),      // 68: stentor.control.v1.ClusterRecord
-	(*RegistrantRecord)(nil),   // 69: stentor.control.v1.RegistrantRecord
-	(*ParticipantRecord)(nil),  // 70: stentor.control.v1.ParticipantRecord
-	(*LeaseRecord)(nil),        // 71: stentor.control.v1.LeaseRecord
-	(*SeatRecord)(nil),         // 72: stentor.control.v1.SeatRecord
-	(*BudgetRecord)(nil),       // 73: stentor.control.v1.BudgetRecord
-	(*AttendanceRecord)(nil),   // 74: stentor.control.v1.AttendanceRecord
-	(*AccountRecord)(nil),      // 75: stentor.control.v1.AccountRecord
-	(*NodeRecord)(nil),         // 76: stentor.control.v1.NodeRecord
-	(*AuditRecord)(nil),        // 77: stentor.control.v1.AuditRecord
-	(*AuditHeadRecord)(nil),    // 78: stentor.control.v1.AuditHeadRecord
-	(*WebhookRecord)(nil),      // 79: stentor.control.v1.WebhookRecord
-	(*MailRecord)(nil),         // 80: stentor.control.v1.MailRecord
-	(*GossipKeysRecord)(nil),   // 81: stentor.control.v1.GossipKeysRecord
-	(*SealedKeysRecord)(nil),   // 82: stentor.control.v1.SealedKeysRecord
-	(*RequestRecord)(nil),      // 83: stentor.control.v1.RequestRecord
-	(*Change)(nil),             // 84: stentor.control.v1.Change
-	(*Request)(nil),            // 85: stentor.control.v1.Request
-	(*Barrier)(nil),            // 86: stentor.control.v1.Barrier
-	(*Beat)(nil),               // 87: stentor.control.v1.Beat
-	(*Response)(nil),           // 88: stentor.control.v1.Response
-	(*WatchRequest)(nil),       // 89: stentor.control.v1.WatchRequest
-	(*WatchMessage)(nil),       // 90: stentor.control.v1.WatchMessage
-	(*WatchSnapshot)(nil),      // 91: stentor.control.v1.WatchSnapshot
-	(*WatchChanges)(nil),       // 92: stentor.control.v1.WatchChanges
-	(*Heartbeat)(nil),          // 93: stentor.control.v1.Heartbeat
-	(*FollowerFile)(nil),       // 94: stentor.control.v1.FollowerFile
+	(*SetRecording)(nil),       // 42: stentor.control.v1.SetRecording
+	(*Recording)(nil),          // 43: stentor.control.v1.Recording
+	(*CreateWebinar)(nil),      // 44: stentor.control.v1.CreateWebinar
+	(*EndWebinar)(nil),         // 45: stentor.control.v1.EndWebinar
+	(*SetPIN)(nil),             // 46: stentor.control.v1.SetPIN
+	(*ClearPIN)(nil),           // 47: stentor.control.v1.ClearPIN
+	(*CreateInvite)(nil),       // 48: stentor.control.v1.CreateInvite
+	(*Keys)(nil),               // 49: stentor.control.v1.Keys
+	(*Disconnect)(nil),         // 50: stentor.control.v1.Disconnect
+	(*NewBan)(nil),             // 51: stentor.control.v1.NewBan
+	(*LiftBan)(nil),            // 52: stentor.control.v1.LiftBan
+	(*ClaimStream)(nil),        // 53: stentor.control.v1.ClaimStream
+	(*ReleaseStream)(nil),      // 54: stentor.control.v1.ReleaseStream
+	(*CreateAPIToken)(nil),     // 55: stentor.control.v1.CreateAPIToken
+	(*RevokeAPIToken)(nil),     // 56: stentor.control.v1.RevokeAPIToken
+	(*CreateJoinToken)(nil),    // 57: stentor.control.v1.CreateJoinToken
+	(*RedeemJoinToken)(nil),    // 58: stentor.control.v1.RedeemJoinToken
+	(*SetClusterInfo)(nil),     // 59: stentor.control.v1.SetClusterInfo
+	(*SetFeatureLevel)(nil),    // 60: stentor.control.v1.SetFeatureLevel
+	(*Record)(nil),             // 61: stentor.control.v1.Record
+	(*RecordKey)(nil),          // 62: stentor.control.v1.RecordKey
+	(*WebinarRecord)(nil),      // 63: stentor.control.v1.WebinarRecord
+	(*InviteRecord)(nil),       // 64: stentor.control.v1.InviteRecord
+	(*BanRecord)(nil),          // 65: stentor.control.v1.BanRecord
+	(*RemovalRecord)(nil),      // 66: stentor.control.v1.RemovalRecord
+	(*StreamRecord)(nil),       // 67: stentor.control.v1.StreamRecord
+	(*APITokenRecord)(nil),     // 68: stentor.control.v1.APITokenRecord
+	(*JoinTokenRecord)(nil),    // 69: stentor.control.v1.JoinTokenRecord
+	(*ClusterRecord)(nil),      // 70: stentor.control.v1.ClusterRecord
+	(*RegistrantRecord)(nil),   // 71: stentor.control.v1.RegistrantRecord
+	(*ParticipantRecord)(nil),  // 72: stentor.control.v1.ParticipantRecord
+	(*LeaseRecord)(nil),        // 73: stentor.control.v1.LeaseRecord
+	(*SeatRecord)(nil),         // 74: stentor.control.v1.SeatRecord
+	(*BudgetRecord)(nil),       // 75: stentor.control.v1.BudgetRecord
+	(*AttendanceRecord)(nil),   // 76: stentor.control.v1.AttendanceRecord
+	(*AccountRecord)(nil),      // 77: stentor.control.v1.AccountRecord
+	(*NodeRecord)(nil),         // 78: stentor.control.v1.NodeRecord
+	(*AuditRecord)(nil),        // 79: stentor.control.v1.AuditRecord
+	(*AuditHeadRecord)(nil),    // 80: stentor.control.v1.AuditHeadRecord
+	(*WebhookRecord)(nil),      // 81: stentor.control.v1.WebhookRecord
+	(*MailRecord)(nil),         // 82: stentor.control.v1.MailRecord
+	(*GossipKeysRecord)(nil),   // 83: stentor.control.v1.GossipKeysRecord
+	(*SealedKeysRecord)(nil),   // 84: stentor.control.v1.SealedKeysRecord
+	(*RequestRecord)(nil),      // 85: stentor.control.v1.RequestRecord
+	(*Change)(nil),             // 86: stentor.control.v1.Change
+	(*Request)(nil),            // 87: stentor.control.v1.Request
+	(*Barrier)(nil),            // 88: stentor.control.v1.Barrier
+	(*Beat)(nil),               // 89: stentor.control.v1.Beat
+	(*Response)(nil),           // 90: stentor.control.v1.Response
+	(*WatchRequest)(nil),       // 91: stentor.control.v1.WatchRequest
+	(*WatchMessage)(nil),       // 92: stentor.control.v1.WatchMessage
+	(*WatchSnapshot)(nil),      // 93: stentor.control.v1.WatchSnapshot
+	(*WatchChanges)(nil),       // 94: stentor.control.v1.WatchChanges
+	(*Heartbeat)(nil),          // 95: stentor.control.v1.Heartbeat
+	(*FollowerFile)(nil),       // 96: stentor.control.v1.FollowerFile
 }
 var file_control_proto_depIdxs = []int32{
-	42,  // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
-	43,  // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
-	44,  // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
-	45,  // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
-	46,  // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
-	48,  // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
-	50,  // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
-	51,  // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
-	52,  // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
-	53,  // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
-	54,  // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
-	55,  // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
-	56,  // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
-	57,  // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
-	58,  // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
+	44,  // 0: stentor.control.v1.Command.create_webinar:type_name -> stentor.control.v1.CreateWebinar
+	45,  // 1: stentor.control.v1.Command.end_webinar:type_name -> stentor.control.v1.EndWebinar
+	46,  // 2: stentor.control.v1.Command.set_pin:type_name -> stentor.control.v1.SetPIN
+	47,  // 3: stentor.control.v1.Command.clear_pin:type_name -> stentor.control.v1.ClearPIN
+	48,  // 4: stentor.control.v1.Command.create_invite:type_name -> stentor.control.v1.CreateInvite
+	50,  // 5: stentor.control.v1.Command.disconnect:type_name -> stentor.control.v1.Disconnect
+	52,  // 6: stentor.control.v1.Command.lift_ban:type_name -> stentor.control.v1.LiftBan
+	53,  // 7: stentor.control.v1.Command.claim_stream:type_name -> stentor.control.v1.ClaimStream
+	54,  // 8: stentor.control.v1.Command.release_stream:type_name -> stentor.control.v1.ReleaseStream
+	55,  // 9: stentor.control.v1.Command.create_api_token:type_name -> stentor.control.v1.CreateAPIToken
+	56,  // 10: stentor.control.v1.Command.revoke_api_token:type_name -> stentor.control.v1.RevokeAPIToken
+	57,  // 11: stentor.control.v1.Command.create_join_token:type_name -> stentor.control.v1.CreateJoinToken
+	58,  // 12: stentor.control.v1.Command.redeem_join_token:type_name -> stentor.control.v1.RedeemJoinToken
+	59,  // 13: stentor.control.v1.Command.set_cluster_info:type_name -> stentor.control.v1.SetClusterInfo
+	60,  // 14: stentor.control.v1.Command.set_feature_level:type_name -> stentor.control.v1.SetFeatureLevel
 	8,   // 15: stentor.control.v1.Command.edit_webinar:type_name -> stentor.control.v1.EditWebinar
 	9,   // 16: stentor.control.v1.Command.rotate_link:type_name -> stentor.control.v1.RotateLink
 	10,  // 17: stentor.control.v1.Command.revoke_invite:type_name -> stentor.control.v1.RevokeInvite
@@ -9447,67 +9596,69 @@ var file_control_proto_depIdxs = []int32{
 	39,  // 44: stentor.control.v1.Command.extend_occurrences:type_name -> stentor.control.v1.ExtendOccurrences
 	40,  // 45: stentor.control.v1.Command.begin_key_rotation:type_name -> stentor.control.v1.BeginKeyRotation
 	41,  // 46: stentor.control.v1.Command.advance_key_rotation:type_name -> stentor.control.v1.AdvanceKeyRotation
-	4,   // 47: stentor.control.v1.Registration.fields:type_name -> stentor.control.v1.Field
-	1,   // 48: stentor.control.v1.Settings.guests:type_name -> stentor.control.v1.Permissions
-	3,   // 49: stentor.control.v1.Settings.registration:type_name -> stentor.control.v1.Registration
-	5,   // 50: stentor.control.v1.Settings.schedule:type_name -> stentor.control.v1.Schedule
-	7,   // 51: stentor.control.v1.Settings.ceilings:type_name -> stentor.control.v1.Ceiling
-	6,   // 52: stentor.control.v1.EditWebinar.settings:type_name -> stentor.control.v1.Settings
-	46,  // 53: stentor.control.v1.CreateInvites.invites:type_name -> stentor.control.v1.CreateInvite
-	30,  // 54: stentor.control.v1.ReportAttendance.attendance:type_name -> stentor.control.v1.Attendance
-	36,  // 55: stentor.control.v1.SettleMail.failed:type_name -> stentor.control.v1.MailFailure
-	2,   // 56: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
-	1,   // 57: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
-	3,   // 58: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
-	6,   // 59: stentor.control.v1.CreateWebinar.settings:type_name -> stentor.control.v1.Settings
-	47,  // 60: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
-	49,  // 61: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
-	47,  // 62: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
-	61,  // 63: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
-	62,  // 64: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
-	63,  // 65: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
-	64,  // 66: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
-	65,  // 67: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
-	66,  // 68: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
-	67,  // 69: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
-	68,  // 70: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
-	83,  // 71: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
-	69,  // 72: stentor.control.v1.Record.registrant:type_name -> stentor.control.v1.RegistrantRecord
-	70,  // 73: stentor.control.v1.Record.participant:type_name -> stentor.control.v1.ParticipantRecord
-	71,  // 74: stentor.control.v1.Record.lease:type_name -> stentor.control.v1.LeaseRecord
-	72,  // 75: stentor.control.v1.Record.seat:type_name -> stentor.control.v1.SeatRecord
-	73,  // 76: stentor.control.v1.Record.budget:type_name -> stentor.control.v1.BudgetRecord
-	74,  // 77: stentor.control.v1.Record.attendance:type_name -> stentor.control.v1.AttendanceRecord
-	75,  // 78: stentor.control.v1.Record.account:type_name -> stentor.control.v1.AccountRecord
-	76,  // 79: stentor.control.v1.Record.node:type_name -> stentor.control.v1.NodeRecord
-	77,  // 80: stentor.control.v1.Record.audit:type_name -> stentor.control.v1.AuditRecord
-	78,  // 81: stentor.control.v1.Record.audit_head:type_name -> stentor.control.v1.AuditHeadRecord
-	79,  // 82: stentor.control.v1.Record.webhook:type_name -> stentor.control.v1.WebhookRecord
-	80,  // 83: stentor.control.v1.Record.mail:type_name -> stentor.control.v1.MailRecord
-	81,  // 84: stentor.control.v1.Record.gossip_keys:type_name -> stentor.control.v1.GossipKeysRecord
-	82,  // 85: stentor.control.v1.Record.sealed_keys:type_name -> stentor.control.v1.SealedKeysRecord
-	2,   // 86: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
-	1,   // 87: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
-	3,   // 88: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
-	5,   // 89: stentor.control.v1.WebinarRecord.schedule:type_name -> stentor.control.v1.Schedule
-	7,   // 90: stentor.control.v1.WebinarRecord.ceilings:type_name -> stentor.control.v1.Ceiling
-	30,  // 91: stentor.control.v1.AttendanceRecord.attendance:type_name -> stentor.control.v1.Attendance
-	31,  // 92: stentor.control.v1.AuditHeadRecord.signed:type_name -> stentor.control.v1.SignAudit
-	59,  // 93: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
-	60,  // 94: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
-	86,  // 95: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
-	87,  // 96: stentor.control.v1.Request.beat:type_name -> stentor.control.v1.Beat
-	93,  // 97: stentor.control.v1.Response.beat:type_name -> stentor.control.v1.Heartbeat
-	91,  // 98: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
-	92,  // 99: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
-	93,  // 100: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	84,  // 101: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
-	93,  // 102: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
-	103, // [103:103] is the sub-list for method output_type
-	103, // [103:103] is the sub-list for method input_type
-	103, // [103:103] is the sub-list for extension type_name
-	103, // [103:103] is the sub-list for extension extendee
-	0,   // [0:103] is the sub-list for field type_name
+	42,  // 47: stentor.control.v1.Command.set_recording:type_name -> stentor.control.v1.SetRecording
+	4,   // 48: stentor.control.v1.Registration.fields:type_name -> stentor.control.v1.Field
+	1,   // 49: stentor.control.v1.Settings.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 50: stentor.control.v1.Settings.registration:type_name -> stentor.control.v1.Registration
+	5,   // 51: stentor.control.v1.Settings.schedule:type_name -> stentor.control.v1.Schedule
+	7,   // 52: stentor.control.v1.Settings.ceilings:type_name -> stentor.control.v1.Ceiling
+	6,   // 53: stentor.control.v1.EditWebinar.settings:type_name -> stentor.control.v1.Settings
+	48,  // 54: stentor.control.v1.CreateInvites.invites:type_name -> stentor.control.v1.CreateInvite
+	30,  // 55: stentor.control.v1.ReportAttendance.attendance:type_name -> stentor.control.v1.Attendance
+	36,  // 56: stentor.control.v1.SettleMail.failed:type_name -> stentor.control.v1.MailFailure
+	2,   // 57: stentor.control.v1.CreateWebinar.pin:type_name -> stentor.control.v1.PIN
+	1,   // 58: stentor.control.v1.CreateWebinar.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 59: stentor.control.v1.CreateWebinar.registration:type_name -> stentor.control.v1.Registration
+	6,   // 60: stentor.control.v1.CreateWebinar.settings:type_name -> stentor.control.v1.Settings
+	49,  // 61: stentor.control.v1.Disconnect.keys:type_name -> stentor.control.v1.Keys
+	51,  // 62: stentor.control.v1.Disconnect.ban:type_name -> stentor.control.v1.NewBan
+	49,  // 63: stentor.control.v1.NewBan.seen:type_name -> stentor.control.v1.Keys
+	63,  // 64: stentor.control.v1.Record.webinar:type_name -> stentor.control.v1.WebinarRecord
+	64,  // 65: stentor.control.v1.Record.invite:type_name -> stentor.control.v1.InviteRecord
+	65,  // 66: stentor.control.v1.Record.ban:type_name -> stentor.control.v1.BanRecord
+	66,  // 67: stentor.control.v1.Record.removal:type_name -> stentor.control.v1.RemovalRecord
+	67,  // 68: stentor.control.v1.Record.stream:type_name -> stentor.control.v1.StreamRecord
+	68,  // 69: stentor.control.v1.Record.api_token:type_name -> stentor.control.v1.APITokenRecord
+	69,  // 70: stentor.control.v1.Record.join_token:type_name -> stentor.control.v1.JoinTokenRecord
+	70,  // 71: stentor.control.v1.Record.cluster:type_name -> stentor.control.v1.ClusterRecord
+	85,  // 72: stentor.control.v1.Record.request:type_name -> stentor.control.v1.RequestRecord
+	71,  // 73: stentor.control.v1.Record.registrant:type_name -> stentor.control.v1.RegistrantRecord
+	72,  // 74: stentor.control.v1.Record.participant:type_name -> stentor.control.v1.ParticipantRecord
+	73,  // 75: stentor.control.v1.Record.lease:type_name -> stentor.control.v1.LeaseRecord
+	74,  // 76: stentor.control.v1.Record.seat:type_name -> stentor.control.v1.SeatRecord
+	75,  // 77: stentor.control.v1.Record.budget:type_name -> stentor.control.v1.BudgetRecord
+	76,  // 78: stentor.control.v1.Record.attendance:type_name -> stentor.control.v1.AttendanceRecord
+	77,  // 79: stentor.control.v1.Record.account:type_name -> stentor.control.v1.AccountRecord
+	78,  // 80: stentor.control.v1.Record.node:type_name -> stentor.control.v1.NodeRecord
+	79,  // 81: stentor.control.v1.Record.audit:type_name -> stentor.control.v1.AuditRecord
+	80,  // 82: stentor.control.v1.Record.audit_head:type_name -> stentor.control.v1.AuditHeadRecord
+	81,  // 83: stentor.control.v1.Record.webhook:type_name -> stentor.control.v1.WebhookRecord
+	82,  // 84: stentor.control.v1.Record.mail:type_name -> stentor.control.v1.MailRecord
+	83,  // 85: stentor.control.v1.Record.gossip_keys:type_name -> stentor.control.v1.GossipKeysRecord
+	84,  // 86: stentor.control.v1.Record.sealed_keys:type_name -> stentor.control.v1.SealedKeysRecord
+	2,   // 87: stentor.control.v1.WebinarRecord.pin:type_name -> stentor.control.v1.PIN
+	1,   // 88: stentor.control.v1.WebinarRecord.guests:type_name -> stentor.control.v1.Permissions
+	3,   // 89: stentor.control.v1.WebinarRecord.registration:type_name -> stentor.control.v1.Registration
+	5,   // 90: stentor.control.v1.WebinarRecord.schedule:type_name -> stentor.control.v1.Schedule
+	7,   // 91: stentor.control.v1.WebinarRecord.ceilings:type_name -> stentor.control.v1.Ceiling
+	43,  // 92: stentor.control.v1.WebinarRecord.recording:type_name -> stentor.control.v1.Recording
+	30,  // 93: stentor.control.v1.AttendanceRecord.attendance:type_name -> stentor.control.v1.Attendance
+	31,  // 94: stentor.control.v1.AuditHeadRecord.signed:type_name -> stentor.control.v1.SignAudit
+	61,  // 95: stentor.control.v1.Change.puts:type_name -> stentor.control.v1.Record
+	62,  // 96: stentor.control.v1.Change.deletes:type_name -> stentor.control.v1.RecordKey
+	88,  // 97: stentor.control.v1.Request.barrier:type_name -> stentor.control.v1.Barrier
+	89,  // 98: stentor.control.v1.Request.beat:type_name -> stentor.control.v1.Beat
+	95,  // 99: stentor.control.v1.Response.beat:type_name -> stentor.control.v1.Heartbeat
+	93,  // 100: stentor.control.v1.WatchMessage.snapshot:type_name -> stentor.control.v1.WatchSnapshot
+	94,  // 101: stentor.control.v1.WatchMessage.changes:type_name -> stentor.control.v1.WatchChanges
+	95,  // 102: stentor.control.v1.WatchMessage.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	86,  // 103: stentor.control.v1.WatchChanges.changes:type_name -> stentor.control.v1.Change
+	95,  // 104: stentor.control.v1.FollowerFile.heartbeat:type_name -> stentor.control.v1.Heartbeat
+	105, // [105:105] is the sub-list for method output_type
+	105, // [105:105] is the sub-list for method input_type
+	105, // [105:105] is the sub-list for extension type_name
+	105, // [105:105] is the sub-list for extension extendee
+	0,   // [0:105] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -9563,10 +9714,11 @@ func file_control_proto_init() {
 		(*Command_ExtendOccurrences)(nil),
 		(*Command_BeginKeyRotation)(nil),
 		(*Command_AdvanceKeyRotation)(nil),
+		(*Command_SetRecording)(nil),
 	}
 	file_control_proto_msgTypes[16].OneofWrappers = []any{}
 	file_control_proto_msgTypes[19].OneofWrappers = []any{}
-	file_control_proto_msgTypes[59].OneofWrappers = []any{
+	file_control_proto_msgTypes[61].OneofWrappers = []any{
 		(*Record_Webinar)(nil),
 		(*Record_Invite)(nil),
 		(*Record_Ban)(nil),
@@ -9591,7 +9743,7 @@ func file_control_proto_init() {
 		(*Record_GossipKeys)(nil),
 		(*Record_SealedKeys)(nil),
 	}
-	file_control_proto_msgTypes[85].OneofWrappers = []any{
+	file_control_proto_msgTypes[87].OneofWrappers = []any{
 		(*Request_Command)(nil),
 		(*Request_AddVoter)(nil),
 		(*Request_RemoveServer)(nil),
@@ -9599,7 +9751,7 @@ func file_control_proto_init() {
 		(*Request_Barrier)(nil),
 		(*Request_Beat)(nil),
 	}
-	file_control_proto_msgTypes[90].OneofWrappers = []any{
+	file_control_proto_msgTypes[92].OneofWrappers = []any{
 		(*WatchMessage_Snapshot)(nil),
 		(*WatchMessage_Changes)(nil),
 		(*WatchMessage_Heartbeat)(nil),
@@ -9611,7 +9763,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   95,
+			NumMessages:   97,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

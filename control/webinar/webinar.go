@@ -80,6 +80,7 @@ type Webinar struct {
 	Retention    time.Duration // of personal data after the end; 0: 30 days
 	Expired      bool          // its personal data is gone
 	Settles      time.Time     // when its attendance is summed up in the audit log; zero: nothing new was reported
+	Recording    Recording     // zero: it is not recorded
 
 	Created, Started, Ended time.Time // UTC; zero until it happened
 	Version                 uint64    // grows with every change of the settings, for If-Match
@@ -120,6 +121,12 @@ type Stream struct {
 	NodeEpoch   uint64 // the origin's incarnation
 	Participant string
 	Since       time.Time
+}
+
+// Recording says that the streams of a webinar are written into files where they enter the mesh.
+type Recording struct {
+	ID    string
+	Since time.Time
 }
 
 // Removal says that a participant was disconnected. It is what the list of
