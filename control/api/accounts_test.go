@@ -128,6 +128,9 @@ func TestWithoutAccountsNobodySignsIn(t *testing.T) {
 	w.accounts = nil
 	w.serve(Limits{})
 	w.do(ask{method: "POST", path: "/api/v1/sign-in", body: sample("sign-in")}).refused(codeAccountsOff)
+	if ways := decode[client.SignIns](w.do(ask{method: "GET", path: "/api/v1/sign-in"}).must(200)); ways.Password || ways.OIDC {
+		t.Errorf("the page would offer %+v", ways)
+	}
 	w.do(ask{method: "POST", path: "/api/v1/sign-out"}).must(204)
 	w.do(ask{method: "GET", path: "/api/v1/me", cookie: cookie}).refused(codeTokenRequired)
 	w.do(ask{method: "POST", path: "/api/v1/accounts", token: w.admin, body: `{"login":"ada2","name":"A","role":"member","password":"` + goodPassword + `"}`}).refused(codeAccountsOff)

@@ -65,7 +65,7 @@ func partSample(r Row) string {
 // right -> operations.
 func written() map[string][]string {
 	return map[string][]string{
-		"everybody": {"get-public", "register", "cancel-registration", "sign-in", "sign-out", "list-problems", "get-problem"},
+		"everybody": {"get-public", "register", "cancel-registration", "list-sign-ins", "sign-in", "sign-out", "list-problems", "get-problem"},
 		"administrators": {"list-all-audit", "get-audit-head", "create-account", "list-accounts", "get-account", "edit-account", "delete-account",
 			"create-token", "list-tokens", "revoke-token", "create-join-token", "remove-node", "drain-node", "undrain-node", "rotate-gossip-key"},
 		"makers":    {"create-webinar", "create-webhook", "list-webhooks", "delete-webhook", "get-status"},

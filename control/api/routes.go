@@ -197,6 +197,7 @@ func auditRoutes() []Route {
 
 func accountRoutes() []Route {
 	return []Route{
+		{Name: "list-sign-ins", Method: "GET", Path: "/api/v1/sign-in", Right: rightEverybody(), Status: 200, Tag: signIn, Summary: "Which ways to sign in there are"},
 		{Name: "sign-in", Method: "POST", Path: "/api/v1/sign-in", Right: rightEverybody(), Status: 200, Tag: signIn,
 			Summary: "Sign in with a local account; the answer sets a cookie", Refuses: []string{codeSignInFailed, codeTooManyAttempts, codeAccountsOff}},
 		{Name: "sign-out", Method: "POST", Path: "/api/v1/sign-out", Right: rightEverybody(), Status: 204, Tag: signIn, Summary: "Take the cookie back"},

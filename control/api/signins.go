@@ -11,6 +11,7 @@ import (
 )
 
 func (a *API) signIns() {
+	add(a, "list-sign-ins", a.listSignIns)
 	add(a, "sign-in", a.signIn)
 	add(a, "sign-out", a.signOut)
 	add(a, "get-me", a.getMe)
@@ -33,6 +34,13 @@ func (a *API) counted(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+type signInsAnswer struct{ Body client.SignIns }
+
+// listSignIns says what a page for signing in has to offer.
+func (a *API) listSignIns(context.Context, *struct{}) (*signInsAnswer, error) {
+	return &signInsAnswer{client.SignIns{Password: a.Accounts != nil, OIDC: a.Accounts != nil && a.Accounts.OIDC != nil}}, nil
 }
 
 type signInInput struct{ Body client.SignIn }

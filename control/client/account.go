@@ -35,6 +35,13 @@ func (c *Client) DeleteAccount(ctx context.Context, id string, options ...CallOp
 	return c.change(ctx, "DELETE", path("accounts", id), nil, nil, options...)
 }
 
+// SignIns returns the ways to sign in that a page can offer.
+func (c *Client) SignIns(ctx context.Context) (SignIns, error) {
+	var out SignIns
+	err := c.call(ctx, "GET", path("sign-in"), nil, &out, bearer(""))
+	return out, err
+}
+
 // SignIn signs in with a local account. The answer sets a cookie, which the client's
 // [http.Client] keeps if it has a jar.
 func (c *Client) SignIn(ctx context.Context, in SignIn) (Me, error) {

@@ -97,6 +97,7 @@ func TestCalls(t *testing.T) {
 			return one(c.EditAccount(ctx, "a", EditAccount{Disabled: &yes}))
 		}, `PATCH /accounts/a {"disabled":true}`},
 		{"DeleteAccount", func(ctx context.Context, c *Client) error { return c.DeleteAccount(ctx, "a") }, "DELETE /accounts/a"},
+		{"SignIns", func(ctx context.Context, c *Client) error { return one(c.SignIns(ctx)) }, "anybody: GET /sign-in"},
 		{"SignIn", func(ctx context.Context, c *Client) error {
 			return one(c.SignIn(ctx, SignIn{Login: "a", Password: "b"}))
 		}, `anybody: POST /sign-in {"login":"a","password":"b"}`},

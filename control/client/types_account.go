@@ -47,6 +47,12 @@ type SignIn struct {
 	Password string `json:"password" minLength:"1" maxLength:"200"`
 }
 
+// SignIns are the ways to sign in beside an API token.
+type SignIns struct {
+	Password bool `json:"password" doc:"With a local account, by sign-in."`
+	OIDC     bool `json:"oidc" doc:"With an identity provider, by /api/v1/oidc/start?next=PATH in a browser."`
+}
+
 // Me is who makes the request.
 type Me struct {
 	Kind        string   `json:"kind" enum:"token,account,participant"`

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,7 +31,9 @@ type browser struct {
 // much else.
 const patience = 60 * time.Second
 
-func newBrowser(t *testing.T) *browser {
+// chromium is the one Chromium of all tests, whose tabs have storage of their own; an error where
+// it does not start, a nil context where there is none. It ends with [TestMain].
+var chromium = sync.OnceValues(func() (context.Context, error) {
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
@@ -39,7 +42,7 @@ func newBrowser(t *testing.T) *browser {
 		}
 	}
 	if path == "" {
-		t.Skip("SKIPPED: no chromium here, so the pages were not tried in a browser")
+		return nil, nil
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path))
 	for name, value := range map[string]any{
@@ -49,11 +52,27 @@ func newBrowser(t *testing.T) *browser {
 	} {
 		options = append(options, chromedp.Flag(name, value))
 	}
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(func() { end(); stop() })
-	if err := chromedp.Do(ctx); err != nil {
+	closeChromium = func() { end(); stop() }
+	return ctx, chromedp.Do(ctx)
+})
+
+var closeChromium = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closeChromium()
+	os.Exit(code)
+}
+
+func newBrowser(t *testing.T) *browser {
+	ctx, err := chromium()
+	if err != nil {
 		t.Fatalf("chromium does not start: %v", err)
+	}
+	if ctx == nil {
+		t.Skip("SKIPPED: no chromium here, so the pages were not tried in a browser")
 	}
 	return &browser{t: t, ctx: ctx, artifacts: artifacts(t)}
 }

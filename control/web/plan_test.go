@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +37,10 @@ type planner struct {
 	mesh    api.Status
 }
 
-func servePlanned(t *testing.T) *planner {
+func servePlanned(t *testing.T) *planner { return servePlannedBy(t, func(*api.Config, string) {}) }
+
+// servePlannedBy is servePlanned with another Config; base is where the pages are served.
+func servePlannedBy(t *testing.T, change func(c *api.Config, base string)) *planner {
 	p := &planner{t: t, state: control.NewState(), changed: make(chan struct{})}
 	p.command(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
 	id, token, hash, err := api.NewToken(rand.Reader)
@@ -47,16 +49,16 @@ func servePlanned(t *testing.T) *planner {
 	}
 	p.token = token
 	p.command(&controlpb.Command{Kind: &controlpb.Command_CreateApiToken{CreateApiToken: &controlpb.CreateAPIToken{Id: id, Name: "host", Hash: hash[:], Scopes: []string{"host"}}}})
-	a, err := api.New(api.Config{Store: p, Roster: p, Mesh: p, PINKey: bytes.Repeat([]byte{7}, 32), CA: [32]byte{1}, Now: time.Now, Rand: rand.Reader, Version: "v1.2.3"})
+	mux := http.NewServeMux()
+	p.url = onLoopback(t, mux)
+	config := api.Config{Store: p, Roster: p, Mesh: p, PINKey: bytes.Repeat([]byte{7}, 32), CA: [32]byte{1}, Now: time.Now, Rand: rand.Reader, Version: "v1.2.3"}
+	change(&config, p.url)
+	a, err := api.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", a.Handler())
 	mux.Handle("/", web.New(web.Config{Version: "v1.2.3", Door: func(string) (web.Webinar, error) { return web.Webinar{}, &web.Refusal{Code: "not_found"} }}))
-	s := httptest.NewServer(mux)
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
-	p.url = s.URL
 	return p
 }
 

@@ -1,11 +1,12 @@
 // The host console: sign in, plan, and run.
 import { loadTexts, t } from "./texts";
 import { type Child, h, must } from "./ui/dom";
-import { effect, root, signal } from "./ui/signals";
+import { derived, effect, root, signal } from "./ui/signals";
 import { API } from "./host/api";
 import { type Plan } from "./host/plan";
 import { type Registrants } from "./host/registrants";
-import { type SignIn } from "./host/signin";
+import { tell } from "./host/parts";
+import { type SignIn, takePlace, whoAmI } from "./host/signin";
 import { type OneWebinar } from "./host/webinar";
 import { type Webinars } from "./host/webinars";
 import "./host/plan";
@@ -48,25 +49,34 @@ function view(signedIn: boolean, at: string): HTMLElement {
 }
 
 function bar(): Child {
-  if (!api.token()) return null;
+  if (!api.signedIn()) return null;
+  const makes = api.self()?.scopes.includes("host") ?? false;
   return [
-    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": "page" }, t("host.webinars")), h("a", { href: "/operator" }, t("host.mesh"))),
-    h("button", { type: "button", class: "link", id: "signout", onclick: () => api.signOut() }, t("host.signout")),
+    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": "page" }, t("host.webinars")), makes && h("a", { href: "/operator" }, t("host.mesh"))),
+    whoAmI(api, tell),
   ];
 }
 
 async function run(): Promise<void> {
   look(); // the token leaves the address before anything else
+  const self = api.begin();
   await loadTexts(box.dataset.texts!);
+  if (!api.token.peek()) await self; // a cookie, perhaps
+  takePlace();
+  look();
   addEventListener("hashchange", look);
   let first = true;
   root(() => {
+    const signedIn = derived(api.signedIn);
+    effect(() => {
+      if (api.token() && !api.self.peek()) void api.begin();
+    });
     must("bar").append(h("div", { class: "bar-nav" }, bar));
     effect(() => {
       if (api.token()) void settle();
     });
     effect(() => {
-      const shown = view(api.token() !== "", place());
+      const shown = view(signedIn(), place());
       for (const d of document.querySelectorAll("dialog")) d.close();
       box.replaceChildren(shown);
       if (!first) shown.querySelector<HTMLElement>("h1")?.focus();

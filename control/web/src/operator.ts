@@ -1,9 +1,10 @@
 // The operator console: the mesh, live.
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
-import { effect, root } from "./ui/signals";
+import { derived, effect, root } from "./ui/signals";
 import { API } from "./host/api";
-import { type SignIn } from "./host/signin";
+import { tell } from "./host/parts";
+import { type SignIn, whoAmI } from "./host/signin";
 import { type Operator } from "./operator/console";
 import "./host/signin";
 import "./operator/console";
@@ -11,22 +12,28 @@ import "./operator/console";
 const box = must("operator");
 const api = new API();
 
-function view(): HTMLElement {
-  if (api.token()) return Object.assign(document.createElement("stentor-operator") as Operator, { api });
+function view(signedIn: boolean): HTMLElement {
+  if (signedIn) return Object.assign(document.createElement("stentor-operator") as Operator, { api });
   return Object.assign(document.createElement("stentor-signin") as SignIn, { api, console: "operator.title" as const });
 }
 
 async function run(): Promise<void> {
   api.takeToken(); // it leaves the address before anything else
   addEventListener("hashchange", () => api.takeToken());
+  const self = api.begin();
   await loadTexts(box.dataset.texts!);
+  if (!api.token.peek()) await self; // a cookie, perhaps
   root(() => {
-    must("bar").append(h("div", { class: "bar-nav" }, () => api.token() !== "" && [
+    const signedIn = derived(api.signedIn);
+    effect(() => {
+      if (api.token() && !api.self.peek()) void api.begin();
+    });
+    must("bar").append(h("div", { class: "bar-nav" }, () => signedIn() && [
       h("nav", { "aria-label": t("operator.title") }, h("a", { href: "/host#/webinars" }, t("host.webinars")), h("a", { href: "/operator", "aria-current": "page" }, t("host.mesh"))),
-      h("button", { type: "button", class: "link", id: "signout", onclick: () => api.signOut() }, t("host.signout")),
+      whoAmI(api, tell),
     ]));
     effect(() => {
-      const shown = view();
+      const shown = view(signedIn());
       for (const d of document.querySelectorAll("dialog")) d.close();
       box.replaceChildren(shown);
     });

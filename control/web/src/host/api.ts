@@ -1,5 +1,5 @@
 // The control API, as far as the console uses it (/api/v1/openapi.json).
-import { Problem, get, send } from "../http";
+import { Problem, type Request, get, send } from "../http";
 import { signal } from "../ui/signals";
 
 export interface Permissions {
@@ -157,8 +157,15 @@ export interface Me {
   name: string;
   role?: string;
   scopes: string[];
+  login?: string;
   webinar?: string;
   participant?: string;
+}
+
+/** SignIns are the ways to sign in beside a token. */
+export interface SignIns {
+  password: boolean;
+  oidc: boolean;
 }
 
 /** Happened is one server-sent event about a webinar; types that are not known are passed over. */
@@ -253,9 +260,17 @@ function changing(version?: number): Record<string, string> {
 /** most bounds how many pages of a list are read: 10,000 items. */
 const most = 50;
 
-/** API speaks for whoever holds the token, which lives in memory and, for a reload of this tab, in sessionStorage. */
+/**
+ * API speaks for whoever signed in: by a token, which lives in memory and, for a reload of this
+ * tab, in sessionStorage; or as an account, by a cookie that no script can read.
+ */
 export class API {
   readonly token = signal(sessionStorage.getItem(kept) ?? "");
+  /** self is who that is; null until the server has said so. */
+  readonly self = signal<Me | null>(null);
+
+  /** signedIn reports whether the console can be shown. */
+  signedIn = (): boolean => this.token() !== "" || this.self() !== null;
 
   /** takeToken takes #token=sta_... out of the address. */
   takeToken(): void {
@@ -265,16 +280,43 @@ export class API {
     this.signIn(token);
   }
 
+  /** begin finds out who signed in before, by token or cookie; a token that is none any more signs out by itself. */
+  async begin(): Promise<void> {
+    const me = await get<Me>("/api/v1/me", this.#as()).catch((e: unknown) => (this.token.peek() && e instanceof Problem && e.status === 401 ? this.#forget() : null));
+    if (me) this.self.set(me);
+  }
+
   signIn(token: string): void {
     sessionStorage.setItem(kept, token);
+    this.self.set(null);
     this.token.set(token);
   }
 
-  signOut(): void {
-    sessionStorage.removeItem(kept);
-    this.token.set("");
+  /** enter signs in with a local account: the answer sets a cookie. */
+  async enter(login: string, password: string): Promise<void> {
+    this.self.set(await get<Me>("/api/v1/sign-in", { method: "POST", json: { login, password }, cookie: true }));
   }
 
+  async signOut(): Promise<void> {
+    const account = this.token.peek() === "";
+    if (account) await send("/api/v1/sign-out", { method: "POST", cookie: true });
+    this.#forget();
+  }
+
+  #forget(): null {
+    sessionStorage.removeItem(kept);
+    this.token.set("");
+    this.self.set(null);
+    return null;
+  }
+
+  /** as says who makes a request: the token counts more than a cookie, as it does for the server. */
+  #as(): Request {
+    const bearer = this.token.peek();
+    return bearer ? { bearer } : { cookie: true };
+  }
+
+  signIns = () => get<SignIns>("/api/v1/sign-in");
   /** check asks whose a token is, without taking it over. */
   check = (token: string) => get<Me>("/api/v1/me", { bearer: token });
   me = () => this.#get<Me>("/me");
@@ -290,7 +332,7 @@ export class API {
   openRegistration = (id: string, open: boolean) => this.#post<Webinar>(this.#of(id, "registration", open ? "open" : "close"));
   registrants = (id: string) => this.#all<Registrant>(this.#of(id, "registrants"));
   decide = (id: string, ids: string[], decision: Decision) => this.#post<object>(this.#of(id, "registrants", "decide"), { ids, decision });
-  registrantsCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "registrants.csv"), { bearer: this.token.peek() }).then((a) => a.blob()));
+  registrantsCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "registrants.csv"), this.#as()).then((a) => a.blob()));
   admit = (id: string, body: { participants?: string[]; all?: boolean }) => this.#post<{ participants: string[] }>(this.#of(id, "lobby", "admit"), body);
   unconnected = (id: string) => this.#all<Unconnected>(this.#of(id, "unconnected"));
   reinvite = (id: string, participant: string) => this.#post<object>(this.#of(id, "participants", participant, "reinvite"));
@@ -306,15 +348,16 @@ export class API {
   rotateLink = (id: string) => this.#post<Webinar>(this.#of(id, "link"));
   /** set changes settings whatever the version: for switches, of which each is one thing. */
   set = (id: string, body: EditWebinar) => this.#post<Webinar>(this.#of(id), body, "PATCH");
-  drain = (node: string, on: boolean) => this.#guard(send(`/api/v1/nodes/${encodeURIComponent(node)}/drain`, { method: on ? "PUT" : "DELETE", headers: changing(), bearer: this.token.peek() }));
+  drain = (node: string, on: boolean) => this.#guard(send(`/api/v1/nodes/${encodeURIComponent(node)}/drain`, { method: on ? "PUT" : "DELETE", headers: changing(), ...this.#as() }));
   removeNode = (node: string) => this.#delete(`/nodes/${encodeURIComponent(node)}`);
   bans = (id: string) => this.#all<Ban>(this.#of(id, "bans"));
   liftBan = (id: string, ban: string) => this.#delete(this.#of(id, "bans", ban));
 
   /** happenings opens the server-sent events of a webinar; after is the id of the last one that is known. */
   async happenings(id: string, after: string, ended: AbortSignal): Promise<Response> {
-    const headers = { Authorization: `Bearer ${this.token.peek()}`, Accept: "text/event-stream", ...(after && { "Last-Event-ID": after }) };
-    const answer = await fetch("/api/v1" + this.#of(id, "events"), { headers, signal: ended, cache: "no-store", credentials: "omit" });
+    const { bearer } = this.#as();
+    const headers = { Accept: "text/event-stream", ...(bearer && { Authorization: `Bearer ${bearer}` }), ...(after && { "Last-Event-ID": after }) };
+    const answer = await fetch("/api/v1" + this.#of(id, "events"), { headers, signal: ended, cache: "no-store", credentials: bearer ? "omit" : "same-origin" });
     if (answer.ok) return answer;
     throw new Problem("unavailable", "", answer.status);
   }
@@ -324,7 +367,7 @@ export class API {
   }
 
   #get<T>(path: string): Promise<T> {
-    return this.#guard(get<T>("/api/v1" + path, { bearer: this.token.peek() }));
+    return this.#guard(get<T>("/api/v1" + path, this.#as()));
   }
 
   async #all<T>(path: string): Promise<T[]> {
@@ -342,20 +385,20 @@ export class API {
   /** post changes something, once: a repetition of the same request has the same key. With a version, only while the webinar has it. */
   #post<T>(path: string, json?: unknown, method = "POST", version?: number): Promise<T> {
     const headers = changing(version);
-    return this.#guard(get<T>("/api/v1" + path, { method, json, headers, bearer: this.token.peek() }));
+    return this.#guard(get<T>("/api/v1" + path, { method, json, headers, ...this.#as() }));
   }
 
   async #delete(path: string, version?: number): Promise<void> {
     const headers = changing(version);
-    await this.#guard(send("/api/v1" + path, { method: "DELETE", headers, bearer: this.token.peek() }));
+    await this.#guard(send("/api/v1" + path, { method: "DELETE", headers, ...this.#as() }));
   }
 
-  /** guard signs out when the token is not one (any more). */
+  /** guard forgets who signed in when the server does not know them (any more). */
   async #guard<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
     } catch (e) {
-      if (e instanceof Problem && e.status === 401) this.signOut();
+      if (e instanceof Problem && e.status === 401) this.#forget();
       throw e;
     }
   }
