@@ -16,7 +16,7 @@ type sink interface {
 // A source plays a film into a sink, frame by frame in real time.
 type source struct {
 	film film
-	pace int64 // bits per second within a frame; 0 writes a frame at once, as an encoder beside the relay does
+	pace int64 // bits per second at most, by the pacer's bucket: a frame behind a large one waits; 0 writes a frame at once, as an encoder beside the relay does
 
 	bytes atomic.Uint64
 	last  atomic.Uint32 // the newest frame that was written; 0 before the second
@@ -25,6 +25,7 @@ type source struct {
 // run plays from frame first on until ctx is done.
 func (s *source) run(ctx context.Context, first uint32, to sink) {
 	began, b, seq := time.Now(), make([]byte, 0, 2048), uint16(first)*7
+	free := began // when the pacer has sent what it has
 	for frame := first; ; frame++ {
 		at := began.Add(time.Duration(frame-first) * s.film.every)
 		if !until(ctx, at) {
@@ -32,9 +33,15 @@ func (s *source) run(ctx context.Context, first uint32, to sink) {
 		}
 		count := s.film.packets(frame)
 		to.begin(frame)
+		if free.Before(at) {
+			free = at
+		}
 		for i := range count {
-			if s.pace > 0 && i%8 == 0 && !until(ctx, at.Add(time.Duration(int64(i*s.film.size*8)*int64(time.Second)/s.pace))) {
-				return
+			if s.pace > 0 && i%8 == 0 {
+				if !until(ctx, free) {
+					return
+				}
+				free = free.Add(time.Duration(int64(min(8, count-i)*s.film.size*8) * int64(time.Second) / s.pace))
 			}
 			now := time.Now()
 			b = s.film.appendPacket(b[:0], seq, label{s.film.number, frame, uint16(i), uint16(count), now.UnixNano()})

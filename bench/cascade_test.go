@@ -158,13 +158,16 @@ type written struct {
 	frames        []uint32
 	begins, ended []time.Duration
 	packets       int
+	at            []time.Duration // of each packet
 }
 
 func (w *written) begin(frame uint32) {
 	w.frames, w.begins = append(w.frames, frame), append(w.begins, time.Since(w.since))
 }
-func (w *written) packet([]byte, time.Time) { w.packets++ }
-func (w *written) end()                     { w.ended = append(w.ended, time.Since(w.since)) }
+func (w *written) packet([]byte, time.Time) {
+	w.packets, w.at = w.packets+1, append(w.at, time.Since(w.since))
+}
+func (w *written) end() { w.ended = append(w.ended, time.Since(w.since)) }
 
 func TestASourcePlaysInRealTime(t *testing.T) {
 	paced := func(frame uint32) time.Duration { // eight packets at a time, the last of them at once
@@ -201,6 +204,25 @@ func TestASourcePlaysInRealTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestASourceIsNeverFasterThanItsPaceBehindALargeFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := filmOf("video")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*f.every)
+		defer cancel()
+		w := &written{since: time.Now()}
+		(&source{film: f, pace: 5 * videoRate / 2}).run(ctx, videoGroup, w) // a key frame of 120 ms, and what had to wait for it
+		least := time.Duration(int64(8*f.size*8) * int64(time.Second) / (5 * videoRate / 2))
+		for i := 16; i < len(w.at); i += 8 {
+			if w.at[i]-w.at[i-16] < least { // the last eight of a frame may be fewer
+				t.Fatalf("packets %d to %d within %v", i-16, i, w.at[i]-w.at[i-16])
+			}
+		}
+		if last := w.ended[len(w.ended)-1]; last > 20*f.every {
+			t.Errorf("the pacer does not catch up: %v", last)
+		}
+	})
 }
 
 func TestABoardShowsMedians(t *testing.T) {
