@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,6 +119,31 @@ func (c *chosen) answer(line func(string, ...any), me introduction, f *forward) 
 	}
 	line("a=msid:%s %s", f.StreamID(), f.ID())
 	line("a=sendonly")
+}
+
+// transports are the attributes that all sections of a BUNDLE group share (RFC 8859,
+// category TRANSPORT), as far as they stand in our answers.
+var transports = map[string]bool{"setup": true, "ice-ufrag": true, "ice-pwd": true, "fingerprint": true, "rtcp-mux": true, "rtcp-rsize": true}
+
+// idle answers a section in which nothing is sent but whose transport others share: it takes
+// that over from one of those, with the candidates, and stands first in the group.
+func idle(s section, from *sdp.MediaDescription, d *sdp.SessionDescription) *sdp.MediaDescription {
+	m := rejected(s)
+	m.MediaName.Port.Value = 9 // the port of an answer without an address (RFC 8829, section 5.2.1)
+	for _, a := range from.Attributes {
+		if transports[a.Key] || a.Key == "candidate" || a.Key == "end-of-candidates" {
+			m.Attributes = append(m.Attributes, a)
+		}
+	}
+	from.Attributes = slices.DeleteFunc(from.Attributes, func(a sdp.Attribute) bool {
+		return a.Key == "candidate" || a.Key == "end-of-candidates"
+	})
+	for i, a := range d.Attributes {
+		if group, ok := strings.CutPrefix(a.Value, "BUNDLE"); ok && a.Key == sdp.AttrKeyGroup {
+			d.Attributes[i].Value = "BUNDLE " + s.mid + group
+		}
+	}
+	return m
 }
 
 // describe writes what there is to say of the formats.

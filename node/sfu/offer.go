@@ -14,6 +14,7 @@ type offer struct {
 	desc     *sdp.SessionDescription
 	sections []section
 	bundled  map[string]bool // mids of the BUNDLE group
+	tag      string          // the first of them, "" without: the transport of all is that of its section
 	passive  bool            // its side waits for the DTLS handshake
 	chromium bool            // written by libwebrtc, which understands x-google-*
 }
@@ -66,12 +67,22 @@ func readOffer(text string) (*offer, error) {
 	for _, a := range desc.Attributes {
 		if group, ok := strings.CutPrefix(a.Value, "BUNDLE"); ok && a.Key == sdp.AttrKeyGroup {
 			for mid := range strings.FieldsSeq(group) {
+				if len(o.bundled) == 0 {
+					o.tag = mid
+				}
 				o.bundled[mid] = true
 			}
 		}
 	}
 	o.chromium = strings.Contains(text, "goog-remb") && strings.Contains(text, "extmap-allow-mixed")
 	return o, o.checkTransport()
+}
+
+// tagged reports whether a section is the one whose transport the others share (RFC 9143,
+// section 7.2). Chromium with max-bundle has none any more when that one is refused, so it is
+// answered also where nothing is to be sent in it, unless the other side has switched it off.
+func (o *offer) tagged(s section) bool {
+	return s.mid == o.tag && !s.refused() && len(s.formats) > 0 && (s.kind == "audio" || s.kind == "video")
 }
 
 // checkTransport refuses what pion would only stumble over later.

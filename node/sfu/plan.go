@@ -190,7 +190,11 @@ func (p *plan) complete(answer string, candidates []string) (string, error) {
 		d.MediaDescriptions[c.section.index] = accepted[i]
 	}
 	for i, s := range p.offer.sections {
-		if d.MediaDescriptions[i] == nil {
+		switch {
+		case d.MediaDescriptions[i] != nil:
+		case p.offer.tagged(s):
+			d.MediaDescriptions[i] = idle(s, accepted[0], &d)
+		default:
 			d.MediaDescriptions[i] = rejected(s)
 		}
 	}
