@@ -50,7 +50,10 @@ func (d *draft) settleDue(k Key, most int) (int, error) {
 
 // settleWebinar does what is due for w beside its attendance.
 func (d *draft) settleWebinar(w *webinar.Webinar, most int) (int, error) {
-	if w.State == webinar.Ended {
+	switch {
+	case w.State == webinar.Ended && w.Expired:
+		return d.forget(w, most)
+	case w.State == webinar.Ended:
 		return d.expire(w, most)
 	}
 	if _, waits := w.NextPromoted(); waits {

@@ -9,20 +9,28 @@ import (
 )
 
 // Due reports whether a Tick command at now would change something: a webinar that ends
-// by its schedule, personal data that expires, a place that somebody on a waitlist gets,
+// by its schedule, personal data that expires, a webinar that leaves the state, a place that somebody on a waitlist gets,
 // reminders, mails that nobody could send, a node that has fallen silent, attendance that is
 // summed up. It is cheap: what is due is kept in order of time.
 func (s *State) Due(now time.Time) bool {
 	if s.cluster.FeatureLevel < 2 {
 		return false
 	}
-	for at := range s.due.All() {
-		if at[:8] <= dueTime(now) {
+	for at, k := range s.due.All() {
+		if at[:8] > dueTime(now) {
+			break
+		}
+		if !s.kept(k) {
 			return true
 		}
-		break
 	}
 	return s.leasesDue(now)
+}
+
+// kept reports whether k is an ended webinar that stays, since a cluster of feature level 2
+// deletes none. All else about it was done when its data expired.
+func (s *State) kept(k Key) bool {
+	return s.cluster.FeatureLevel < 3 && k.Kind == KindWebinar && s.Webinar(k.Webinar).Expired
 }
 
 // due is when something is to be done about a webinar; zero: never, as far as is known.
@@ -37,7 +45,7 @@ func due(w *webinar.Webinar) time.Time {
 func dueBesideStays(w *webinar.Webinar) time.Time {
 	switch ends := w.Ends(); {
 	case w.State == webinar.Ended && w.Expired:
-		return time.Time{}
+		return w.Gone()
 	case w.State == webinar.Ended:
 		return w.Expires()
 	default:

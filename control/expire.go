@@ -28,6 +28,35 @@ func (d *draft) expire(w *webinar.Webinar, most int) (int, error) {
 	return n + 1, first(d.put(r), d.audit("webinar.expired", w.ID, w.ID, nil))
 }
 
+// forget deletes an ended webinar whose personal data has gone, at most most records at
+// once, itself last: what is left to know of it is in the audit log. It returns how many
+// records it deleted.
+func (d *draft) forget(w *webinar.Webinar, most int) (int, error) {
+	own := Key{Kind: KindWebinar, Webinar: w.ID}
+	if d.next.kept(own) {
+		return 0, nil
+	}
+	s, n, all := d.next, 0, true
+	var err error
+	s.webinarRecords(w, func(r *controlpb.Record) bool {
+		k := KeyOf(r)
+		switch {
+		case k == own:
+			return true
+		case n == most:
+			all = false
+			return false
+		}
+		n++
+		err = d.remove(k)
+		return err == nil
+	})
+	if err != nil || !all {
+		return n, err
+	}
+	return n + 1, first(d.remove(own), d.audit("webinar.deleted", w.ID, w.ID, nil))
+}
+
 // personal yields the records of an ended webinar that say who somebody was. They are
 // those of the state before.
 func (d *draft) personal(w *webinar.Webinar) iter.Seq[*controlpb.Record] {

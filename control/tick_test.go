@@ -145,6 +145,85 @@ func TestM14ALargeWebinarExpiresInPieces(t *testing.T) {
 	}
 }
 
+func TestM14AnEndedWebinarLeavesTheState(t *testing.T) {
+	size := func(s *State) int {
+		var b bytes.Buffer
+		if err := s.Snapshot(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Len()
+	}
+	l := expiring(t)
+	for m := range l.s.Mails() {
+		l.must(settleMail([]string{m.GetId()}))
+	}
+	expired, gone := start.Add(time.Hour+30*day), start.Add(time.Hour+120*day)
+	l.must(tick(expired))
+	t.Run("not in a cluster with nodes of level 2, which would keep it", func(t *testing.T) {
+		old := &log{t: t, s: l.s}
+		old.must(tick(gone))
+		if old.s.Due(gone) || old.s.Webinar("w_1") == nil {
+			t.Error("it is gone, or due for ever")
+		}
+	})
+	l.must(setLevel(3))
+	large, edge := size(l.s), l.s.Edge(clusterKey, nil)
+	if l.s.Due(gone.Add(-1)) || !l.s.Due(gone) {
+		t.Fatal("it is due 90 days after its personal data has gone")
+	}
+	before := l.s.Index()
+	r := l.must(tick(gone))
+	if l.s.Webinar("w_1") != nil || l.s.WebinarByLink("link-w_1") != nil || l.s.Stays("w_1") != 0 || l.s.Due(gone.Add(1_000*day)) {
+		t.Error("it is there, or due for ever")
+	}
+	for rec := range l.s.Records() {
+		if k := KeyOf(rec); k.Webinar == "w_1" {
+			t.Errorf("%v is left", k)
+		}
+	}
+	if got := size(l.s); got >= large {
+		t.Errorf("the snapshot has %d bytes, before %d", got, large)
+	}
+	if got := audited(l.s, "webinar.created"); len(got) != 1 {
+		t.Errorf("M11 the audit log has lost its past: %v", got)
+	}
+	if got := actions(l.s, "w_1"); got[len(got)-1] != "webinar.deleted w_1" {
+		t.Errorf("M11 the audit log does not say so: %v", got)
+	}
+	changed := r.Change.Edge(clusterKey, nil)
+	if changed.Index = before + 1; edge.Index() >= changed.Index {
+		changed.Index = edge.Index() + 1
+	}
+	edge, err := edge.ApplyChange(changed)
+	if err != nil || edge.Webinar("w_1") != nil {
+		t.Errorf("an edge keeps it: %v", err)
+	}
+	l.refused("not_found", at(attend("w_1", "n1", "s_later", 0), gone))
+}
+
+func TestM14ALargeWebinarLeavesInPieces(t *testing.T) {
+	l := newLog3(t)
+	l.must(signUp("w_1", &controlpb.Registration{Window: "always"}))
+	for i := range 2*tickWork + 50 {
+		c := register("w_1", fmt.Sprint("g_", i))
+		c.GetRegister().Mail = false
+		l.must(c)
+	}
+	l.must(at(end("w_1"), start))
+	for when := start.Add(30 * day); l.s.Due(when); {
+		l.must(tick(when))
+	}
+	ticks := 0
+	for when := start.Add(120 * day); l.s.Due(when); ticks++ {
+		if n := len(l.must(tick(when)).Change.Deletes); n > tickWork+1 {
+			t.Fatalf("a tick deleted %d records", n)
+		}
+	}
+	if l.s.Webinar("w_1") != nil || ticks != 3 {
+		t.Errorf("gone %t after %d ticks", l.s.Webinar("w_1") == nil, ticks)
+	}
+}
+
 func TestRemindersComeAnHourBefore(t *testing.T) {
 	first, second := start.Add(3*time.Hour), start.Add(27*time.Hour)
 	l := newLog2(t)

@@ -126,6 +126,19 @@ func (w *Webinar) Expires() time.Time {
 	return w.Ended.Add(retention)
 }
 
+// keepEnded is how long an ended webinar stays when its personal data has gone: a quarter,
+// so that nobody who sums up the last one comes too late for its figures.
+const keepEnded = 90 * 24 * time.Hour
+
+// Gone is when all of w leaves the state: zero before it ended.
+func (w *Webinar) Gone() time.Time {
+	at := w.Expires()
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(keepEnded)
+}
+
 // LobbyMode is who waits until a host admits them.
 type LobbyMode string
 
