@@ -71,6 +71,7 @@ type link struct {
 	version    atomic.Uint64  // that both sides speak, see speaks
 	born       time.Time
 	heard      atomic.Int64                // when the neighbour last gave a sign of life, nanoseconds since born: clocks are set
+	said       atomic.Int64                // when media were last given to QUIC, nanoseconds since born
 	silent     atomic.Bool                 // nothing is heard at the moment
 	leaving    atomic.Bool                 // the neighbour is about to stop
 	refused    chan time.Time              // when ICMP said that nobody is there

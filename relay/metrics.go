@@ -19,6 +19,7 @@ type metrics struct {
 	pulls        prometheus.Counter
 	reparents    prometheus.Counter
 	refusals     prometheus.Counter
+	heartbeats   prometheus.Counter
 	rejects      *prometheus.CounterVec
 	hopDelay     prometheus.Histogram
 	heartbeatGap prometheus.Histogram
@@ -53,6 +54,7 @@ func newMetrics() *metrics {
 			Help:    "Time from capture to the arrival of a frame's last packet at this node, where the capture time is known.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 13),
 		}),
+		heartbeats: counter("heartbeats_total", "Heartbeats sent to neighbours. There are few where media flow, and where nothing is asked for."),
 		heartbeatGap: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "stentor_relay_silence_seconds",
 			Help:    "Time since the last sign of life of a neighbour, looked at with every heartbeat.",
@@ -64,7 +66,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.dropped, m.skips, m.keyAsked, m.keySent, m.received, m.sent, m.resets, m.frames, m.thinned, m.sheds, m.padding, m.linksEnded,
-		m.pulls, m.reparents, m.refusals, m.rejects, m.hopDelay, m.heartbeatGap,
+		m.pulls, m.reparents, m.refusals, m.heartbeats, m.rejects, m.hopDelay, m.heartbeatGap,
 	} {
 		if err := reg.Register(c); err != nil {
 			return err

@@ -198,6 +198,7 @@ func (s *sender) flush(o *outgoing) error {
 	var refused *quic.StreamError
 	switch {
 	case err == nil:
+		s.feed.link.speak(time.Now())
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.giveUp(o)

@@ -53,6 +53,7 @@ func (s *sender) say(ctx context.Context, p *rtp.Packet) error {
 	if errors.As(err, &long) {
 		return s.sendLong(ctx, p)
 	}
+	s.feed.link.speak(time.Now())
 	return err
 }
 

@@ -8,6 +8,9 @@ const (
 	suspectAfter = 3 * heartbeatEvery
 	// suspectOld is the same for neighbours of version 1, which beat every 50 ms.
 	suspectOld = 200 * time.Millisecond
+	// suspectIdle is the same for a neighbour of which nothing is wanted at the moment, such as one that stands by, and which
+	// beats seldom: three heartbeats too.
+	suspectIdle = 3 * restEvery
 	// stallAfter is how late this node's own heartbeat may be until what it did not hear meanwhile says nothing of
 	// others: it was not listening. With one heartbeat more it is as long as suspectAfter.
 	stallAfter = suspectAfter - heartbeatEvery
