@@ -18,6 +18,12 @@ const (
 	// changeQuiet is how long neither parent may send anything of a layer until that does not hold up the change:
 	// presenters who share a screen on which nothing moves send nothing.
 	changeQuiet = 300 * time.Millisecond
+	// changeLag is how far behind the current parent the next one may be when that is left, and changeCatch how long it may
+	// take to get there: it begins with the frame that is the newest when it is asked, so that it has a round trip to catch up, and
+	// what it lacks then is what viewers wait for. One that is farther off is followed all the same; the picture is
+	// sent twice meanwhile.
+	changeLag   = 40 * time.Millisecond
+	changeCatch = 700 * time.Millisecond
 	// changeWait is how long the next parent may take to send what the current one does.
 	changeWait = 2 * time.Second
 )
@@ -177,12 +183,16 @@ func (p *pull) change(now time.Time) {
 	}
 }
 
-// delivers reports whether n sends all that c does.
+// delivers reports whether n sends all that c does, and about as early.
 func (p *pull) delivers(n, c *source, now time.Time) bool {
 	for i := range p.track.layers {
 		since := n.since.UnixNano()
 		switch {
-		case !p.on[i] || n.up.fed[i].Load() > since:
+		case !p.on[i]:
+		case n.up.fed[i].Load() > since:
+			if time.Duration(n.up.lag[i].Load()) > changeLag && now.Sub(n.since) < changeCatch {
+				return false
+			}
 		case c.up.fed[i].Load() > since || now.Sub(n.since) < changeQuiet:
 			return false
 		}

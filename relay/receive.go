@@ -27,6 +27,7 @@ func (l *link) acceptFrames() error {
 		if err != nil {
 			return err
 		}
+		l.alive(time.Now()) // also by what nobody here wants
 		l.wg.Go(func() {
 			if err := l.readFrame(stream); err != nil {
 				l.end(err)
@@ -165,8 +166,9 @@ type incoming struct {
 	track *Track
 	layer *layer
 	head  wire.Frame
-	count int  // packets so far
-	fresh bool // the last look at the stream gave something of use
+	count int    // packets so far
+	last  uint64 // number of the last one
+	fresh bool   // the last look at the stream gave something of use
 }
 
 // read puts packets into the ring until the stream ends, nil at its proper end. First is the beginning, and err what
@@ -185,6 +187,7 @@ func (f *incoming) read(stream *quic.ReceiveStream, first []byte, err error) err
 		bytes, err := f.take(in, now)
 		if bytes > 0 {
 			received.Add(float64(bytes))
+			f.up.behind(f.layer, f.last, now)
 			f.up.arrived(f.layer.index, f.fresh, now)
 		}
 		switch {
@@ -224,7 +227,7 @@ func (f *incoming) take(in *intake, now time.Time) (bytes int, err error) {
 		if err := f.parse(p, raw); err != nil {
 			return bytes, err
 		}
-		p.Arrived = now.UnixNano()
+		p.Arrived, f.last = now.UnixNano(), p.Seq
 		bytes += len(raw)
 		f.fresh = f.layer.insert(p) || f.fresh || f.layer.near(p.Seq)
 	}

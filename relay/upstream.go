@@ -38,6 +38,7 @@ type upstream struct {
 	doubled  atomic.Bool                  // another parent sends the same
 	fed      [wire.MaxLayers]atomic.Int64 // when the last packet of a layer came, Unix nanoseconds
 	used     [wire.MaxLayers]atomic.Int64 // the same of those that were of use, or would have been had another parent not sent them
+	lag      [wire.MaxLayers]atomic.Int64 // how much later than by another parent the newest packet of a layer came, nanoseconds
 	asked    [wire.MaxLayers]atomic.Int64 // until when a layer was asked for, Unix nanoseconds: math.MaxInt64 it is, 0 never
 	places   chan struct{}                // one in it for each frame that is open
 }
@@ -47,6 +48,13 @@ func (u *upstream) arrived(layer int, useful bool, now time.Time) {
 	u.fed[layer].Store(now.UnixNano())
 	if useful {
 		u.used[layer].Store(now.UnixNano())
+	}
+}
+
+// behind notes how much later a packet came than it had come by another parent, if it had.
+func (u *upstream) behind(l *layer, seq uint64, now time.Time) {
+	if p := l.ring.find(seq); p != nil {
+		u.lag[l.index].Store(now.UnixNano() - p.Arrived)
 	}
 }
 
