@@ -12,6 +12,7 @@ type LayerState struct {
 	Bitrate float64   // bits a second over the last second or so in which it came; 0: not measured yet
 	Newest  time.Time // when the newest packet came; zero: none did
 	Readers int
+	Fed     bool // it comes whether or not somebody reads it: this node is the origin
 }
 
 // LayerState returns what is seen of a layer; nothing for one that the track does not have.
@@ -21,6 +22,8 @@ func (t *Track) LayerState(layer int) LayerState {
 	}
 	l := t.layers[layer]
 	s := LayerState{Bitrate: float64(l.speed.bits.Load()), Readers: int(l.readers.Load())}
+	w := t.way.Load()
+	s.Fed = w == nil || len(w.path) < 2
 	if at := l.newestAt.Load(); at != 0 {
 		s.Newest = time.Unix(0, at)
 	}

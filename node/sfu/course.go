@@ -16,16 +16,20 @@ type course struct {
 	ctx     context.Context // of the viewer
 	leave   func()          // ends the demand
 	track   *relay.Track
+	layers  int // of the track
+	layer   int // that is read
 	reader  *relay.Reader
+	next    *turning // to another layer; nil: none
 	skips   uint64
 	before  uint64 // packets that the viewer had when it began
 	unwatch func() bool
 
 	// The following belong to the shard.
-	crowd *crowd // nil: over
-	place int    // in the crowd
-	ended bool   // the track gets no more
-	due   time.Time
+	crowd   *crowd // nil: over
+	place   int    // in the crowd
+	ended   bool   // the track gets no more
+	due     time.Time
+	stepped time.Time // when it last had its turn
 }
 
 // seek waits until the source is there and begins a course through it. It is where a
@@ -75,13 +79,16 @@ func (f *forward) set(ctx context.Context, sub *relay.Subscription) error {
 		return ctx.Err()
 	}
 	f.settle()
-	f.begin(track)
+	layer := f.begin(track)
 	c := &course{
 		forward: f, ctx: ctx, leave: sub.Close, track: track, before: f.snapshot().Packets,
-		reader: track.Reader(0), // at the newest key frame
+		layers: track.Info().LayerCount(), layer: layer,
+		reader: track.Reader(layer), // at the newest key frame
 	}
+	f.metrics.on(layer, 1)
 	if !peer.hold() {
 		c.reader.Close()
+		f.metrics.on(layer, -1)
 		return errHungUp
 	}
 	s := f.shard()
@@ -110,10 +117,16 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
+	c.stepped = now
+	f.look(c, now)
 	for i := 1; ; i++ {
+		if c.next != nil && c.next.ready(f, c, now) {
+			c.turn(now)
+		}
 		p := c.reader.Try()
 		if p == nil { // all sent for now
 			f.flush()
+			f.pad(now)
 			pause := f.takePause()
 			if c.ended && pause == 0 {
 				return 0, io.EOF
@@ -127,6 +140,7 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 		if err := f.packet(c.track, p, now); err != nil {
 			return 0, err
 		}
+		f.choice.whole = p.Marker
 		if pause := f.takePause(); pause > 0 {
 			return pause, nil
 		}
@@ -148,6 +162,10 @@ func (c *course) end(err error) {
 	f := c.forward
 	c.unwatch()
 	c.reader.Close()
+	if c.next != nil {
+		c.next.reader.Close()
+	}
+	f.metrics.on(c.layer, -1)
 	c.leave()
 	if f.snapshot().Packets > c.before {
 		f.retry = 0

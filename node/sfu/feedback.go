@@ -6,7 +6,6 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"stentor/relay"
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
 )
@@ -89,14 +88,17 @@ func (f *forward) feedback(p rtcp.Packet) {
 // reported takes what a viewer tells of its reception (RFC 3550, section 6.4.1), for the
 // node's histograms: nothing is kept of the one viewer.
 func (f *forward) reported(r rtcp.ReceptionReport) {
-	f.metrics.viewerLoss.Observe(float64(r.FractionLost) / 256)
-	if r.LastSenderReport == 0 {
-		return
-	}
-	rtt := time.Duration(int64(uint32(ntp(f.now())>>16)-r.LastSenderReport-r.Delay) * int64(time.Second) >> 16)
-	if rtt >= 0 && rtt < longestRTT { // else it is no answer to a report of ours
+	loss, now := float64(r.FractionLost)/256, f.now()
+	f.metrics.viewerLoss.Observe(loss)
+	rtt := time.Duration(int64(uint32(ntp(now)>>16)-r.LastSenderReport-r.Delay) * int64(time.Second) >> 16)
+	if r.LastSenderReport == 0 || rtt < 0 || rtt >= longestRTT { // no answer to a report of ours
+		rtt = 0
+	} else {
 		f.metrics.viewerRTT.Observe(rtt.Seconds())
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.choice.Reported(loss, rtt, now)
 }
 
 // longestRTT is above every path on Earth with its queues.
@@ -117,6 +119,7 @@ func (f *forward) estimated(bitrate float64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.metrics.viewerEstimate.Observe(bitrate)
+	f.choice.Estimated(bitrate, f.now())
 	f.pacer.SetRate(max(paceFactor*bitrate/8, paceStream*f.rate, paceLeast))
 }
 
@@ -156,27 +159,45 @@ func (f *forward) resend(seq uint16) string {
 		return "over_budget"
 	}
 	var scratch [receiveMTU + 64]byte
-	packet, ok := f.rewriter.Resend(scratch[:0], seq, func(nth int, in uint64) *rtp.Packet {
-		if nth <= f.nth-recent {
-			return nil
-		}
-		return f.tracks[nth%recent].Packet(0, in)
-	})
-	if !ok {
+	packet := f.again(scratch[:0], seq)
+	if packet == nil {
 		return "not_in_ring"
 	}
-	packet, ok = rtp.AppendRTX(f.sender.buffer(), packet, f.rtxSSRC, f.chosen.format.rtx, f.rtxSeq)
+	n, result := f.repair(packet)
+	if n > 0 {
+		f.count(func(s *TrackStats) { s.RTX++ })
+		f.out[1].count(1, n)
+	}
+	return result
+}
+
+// repair sends a packet, as it went out, as RTX, and returns its length.
+func (f *forward) repair(packet []byte) (n int, result string) {
+	packet, ok := rtp.AppendRTX(f.sender.buffer(), packet, f.rtxSSRC, f.chosen.format.rtx, f.rtxSeq)
 	if !ok {
-		return "not_in_ring"
+		return 0, "not_in_ring"
 	}
 	f.rtxSeq++
 	if err := f.sender.write(packet); err != nil {
-		return "write_failed"
+		return 0, "write_failed"
 	}
 	f.unpaced += len(packet)
-	f.count(func(s *TrackStats) { s.RTX++ })
-	f.out[1].count(1, len(packet))
-	return "sent_again"
+	return len(packet), "sent_again"
+}
+
+// again is a packet as it went out, nil where it is not in the ring any more.
+func (f *forward) again(dst []byte, seq uint16) []byte {
+	packet, ok := f.rewriter.Resend(dst, seq, func(nth int, in uint64) *rtp.Packet {
+		if nth <= f.nth-recent {
+			return nil
+		}
+		at := f.places[nth%recent]
+		return at.track.Packet(at.layer, in)
+	})
+	if !ok {
+		return nil
+	}
+	return packet
 }
 
 // keyWanted answers a viewer that cannot decode: with the ring where that is
@@ -188,25 +209,23 @@ func (f *forward) keyWanted() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	track := f.tracks[f.nth%recent]
+	at := f.at()
 	switch {
-	case track == nil || f.packets == 0 || f.now().Sub(f.keyAt) < keyInFlight:
+	case at.track == nil || f.packets == 0 || f.now().Sub(f.keyAt) < keyInFlight:
 		f.metrics.keyframes.WithLabelValues("on_its_way").Inc()
-	case newestKey(track) > f.position:
+	case newestKey(at) > f.position:
 		f.needKey = true // on the way through the backlog
 		f.metrics.keyframes.WithLabelValues("ring").Inc()
 	default:
 		f.metrics.keyframes.WithLabelValues("track").Inc()
-		track.RequestKeyFrame(0)
+		at.track.RequestKeyFrame(at.layer)
 	}
 }
 
 // newestKey returns the sequence number of the newest key frame in the ring, 0 if
 // there is none (then the reader has asked for one).
-func newestKey(track *relay.Track) uint64 {
-	r := track.Reader(0)
-	defer r.Close()
-	if p := r.Try(); p != nil && p.Key {
+func newestKey(at place) uint64 {
+	if p := at.track.NewestKey(at.layer); p != nil {
 		return p.Seq
 	}
 	return 0

@@ -47,9 +47,10 @@ type forward struct {
 	rtxSeq   uint16
 	rewriter *rtp.Rewriter
 	exts     []wire.Extension // that the rewriter translates
-	tracks   [recent]*relay.Track
-	nth      int       // number of the current track, the rewriter's source
-	position uint64    // sequence number of the newest packet sent, in the current track
+	places   [recent]place
+	nth      int       // number of the current place, the rewriter's source
+	position uint64    // sequence number of the newest packet sent, in the current place
+	choice   choice    // of the layer
 	keyAt    time.Time // when the newest key frame began to go out
 	needKey  bool      // drop video until a key frame comes
 	askedKey time.Time // when a key frame was last asked for, while needKey
@@ -68,8 +69,18 @@ type forward struct {
 	since    int       // bytes since the last
 }
 
-// recent is how many of a source's tracks are remembered for NACKs.
-const recent = 4
+// recent is how many of a source's places are remembered for NACKs: as many as the
+// rewriter's segments.
+const recent = 8
+
+// A place is where packets come from: a layer of a track.
+type place struct {
+	track *relay.Track
+	layer int
+}
+
+// at is the current place.
+func (f *forward) at() place { return f.places[f.nth%recent] }
 
 func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 	m := v.peer.sfu.metrics
@@ -86,20 +97,27 @@ func (f *forward) same(info wire.TrackInfo) bool {
 	return canReceive(f.chosen.format, info.Mime, info.Clock, info.Fmtp)
 }
 
-// begin makes track the source of what follows.
-func (f *forward) begin(track *relay.Track) {
+// begin makes track the source of what follows, and returns the layer that it begins with.
+func (f *forward) begin(track *relay.Track) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info := track.Info()
-	f.nth++
-	f.tracks[f.nth%recent] = track
-	f.position = 0
-	f.needKey = false // the reader begins with one
+	layer := f.first(track)
+	f.enter(track, layer)
 	if f.rewriter == nil || !sameExtensions(f.exts, info.Extensions) {
 		f.rewriter = f.newRewriter(info)
 		f.exts = info.Extensions
 	}
 	f.rewriter.Switch(f.nth)
+	return layer
+}
+
+// enter makes a layer of a track the current place.
+func (f *forward) enter(track *relay.Track, layer int) {
+	f.nth++
+	f.places[f.nth%recent] = place{track, layer}
+	f.position = 0
+	f.needKey = false // the reader begins with one
 }
 
 // newRewriter continues where the last one was. Another is needed only when the
@@ -108,6 +126,7 @@ func (f *forward) newRewriter(info wire.TrackInfo) *rtp.Rewriter {
 	c := rtp.RewriterConfig{
 		SSRC: f.ssrc, PayloadType: f.chosen.format.payload, Clock: f.source.Info.Clock,
 		Seq: uint16(rand.Uint32N(1 << 15)), Time: rand.Uint32(), Extensions: make(map[uint8]uint8),
+		Mime: info.Mime, Dependency: info.Extension(extDependency),
 	}
 	if f.rewriter != nil {
 		c.Seq = f.lastSeq + 1
@@ -174,7 +193,9 @@ func (f *forward) push() {
 	f.batch = 0
 	f.drops(f.sender.flush())
 	if f.source.Info.Kind == wire.Video && f.unpaced > 0 {
-		f.pause = f.pacer.Spend(f.now(), f.unpaced)
+		now := f.now()
+		f.pause = f.pacer.Spend(now, f.unpaced)
+		f.choice.Sent(f.unpaced, now)
 		f.unpaced = 0
 	}
 	f.tell()
@@ -208,7 +229,7 @@ func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool 
 	// Through the backlog first, which may hold one. The track merges requests.
 	if age < int64(stalled) && now.Sub(f.askedKey) > time.Second {
 		f.askedKey = now
-		track.RequestKeyFrame(0)
+		track.RequestKeyFrame(f.at().layer)
 	}
 	f.drop("no_key")
 	return false
@@ -230,6 +251,7 @@ func (f *forward) sent(p *rtp.Packet, out []byte, seq uint16, now time.Time) {
 	f.note(p, len(out), now)
 	f.unpaced += len(out)
 	f.since += len(out)
+	f.choice.carried(p)
 	if passed := now.Sub(f.reportAt); passed >= reportEvery {
 		f.rate, f.since = float64(f.since)/passed.Seconds(), 0
 		f.reportAt = now

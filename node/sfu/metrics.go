@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,10 @@ type metrics struct {
 	firstPacket, firstKeys prometheus.Histogram
 	viewerLoss, viewerRTT  prometheus.Histogram
 	viewerEstimate         prometheus.Histogram
+	layers                 *prometheus.GaugeVec
+	switches, probes       *prometheus.CounterVec
+	switchWait             prometheus.Histogram
+	padding                prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -81,8 +86,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			.005, .01, .02, .05, .1, .15, .2, .3, .5, 1, 2),
 		viewerEstimate: histogram("viewer_estimate_bits_per_second", "What viewers estimate that their paths take.",
 			5e5, 1e6, 2e6, 3e6, 5e6, 1e7, 2e7, 3e7, 5e7, 1e8),
+		layers: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stentor_sfu_layer_viewers", Help: "Tracks that go out to viewers, by the layer that is sent; 0 is the smallest.",
+		}, []string{"layer"}),
+		switches: counter("layer_switches_total", "Changes of the layer that a viewer is sent, by direction.", "direction"),
+		probes:   counter("layer_probes_total", "Attempts to send a viewer a larger layer, by result: the path took the padding (\"passed\") or not (\"failed\"), or the layer did not come (\"not_there\").", "result"),
+		switchWait: histogram("layer_switch_seconds", "From the choice of another layer to its first packet at a viewer: the time of its key frame.",
+			.02, .05, .1, .2, .3, .5, .75, 1, 2, 3),
+		padding: f.NewCounter(prometheus.CounterOpts{
+			Name: "stentor_sfu_padding_bytes_total", Help: "Bytes sent to viewers to find out whether their paths take a larger layer.",
+		}),
 	}
 }
+
+// on counts those who are sent a layer.
+func (m *metrics) on(layer int, n float64) { m.layers.WithLabelValues(strconv.Itoa(layer)).Add(n) }
 
 // refused counts an offer that was refused, and returns err.
 func (m *metrics) refused(use string, err error) error {

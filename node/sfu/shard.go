@@ -27,20 +27,22 @@ type shard struct {
 	goes  []*course
 
 	// The following belong to run.
-	crowds map[*relay.Track]*crowd
-	paused []*course
+	crowds  map[place]*crowd
+	paused  []*course
+	layered int       // courses that have a choice of layers
+	looked  time.Time // when those were last gone through
 }
 
-// A crowd is those of a shard's courses that read one track.
+// A crowd is those of a shard's courses that read one layer of a track.
 type crowd struct {
-	track  *relay.Track
+	place
 	rung   atomic.Bool // there is something to read
 	stop   func()
 	member []*course
 }
 
 func newShard() *shard {
-	return &shard{bell: make(chan struct{}, 1), crowds: make(map[*relay.Track]*crowd)}
+	return &shard{bell: make(chan struct{}, 1), crowds: make(map[place]*crowd)}
 }
 
 // ring wakes the shard. It never waits.
@@ -104,6 +106,9 @@ func (s *shard) changes() {
 	s.mu.Unlock()
 	for _, c := range comes {
 		s.place(c)
+		if c.choosy() {
+			s.layered++
+		}
 		if c.ctx.Err() != nil { // it left before it came
 			s.end(c, context.Cause(c.ctx))
 			continue
@@ -115,17 +120,18 @@ func (s *shard) changes() {
 	}
 }
 
-// place puts a course among those who read the same track.
+// place puts a course among those who read the same layer.
 func (s *shard) place(c *course) {
-	w := s.crowds[c.track]
+	at := place{c.track, c.layer}
+	w := s.crowds[at]
 	if w == nil {
-		w = &crowd{track: c.track}
-		w.stop = c.track.Notify(0, func() {
+		w = &crowd{place: at}
+		w.stop = c.track.Notify(c.layer, func() {
 			if !w.rung.Swap(true) {
 				s.ring()
 			}
 		})
-		s.crowds[c.track] = w
+		s.crowds[at] = w
 	}
 	c.place = len(w.member)
 	c.crowd = w
@@ -159,12 +165,13 @@ func (s *shard) turn() {
 			}
 		}
 	}
-	if len(s.paused) == 0 {
+	if len(s.paused) == 0 && s.layered == 0 {
 		return
 	}
+	now := time.Now()
+	s.lookAll(now)
 	paused := s.paused
 	s.paused = s.paused[:0] // who pauses again is behind who was looked at
-	now := time.Now()
 	for _, c := range paused {
 		switch {
 		case c.crowd == nil: // over
@@ -177,6 +184,24 @@ func (s *shard) turn() {
 	}
 }
 
+// lookAll gives a turn to those for whom nothing comes and who may choose another layer.
+func (s *shard) lookAll(now time.Time) {
+	if s.layered == 0 || now.Sub(s.looked) < lookAll {
+		return
+	}
+	s.looked = now
+	for _, w := range s.crowds {
+		for i := len(w.member) - 1; i >= 0; i-- {
+			if c := w.member[i]; c.choosy() && c.due.IsZero() && now.Sub(c.stepped) >= lookAll {
+				s.step(c)
+			}
+		}
+	}
+}
+
+// lookAll is how often: a layer that its publisher pauses is noticed after seconds anyhow.
+const lookAll = 250 * time.Millisecond
+
 // slack is by how much a pause may be cut short so that one wake-up serves several
 // viewers; the pacer takes what came too early off the next one.
 const slack = 500 * time.Microsecond
@@ -184,6 +209,10 @@ const slack = 500 * time.Microsecond
 // step gives one course its turn.
 func (s *shard) step(c *course) {
 	pause, err := c.forward.carry(c)
+	if err == nil && c.layer != c.crowd.layer {
+		s.remove(c)
+		s.place(c)
+	}
 	switch {
 	case err != nil:
 		s.end(c, err)
@@ -195,11 +224,14 @@ func (s *shard) step(c *course) {
 
 // rest sets the timer for the first whose pause ends.
 func (s *shard) rest(timer *time.Timer) {
-	if len(s.paused) == 0 {
+	if len(s.paused) == 0 && s.layered == 0 {
 		return
 	}
-	first := s.paused[0].due
-	for _, c := range s.paused[1:] {
+	first := s.looked.Add(lookAll)
+	if s.layered == 0 {
+		first = s.paused[0].due
+	}
+	for _, c := range s.paused {
 		if c.due.Before(first) {
 			first = c.due
 		}
@@ -209,10 +241,20 @@ func (s *shard) rest(timer *time.Timer) {
 
 // end ends a course.
 func (s *shard) end(c *course, err error) {
-	w := c.crowd
-	if w == nil {
+	if c.crowd == nil {
 		return
 	}
+	s.remove(c)
+	if c.choosy() {
+		s.layered--
+	}
+	s.load.Add(-1)
+	c.end(err)
+}
+
+// remove takes a course out of its crowd.
+func (s *shard) remove(c *course) {
+	w := c.crowd
 	last := len(w.member) - 1
 	w.member[c.place] = w.member[last]
 	w.member[c.place].place = c.place
@@ -221,10 +263,8 @@ func (s *shard) end(c *course, err error) {
 	c.crowd = nil
 	if last == 0 {
 		w.stop()
-		delete(s.crowds, w.track)
+		delete(s.crowds, w.place)
 	}
-	s.load.Add(-1)
-	c.end(err)
 }
 
 // lightest returns the shard with the fewest courses.

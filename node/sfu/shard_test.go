@@ -35,7 +35,7 @@ func newAudience(t *testing.T, n int) *audience {
 		b.f.viewer.peer.sfu.now = time.Now
 		b.f.viewer.peer.sfu.log = slog.New(slog.DiscardHandler)
 		b.f.source.Subscribe = func(context.Context) (*relay.Subscription, error) { return nil, errors.New("gone for good") }
-		b.f.tracks[b.f.nth%recent] = a.track
+		b.f.places[b.f.nth%recent] = place{a.track, 0}
 		c := &course{
 			forward: b.f, ctx: ctx, leave: func() { a.left++ }, track: a.track, reader: a.track.Reader(0), unwatch: func() bool { return true },
 		}

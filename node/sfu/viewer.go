@@ -175,6 +175,8 @@ type TrackStats struct {
 	Dropped        uint64 // not sent, since the transport stalled or failed
 	NACKs, RTX     uint64 // packets asked for again, packets sent again
 	PLIs           uint64
+	Layer          int           // that is sent now
+	Switches       int           // of the layer
 	FirstPacket    time.Duration // after View was called; 0: none yet
 	FirstKey       time.Duration
 }

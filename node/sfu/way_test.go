@@ -277,7 +277,7 @@ func TestTheRollOverCounterSurvivesANewRewriter(t *testing.T) {
 	}
 	info := h264Info
 	info.Extensions = []wire.Extension{{ID: 9, URI: extPlayoutDelay}}
-	b.f.tracks[0], b.f.exts = nil, info.Extensions // as if the last track had had them
+	b.f.places[0], b.f.exts = place{}, info.Extensions // as if the last track had had them
 	b.f.begin(b.track)
 	b.now = b.now.Add(time.Second)
 	b.frame(true, 10)
