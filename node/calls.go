@@ -40,6 +40,8 @@ func (n *Node) calls() http.Handler {
 	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
 	mux.Handle("POST /drain", votersOnly(n.serveDrain))
 	mux.Handle("DELETE /drain", votersOnly(n.serveDrain))
+	mux.Handle("GET /recordings", votersOnly(n.serveRecordings))
+	mux.Handle("GET /recordings/file", votersOnly(n.serveRecordedFile))
 	mux.HandleFunc("POST /renew", n.serveRenew)
 	mux.HandleFunc("GET /keys", n.serveKeys)
 	mux.HandleFunc("POST /attendance", n.serveAttendance)

@@ -60,6 +60,9 @@ type Config struct {
 	// Relay is how much this node may carry for others.
 	Relay Relay `yaml:"relay"`
 
+	// Recording is how much of the disk recordings may take.
+	Recording Recording `yaml:"recording"`
+
 	// Mail, OIDC and Webhooks are what the control plane works with outside the mesh.
 	Mail     Mail     `yaml:"mail"`
 	OIDC     OIDC     `yaml:"oidc"`
@@ -78,6 +81,19 @@ type Relay struct {
 	Uplink int `yaml:"uplink_mbps"`
 	// Children is how many nodes may pull one track from here.
 	Children int `yaml:"max_children"`
+}
+
+// Recording bounds what is written into the folder recordings in Data.
+type Recording struct {
+	// KeepFree is how much of the disk recordings leave free, in MiB. They stop there.
+	KeepFree int `yaml:"keep_free_mib"`
+}
+
+func (r Recording) check() error {
+	if r.KeepFree < 1 || r.KeepFree > 1<<30 {
+		return usage(fmt.Errorf("recording: %d MiB are kept free", r.KeepFree), "set recording.keep_free_mib to what the rest of the node needs, such as 1024")
+	}
+	return nil
 }
 
 func (r Relay) check() error {
@@ -105,7 +121,7 @@ func Defaults() Config {
 		HTTP:  "127.0.0.1:8080",
 		RTC:   "0.0.0.0:8443", RTCTCP: true,
 		Mail:  Mail{TLS: mailStartTLS},
-		Relay: Relay{Uplink: 1000, Children: 64},
+		Relay: Relay{Uplink: 1000, Children: 64}, Recording: Recording{KeepFree: 1024},
 	}
 }
 
@@ -183,7 +199,7 @@ func (c *Config) Check() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return usage(errors.New("tls: a certificate needs its key, and a key its certificate"), "set both tls.cert and tls.key")
 	}
-	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check(), checkICE(c.ICEServers)); err != nil {
+	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check(), c.Recording.check(), checkICE(c.ICEServers)); err != nil {
 		return err
 	}
 	return c.checkPlainHTTP()

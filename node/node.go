@@ -33,6 +33,7 @@ import (
 	"stentor/control/personal"
 	controlstore "stentor/control/store"
 	"stentor/node/lease"
+	"stentor/node/record"
 	"stentor/node/session"
 	"stentor/node/sfu"
 	"stentor/node/signal"
@@ -87,6 +88,7 @@ type Node struct {
 	accounts   *account.Accounts // nil on an edge
 	mailer     *mail.Mailer      // nil without a server for mails
 	webhooks   *webhook.Webhooks // nil on an edge
+	recorder   *record.Recorder
 	attendance *attendance
 	stage      *stage
 	sfu        *sfu.SFU       // nil without a socket for it: a test of the mesh alone
@@ -164,7 +166,7 @@ func New(p Parts) (*Node, error) {
 	})
 	n.reg.MustRegister(buildInfo(p.Build), n.watchRefused)
 
-	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openPeople, n.openMedia, n.openDoor, n.openTalk, n.openPublic} {
+	for _, step := range []func(Parts) error{n.openMesh, n.openStore, n.openPeople, n.openMedia, n.openRecorder, n.openDoor, n.openTalk, n.openPublic} {
 		if err := step(p); err != nil {
 			return nil, err
 		}
@@ -314,6 +316,7 @@ func (n *Node) Run(ctx context.Context) error {
 		{"stage", n.stage.Run},
 		{"recheck", n.recheck},
 		{"load", n.tellLoad},
+		{"recorder", n.recorder.Run},
 	}
 	if n.sfu != nil {
 		media = append(media, part{"sfu", n.sfu.Run})

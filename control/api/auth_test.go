@@ -74,10 +74,10 @@ func written() map[string][]string {
 		"accounts":  {"make-pass"},
 		"stage":     {"get-webinar", "list-participants"},
 		"hosts": {"edit-webinar", "end-webinar", "rotate-link", "set-pin", "clear-pin", "watch-events", "open-registration", "close-registration",
-			"list-registrants", "get-registrant", "decide-registrants", "list-invites", "edit-participant", "disconnect", "reinvite",
+			"start-recording", "stop-recording", "list-recordings", "list-registrants", "get-registrant", "decide-registrants", "list-invites", "edit-participant", "disconnect", "reinvite",
 			"list-unconnected", "list-lobby", "admit", "list-bans", "lift-ban", "list-attendance", "list-audit", "undo"},
 		"planners": {"edit-webinar: what is planned", "edit-participant: role", "set-registration", "clear-registration", "export-registrants",
-			"create-invite", "create-invites", "revoke-invite", "export-attendance"},
+			"create-invite", "create-invites", "revoke-invite", "export-attendance", "get-recorded-file"},
 		"inside": {"raise-hand"},
 	}
 }
@@ -189,7 +189,8 @@ func newCast(w *world, state webinar.State, owner string) *cast {
 		w.command(&controlpb.Command{Kind: &controlpb.Command_EndWebinar{EndWebinar: &controlpb.EndWebinar{Webinar: id}}})
 	}
 	c.path = func(r Route) string {
-		return strings.NewReplacer("{id}", id, "{participant}", "p_bad", "{ban}", "b_1", "{invite}", "i_attendee", "{registrant}", "r_1", "{seq}", fmt.Sprint(banned)).Replace(r.Path)
+		return strings.NewReplacer("{id}", id, "{participant}", "p_bad", "{ban}", "b_1", "{invite}", "i_attendee", "{registrant}", "r_1", "{seq}", fmt.Sprint(banned),
+			"{recording}", "rec_1", "{node}", "n1", "{file}", "0001-main-video.webm").Replace(r.Path)
 	}
 	return c
 }

@@ -70,4 +70,5 @@ const (
 	codeNodeSilent        = "node_silent"
 	codeNodeRemoved       = "node_removed"
 	codeRotationRunning   = "rotation_running"
+	codeRecordingNotFound = "recording_not_found"
 )

@@ -29,6 +29,7 @@ const (
 	registrantID = "r_"
 	accountID    = "a_"
 	webhookID    = "h_"
+	recordingID  = "rec_"
 
 	participantID = "p_"
 )

@@ -90,6 +90,7 @@ func accountKinds() []Kind {
 		{codeNodeNotFound, 404, "No such node", "No node of that name was ever part of the mesh."},
 		{codeNodeSilent, 503, "Node silent", "The node did not answer. See whether it runs, and whether the status of the mesh shows it as alive."},
 		{codeNodeRemoved, 409, "Node removed", "This node was put out of the mesh before."},
+		{codeRecordingNotFound, 404, "No such recording", "There is no such file, or it was deleted with the webinar's personal data."},
 		{codeRotationRunning, 409, "Rotation under way", "The key of the gossip is being changed already. The status of the mesh shows how far that is."},
 	}
 }

@@ -78,6 +78,9 @@ func refusals() map[string]func(w *world, id string) reply {
 		codeBanNotFound: func(w *world, id string) reply {
 			return w.do(ask{method: "DELETE", path: webinars + "/" + id + "/bans/b_x", token: w.host})
 		},
+		codeRecordingNotFound: func(w *world, id string) reply {
+			return w.do(ask{method: "GET", path: webinars + "/" + id + "/recordings/rec_2/n1/0001-main-video.webm", token: w.host})
+		},
 		codeProblemNotFound: func(w *world, _ string) reply { return w.do(ask{method: "GET", path: "/api/v1/problems/x"}) },
 		codeEnded: func(w *world, id string) reply {
 			w.do(ask{method: "POST", path: webinars + "/" + id + "/end", token: w.host}).must(200)

@@ -57,6 +57,7 @@ const (
 	people   = "People"
 	signIn   = "Accounts"
 	record   = "Audit"
+	recorded = "Recording"
 	mesh     = "Mesh"
 	about    = "About"
 )
@@ -65,7 +66,7 @@ const (
 // made of it.
 func Routes() []Route {
 	routes := webinarRoutes()
-	for _, more := range [][]Route{registrationRoutes(), peopleRoutes(), auditRoutes(), accountRoutes(), meshRoutes()} {
+	for _, more := range [][]Route{registrationRoutes(), peopleRoutes(), auditRoutes(), recordingRoutes(), accountRoutes(), meshRoutes()} {
 		routes = append(routes, more...)
 	}
 	return routes
@@ -192,6 +193,19 @@ func auditRoutes() []Route {
 			Summary: "List one's webhooks; an administrator's list has everybody's"},
 		{Name: "delete-webhook", Method: "DELETE", Path: "/api/v1/webhooks/{webhook}", Right: rightMakers(), Status: 204, Tag: record,
 			Summary: "Tell a server nothing any more", Refuses: []string{codeWebhookNotFound, codeFeatureLevel}},
+	}
+}
+
+func recordingRoutes() []Route {
+	return []Route{
+		{Name: "start-recording", Method: "POST", Path: oneWebinar + "/recording/start", Right: rightHosts(), Status: 200, Tag: recorded,
+			Summary: "Write what publishers send into files, at the nodes where they are; everybody inside is told", Refuses: []string{codeFeatureLevel}},
+		{Name: "stop-recording", Method: "POST", Path: oneWebinar + "/recording/stop", Right: rightHosts(), Status: 200, Tag: recorded,
+			Summary: "End the recording", Refuses: []string{codeFeatureLevel}},
+		{Name: "list-recordings", Method: "GET", Path: oneWebinar + "/recordings", Right: rightHosts(), Status: 200, Tag: recorded,
+			Summary: "List what was recorded, on every node"},
+		{Name: "get-recorded-file", Method: "GET", Path: oneWebinar + "/recordings/{recording}/{node}/{file}", Right: rightPlanners(), Status: 200, Tag: recorded, Media: mediaFile,
+			Summary: "Download a recorded file, or a part of it", Refuses: []string{codeRecordingNotFound, codeNodeSilent}},
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 const (
 	mediaCSV    = "text/csv"
 	mediaEvents = "text/event-stream"
+	mediaFile   = "video/webm" // and its relatives
 )
 
 // bodyTimeout bounds how long a body may take to arrive.

@@ -53,7 +53,7 @@ func newSpec(t testing.TB, a *API) *spec {
 		b, err := io.ReadAll(body)
 		return string(b), err
 	}
-	for _, media := range []string{mediaCSV, mediaEvents} {
+	for _, media := range []string{mediaCSV, mediaEvents, mediaFile} {
 		openapi3filter.RegisterBodyDecoder(media, plain)
 	}
 	parsed.spec = &spec{doc, router}

@@ -9,8 +9,13 @@ import (
 
 // viewWebinar shows a webinar to those who run it.
 func viewWebinar(w *webinar.Webinar, now time.Time) client.Webinar {
+	var recording *client.Recording
+	if w.Recording.ID != "" {
+		recording = &client.Recording{ID: w.Recording.ID, Since: w.Recording.Since}
+	}
 	return client.Webinar{
-		ID: w.ID, Title: w.Title, Description: w.Description, Owner: w.Owner, Mode: string(w.Mode),
+		Recording: recording,
+		ID:        w.ID, Title: w.Title, Description: w.Description, Owner: w.Owner, Mode: string(w.Mode),
 		Link: w.Link, JoinPath: joinPath(w), State: string(w.State),
 		Schedule: viewSchedule(w, now), Registration: viewRegistration(w, now),
 		HasPIN: w.PIN != nil, WeakPIN: w.PIN != nil && w.PIN.Weak,

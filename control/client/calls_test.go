@@ -88,6 +88,10 @@ func TestCalls(t *testing.T) {
 		{"AuditHead", func(ctx context.Context, c *Client) error { return one(c.AuditHead(ctx)) }, "GET /audit/head"},
 		{"Undo", func(ctx context.Context, c *Client) error { return one(c.Undo(ctx, "w", 9)) }, "POST /webinars/w/audit/9/undo"},
 
+		{"StartRecording", func(ctx context.Context, c *Client) error { return one(c.StartRecording(ctx, "w")) }, "POST /webinars/w/recording/start"},
+		{"StopRecording", func(ctx context.Context, c *Client) error { return one(c.StopRecording(ctx, "w")) }, "POST /webinars/w/recording/stop"},
+		{"Recordings", func(ctx context.Context, c *Client) error { return one(c.Recordings(ctx, "w")) }, "GET /webinars/w/recordings"},
+
 		{"CreateAccount", func(ctx context.Context, c *Client) error {
 			return one(c.CreateAccount(ctx, CreateAccount{Login: "a", Name: "A", Role: "host"}))
 		}, `POST /accounts {"login":"a","name":"A","role":"host"}`},

@@ -26,6 +26,7 @@ type Webinar struct {
 	SlowModeSeconds int           `json:"slow_mode_seconds" minimum:"0" doc:"Between two messages of a guest; 0: off."`
 	AutoEnd         bool          `json:"auto_end" doc:"It ends by itself at the end of the last occurrence."`
 	Ceilings        []Ceiling     `json:"ceilings" nullable:"false" doc:"Bounds of video by role."`
+	Recording       *Recording    `json:"recording,omitempty" doc:"Absent while it is not recorded."`
 	CreatedAt       time.Time     `json:"created_at"`
 	StartedAt       *time.Time    `json:"started_at,omitempty"`
 	EndedAt         *time.Time    `json:"ended_at,omitempty"`

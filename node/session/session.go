@@ -71,6 +71,7 @@ type Situation struct {
 	// StopAudio and StopVideo are that a host stopped it (S70, S71).
 	StopAudio, StopVideo bool
 	SlowMode             time.Duration // between two messages of the audience
+	Recording            bool          // what is sent is being recorded
 }
 
 // Standing is what the rules know the participant by, seen from where they are.
@@ -118,7 +119,7 @@ func (s *Session) see(w *webinar.Webinar) {
 	}
 	now.Audio, now.Video = w.Receives(who)
 	now.StopAudio, now.StopVideo = w.Stopped(s.Participant)
-	now.SlowMode = w.SlowMode
+	now.SlowMode, now.Recording = w.SlowMode, w.Recording.ID != ""
 	if old := s.situation.Swap(&now); old != nil && *old != now {
 		select {
 		case s.changed <- struct{}{}:

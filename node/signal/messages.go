@@ -12,6 +12,7 @@ import (
 //	stage        live: somebody is on air; on_stage: the participant is, or is free to go
 //	permissions  what is taken from the participant, their role, and what a host stopped
 //	hand         raised: whether the participant's hand is up
+//	recording    on: what is sent here is being recorded from now on
 //	admitted     the lobby is over; media may begin
 //	removed      last: why the connection ends (banned, superseded, ended, ...)
 //	ping         answered by {"type":"pong"}
@@ -49,6 +50,11 @@ type (
 		Raised bool   `json:"raised"`
 	}
 
+	recording struct {
+		Type string `json:"type"`
+		On   bool   `json:"on"`
+	}
+
 	permissions struct {
 		Type        string       `json:"type"`
 		Role        webinar.Role `json:"role"`
@@ -81,6 +87,7 @@ type (
 		OnStage     bool         `json:"on_stage"`
 		Waiting     bool         `json:"waiting"`
 		Raised      bool         `json:"raised"`
+		Recording   bool         `json:"recording"`
 		Permissions may          `json:"permissions"`
 		Stopped     stopped      `json:"stopped"`
 		SlowMode    float64      `json:"slow_mode,omitempty"`
@@ -90,7 +97,7 @@ type (
 func welcome(participant string, s session.Situation) greeting {
 	return greeting{
 		Type: "welcome", Participant: participant, Role: s.Role, Live: s.Live, OnStage: s.Stage, Waiting: s.Waiting,
-		Raised: s.Hand, Permissions: mayOf(s), Stopped: stopped{s.StopAudio, s.StopVideo}, SlowMode: s.SlowMode.Seconds(),
+		Raised: s.Hand, Recording: s.Recording, Permissions: mayOf(s), Stopped: stopped{s.StopAudio, s.StopVideo}, SlowMode: s.SlowMode.Seconds(),
 	}
 }
 
@@ -109,6 +116,9 @@ func news(known, now session.Situation) []any {
 	}
 	if known.Live != now.Live || known.Stage != now.Stage {
 		out = append(out, stage{"stage", now.Live, now.Stage})
+	}
+	if known.Recording != now.Recording {
+		out = append(out, recording{"recording", now.Recording})
 	}
 	if known.Hand != now.Hand {
 		out = append(out, hand{"hand", now.Hand})
