@@ -23,6 +23,7 @@ type grammar struct {
 	Edgekill      edgekillScenario     `cmd:"" help:"The node that a browser watches at is killed: how long it shows no frame."`
 	Failover      failoverScenario     `cmd:"" help:"The leader killed again and again: writes back, joins and picture meanwhile."`
 	Hop           hopScenario          `cmd:"" help:"What a hop costs on a clean network: CPU, time, bytes, beside plain QUIC."`
+	Joins         joinsScenario        `cmd:"" help:"Joins: where the time until the first picture goes, and how many a second one core takes."`
 	Loss          lossScenario         `cmd:"" help:"Frames in time after a hop that loses packets, beside plain QUIC."`
 	Mesh32        mesh32Scenario       `cmd:"" name:"mesh32" help:"One 4K stream through as many real nodes as fit: bytes, depth, time."`
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`

@@ -28,7 +28,8 @@ type crowd struct {
 // crowded is one of them.
 type crowded struct {
 	*send.Reader
-	pc *webrtc.PeerConnection // nil: SRTP comes without asking
+	socket *net.UDPConn
+	pc     *webrtc.PeerConnection // nil: SRTP comes without asking
 
 	mu            sync.Mutex // guards the following
 	bytes         int
@@ -37,6 +38,7 @@ type crowded struct {
 	ages          []time.Duration
 	joined        time.Time     // when it asked to be let in
 	first, frame  time.Duration // after that, until its first packet and its first whole frame, a key frame; 0: not yet
+	steps         joinSteps     // what came before
 }
 
 // join adds a viewer. livekit-server lets some wait for ever (one in fifty or so here): they try again, as its own
@@ -54,20 +56,29 @@ func (c *crowd) join(ctx context.Context, seat *sendSeat, way string) error {
 	return err
 }
 
-func (c *crowd) try(ctx context.Context, seat *sendSeat, way string) error {
+// add makes a viewer, who has not called yet.
+func (c *crowd) add() (*crowded, error) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := send.NewReader(conn, 2048, false) // browsers do not ask for UDP_GRO, which would spare the sender half of its work here
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_ = conn.SetReadBuffer(send.Buffers)
-	v := &crowded{Reader: r}
+	v := &crowded{Reader: r, socket: conn}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.viewers = append(c.viewers, v)
-	c.mu.Unlock()
+	return v, nil
+}
+
+func (c *crowd) try(ctx context.Context, seat *sendSeat, way string) error {
+	v, err := c.add()
+	if err != nil {
+		return err
+	}
 	if way == wayBare {
 		go func() {
 			for b := make([]byte, 2048); ; {
@@ -76,7 +87,7 @@ func (c *crowd) try(ctx context.Context, seat *sendSeat, way string) error {
 				}
 			}
 		}()
-		_, err = seat.ask(sendQuestion{To: conn.LocalAddr().String()})
+		_, err = seat.ask(sendQuestion{To: v.socket.LocalAddr().String()})
 		return err
 	}
 	return v.call(ctx, seat, way)
@@ -133,6 +144,7 @@ func (v *crowded) offer(seat *sendSeat) error {
 	if err != nil {
 		return err
 	}
+	v.answered(time.Now())
 	return v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.Answer})
 }
 
@@ -197,6 +209,9 @@ func (v *crowded) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := v.Reader.ReadFromAddrPort(b)
 		if err != nil || n < 12 || b[0] < 128 || b[0] > 191 || b[1]&0x7f >= 64 && b[1]&0x7f < 96 {
+			if err == nil && n >= 12 {
+				v.step(b[0], b[1])
+			}
 			return n, from, err
 		}
 		v.note(b[:n])
