@@ -94,6 +94,63 @@ func (c *crowd) look(step time.Duration) {
 	}
 }
 
+// TestWhoStandByInARingCloseNoLoop: n2 to n5 hang on n1 and stand by in a ring. When n1 dies all turn to the next at once,
+// and news of that have to go half around, at least, before somebody finds himself above. Without the rule of order.go that is a loop, so the test sees what it looks for.
+func TestWhoStandByInARingCloseNoLoop(t *testing.T) {
+	for _, lawless := range []bool{true, false} {
+		for ms := 25; ms <= 55; ms += 15 { // between those four
+			t.Run(fmt.Sprintf("without the rule %v, %d ms", lawless, ms), func(t *testing.T) {
+				paths := func(from, to string) *impair.Link {
+					d := 10 * time.Millisecond
+					if from >= "n2" && to >= "n2" {
+						d = time.Duration(ms) * time.Millisecond
+					}
+					return impair.New(impair.Profile{Delay: d}, 1)
+				}
+				names := []string{"n0", "n1", "n2", "n3", "n4", "n5"}
+				onPaths(t, paths, false, func(t *testing.T, m *mesh) {
+					c := &crowd{mesh: m, t: t, names: names, looped: map[string]time.Duration{}}
+					origin := publish(t, m.nodes["n0"], videoID, videoInfo, 1, nil)
+					m.nodes["n1"].follows("n0")
+					for name, other := range map[string]string{"n2": "n3", "n3": "n4", "n4": "n5", "n5": "n2"} {
+						m.nodes[name].lawless = lawless
+						m.nodes[name].follows("n1", "n0")
+						sub := subscribe(t, m.nodes[name], videoID)
+						defer sub.Close()
+						r := sub.Track().Reader(0)
+						defer r.Close()
+						m.nodes[name].keeps(other)
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					var on sync.WaitGroup
+					defer on.Wait()
+					defer cancel()
+					on.Go(func() {
+						for i, cam := 0, (camera{}); ctx.Err() == nil; i++ {
+							write(t, origin, cam.frame(i%30 == 0, 2)...)
+							time.Sleep(time.Second / 30)
+						}
+					})
+					time.Sleep(5 * time.Second)
+					m.nodes["n1"].gate.cut()
+					for range 2000 {
+						time.Sleep(time.Millisecond)
+						c.look(time.Millisecond)
+					}
+					if looped := c.longest > 0; looped != lawless {
+						t.Errorf("a loop of %v", c.longest)
+					}
+					for _, name := range names[2:] {
+						if s, ok := status(m.nodes[name], videoID); !ok || slices.Contains(s.Path, "n1") {
+							t.Errorf("%s is fed by %v", name, s.Path)
+						}
+					}
+				}, names...)
+			})
+		}
+	}
+}
+
 func TestMadRoutingMakesNoLoop(t *testing.T) {
 	seeds, nodes, steps := uint64(6), 10, 120
 	if raced {

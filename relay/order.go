@@ -28,7 +28,7 @@ func (f *feed) tells(t *Track, w *way, e *entry) bool {
 	if f.freed || t.way.Load() != w {
 		return false
 	}
-	if d := max(w.delay, time.Microsecond); e.told == 0 || d < e.told {
+	if d := max(w.delay, time.Microsecond); (e.told == 0 || d < e.told) && !r.lawless {
 		e.told = d
 	}
 	e.feeds[f] = true
