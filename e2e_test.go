@@ -185,9 +185,9 @@ func TestEndToEndWithoutAStream(t *testing.T) {
 	}
 }
 
-// TestEndToEndFromThePage publishes 4K from the presenter's page at node 1 and
+// TestS1EndToEndFromThePage publishes 4K from the presenter's page at node 1 and
 // watches it on the guest page at node 2: two browsers' tabs, two nodes, no clip.
-func TestEndToEndFromThePage(t *testing.T) {
+func TestS1EndToEndFromThePage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the machine for itself: make e2e")
 	}

@@ -362,7 +362,7 @@ func TestHigherEpochReplacesAnOlderOne(t *testing.T) {
 	}, "n1", "n2", "n3")
 }
 
-func TestKeyFrameRequestsAreMerged(t *testing.T) {
+func TestM6KeyFrameRequestsAreMerged(t *testing.T) {
 	inMesh(t, func(t *testing.T, m *mesh) {
 		n1, n2, n3 := m.nodes["n1"], m.nodes["n2"], m.nodes["n3"]
 		n2.follows("n1")

@@ -25,7 +25,7 @@ func both(t *testing.T, track *Track, cams *[2]camera, key bool) {
 	}
 }
 
-func TestLayerThatNobodyBelowWantsDoesNotCross(t *testing.T) {
+func TestM15LayerThatNobodyBelowWantsDoesNotCross(t *testing.T) {
 	inMesh(t, func(t *testing.T, m *mesh) {
 		n1, n2, n3 := m.nodes["n1"], m.nodes["n2"], m.nodes["n3"]
 		n2.follows("n1")

@@ -60,9 +60,9 @@ func (p *planner) watch(change func(s *api.Status)) {
 	change(&p.mesh)
 }
 
-// TestOperatorSeesTheMesh is the operator console: what needs attention, the nodes, the tree of a
+// TestS8S11OperatorSeesTheMesh is the operator console: what needs attention, the nodes, the tree of a
 // track, and draining and removing a node, at the real control API.
-func TestOperatorSeesTheMesh(t *testing.T) {
+func TestS8S11OperatorSeesTheMesh(t *testing.T) {
 	p := servePlanned(t)
 	w := ask[client.Webinar](p, "POST", "/webinars", `{"title":"Tides and moons"}`)
 	p.watch(func(s *api.Status) { *s = mesh(w.ID) })
