@@ -29,13 +29,22 @@ type routing struct {
 // parent returns the node to pull a track from.
 func (r *routing) parent(id wire.TrackID, exclude func(node string) bool) (string, bool) {
 	self, candidates := r.choice(id, exclude)
-	self.Delay = 0 // it has no parent
+	self.Delay, self.Told = 0, 0 // it has no parent, and lets its children go when it must
 	return self.Choose(candidates, "")
 }
 
-// standby returns the node that is to go on when parent dies.
+// standby returns the node that is to go on when parent dies: one that may do so without this node's children having to go
+// elsewhere first, if there is one.
 func (r *routing) standby(id wire.TrackID, parent string, path []string, exclude func(node string) bool) (string, bool) {
 	self, candidates := r.choice(id, exclude)
+	return spare(self, candidates, parent, path)
+}
+
+func spare(self route.Self, candidates []route.Candidate, parent string, path []string) (string, bool) {
+	if node, ok := self.Standby(candidates, parent, path); ok {
+		return node, true
+	}
+	self.Told = 0
 	return self.Standby(candidates, parent, path)
 }
 
@@ -51,7 +60,7 @@ func (r *routing) choice(id wire.TrackID, exclude func(node string) bool, keep .
 	epoch, _ := r.current(id)
 	self := route.Self{Node: r.self, Region: r.region, Epoch: epoch}
 	if k := r.known.Load(); k != nil {
-		self.Delay = k.delay[id]
+		self.Delay, self.Told = k.delay[id], k.told[id]
 	}
 	candidates := slices.DeleteFunc(r.candidates(id), func(c route.Candidate) bool { return exclude(c.Node) })
 	return self, self.Shortlist(candidates, shortlist, nil, keep...)
@@ -116,16 +125,17 @@ func (r *routing) candidate(node string, epoch uint64, path []string, delay time
 type known struct {
 	rtt   map[string]time.Duration       // the least of the links that there are; gossip guesses the others
 	delay map[wire.TrackID]time.Duration // from a track's origin to here
+	told  map[wire.TrackID]time.Duration // the least that children of a track were told of that; nothing where there are none
 }
 
 // measure takes what the relay knows of its links and tracks.
 func (r *routing) measure(links []relay.LinkStatus, tracks []relay.TrackStatus) {
-	k := &known{rtt: make(map[string]time.Duration, len(links)), delay: make(map[wire.TrackID]time.Duration, len(tracks))}
+	k := &known{rtt: make(map[string]time.Duration, len(links)), delay: map[wire.TrackID]time.Duration{}, told: map[wire.TrackID]time.Duration{}}
 	for _, l := range links {
 		k.rtt[l.Peer] = l.MinRTT
 	}
 	for _, t := range tracks {
-		k.delay[t.ID] = t.Delay
+		k.delay[t.ID], k.told[t.ID] = t.Delay, t.Told
 	}
 	r.known.Store(k)
 }

@@ -34,6 +34,7 @@ type TrackStatus struct {
 	Bytes    uint64
 	RTT      time.Duration // smoothed, to the parent
 	Delay    time.Duration // estimated, from the origin
+	Told     time.Duration // the least Delay that a child was told since this node last had none, 0 when it has none
 	Bitrate  uint64        // bits per second over the last second
 	Standby  string        // the node that stands by for the parent, "" none
 	Whole    uint64        // frames that came from parents to their end
@@ -54,7 +55,7 @@ func (r *Relay) Status() []TrackStatus {
 		}
 		w := t.way.Load()
 		s := TrackStatus{
-			ID: id, Role: RoleOrigin, Epoch: t.epoch, Parent: w.parent(), Path: slices.Clone(w.path), Delay: w.delay,
+			ID: id, Role: RoleOrigin, Epoch: t.epoch, Parent: w.parent(), Path: slices.Clone(w.path), Delay: w.delay, Told: e.told,
 			Readers: t.readers(), Children: slices.Sorted(maps.Keys(e.children)), Bitrate: t.bitrate.Load(),
 		}
 		if !e.origin {
