@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
@@ -11,18 +12,22 @@ import (
 
 // proxyAPI passes the control API from an edge to a voter, which checks the token
 // itself: an edge holds no tokens.
-func (n *Node) proxyAPI() http.Handler { return n.passOn(n.anyVoter) }
+func (n *Node) proxyAPI() http.Handler { return n.passOn(n.voters) }
 
-func (n *Node) passOn(voter func() string) http.Handler {
+func (n *Node) passOn(voters func() []string) http.Handler {
 	return &httputil.ReverseProxy{
-		Transport: n.electors,
+		Transport: asking{n.electors, voters},
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = "http", voter()
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "voter"
 			r.Out.Host = r.In.Host // a request from another site is known by it
 			r.Out.Header.Set(remoteHeader, r.In.RemoteAddr)
 			r.Out = r.Out.WithContext(noteSent(r.Out.Context()))
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, errLarge) {
+				problem(w, http.StatusRequestEntityTooLarge, "body_too_large", "The body is longer than any that makes sense here.")
+				return
+			}
 			n.log.Warn("no answer of a voter for the control API", "err", err)
 			notPassedOn(w, maybeDone(r))
 		},
@@ -54,8 +59,12 @@ func notPassedOn(w http.ResponseWriter, maybe bool) {
 		status, code, detail = http.StatusGatewayTimeout, "outcome_unknown",
 			"The voter that this edge asked has not answered: the change may be made. Repeat it with the same Idempotency-Key."
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Retry-After", "2")
+	problem(w, status, code, detail)
+}
+
+func problem(w http.ResponseWriter, status int, code, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]any{ // the only error is a client that has gone
 		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,

@@ -100,15 +100,6 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 	return out, nil
 }
 
-// anyVoter returns a voter to ask, the leader if it is known. Without one the name
-// is nobody's, and asking it fails.
-func (n *Node) anyVoter() string {
-	if v := n.voters(); len(v) > 0 {
-		return v[0]
-	}
-	return "no-voter"
-}
-
 func (n *Node) voterAddresses() string {
 	var out []string
 	for _, v := range n.voters() {
