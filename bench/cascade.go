@@ -108,7 +108,7 @@ func (c *cast) config(name string, w way, parents []string) (s SeatConfig, err e
 	if err != nil {
 		return s, err
 	}
-	s = SeatConfig{Name: name, Way: w, Parents: parents, Debug: os.Getenv("STENTOR_BENCH_DEBUG") != ""}
+	s = SeatConfig{Name: name, Way: w, Parents: parents, Debug: os.Getenv("STENTOR_BENCH_DEBUG") != "", Profile: os.Getenv("STENTOR_BENCH_PROFILE")}
 	s.Cert, s.Key, s.CA, err = cred.PEM()
 	return s, err
 }

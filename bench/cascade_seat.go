@@ -10,6 +10,7 @@ import (
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
+	"runtime/pprof"
 	"sync"
 	"syscall"
 	"time"
@@ -68,6 +69,7 @@ type SeatConfig struct {
 	Parents       []string // the best first
 	Spares        []string // who may stand by, the best first
 	Debug         bool     // log all to standard error
+	Profile       string   // a folder for a profile of the process, "" none
 }
 
 func (c SeatConfig) listen() netip.AddrPort {
@@ -136,10 +138,33 @@ func (s *seat) Open(c SeatConfig, addr *string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("seat", c.Name, "way", string(c.Way))
 	s.cfg = c
+	if err := s.profile(c); err != nil {
+		return err
+	}
 	if err := s.compose(socket, cred, log); err != nil {
 		return err
 	}
 	*addr = socket.LocalAddr().String()
+	return nil
+}
+
+// profile writes where the process spends its time, until it ends, when that was asked for.
+func (s *seat) profile(c SeatConfig) error {
+	if c.Profile == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(c.Profile, c.Name+"-*.pprof")
+	if err != nil {
+		return fmt.Errorf("seat: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return fmt.Errorf("seat: %w", err)
+	}
+	s.run.Go(func() {
+		<-s.ctx.Done()
+		pprof.StopCPUProfile()
+		f.Close()
+	})
 	return nil
 }
 

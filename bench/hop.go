@@ -10,10 +10,11 @@ import (
 
 // hopScenario measures what a hop costs on a clean network: CPU, time, bytes.
 type hopScenario struct {
-	Seconds int   `help:"How long each measurement lasts." default:"20"`
-	Rounds  int   `help:"How often all of it is done; medians count." default:"3"`
-	Ways    []way `help:"Which ways of carrying are compared." default:"relay,plain streams,plain datagrams"`
-	Streams int   `help:"The cost per GB is measured with so many streams, too." default:"10"`
+	Seconds int    `help:"How long each measurement lasts." default:"5"`
+	Rounds  int    `help:"How often all of it is done; medians count." default:"3"`
+	Ways    []way  `help:"Which ways of carrying are compared." default:"relay,plain streams,plain datagrams"`
+	Streams int    `help:"The cost per GB is measured with so many streams, too." default:"10"`
+	Only    string `help:"Measure only what a node in the middle costs (${enum})." enum:",one,many" default:""`
 }
 
 // What a packet needs around it on the wire: UDP and IPv4 headers, and the tag of SRTP with AES-GCM that the publisher's
@@ -39,13 +40,18 @@ func (s *hopScenario) Run(ctx context.Context) error {
 }
 
 func (s *hopScenario) round(ctx context.Context, b *board, w way) error {
-	if err := s.chain(ctx, b, w, 1); err != nil {
-		return err
+	if s.Only != "many" {
+		if err := s.chain(ctx, b, w, 1); err != nil {
+			return err
+		}
 	}
-	if s.Streams > 1 {
+	if s.Streams > 1 && s.Only != "one" {
 		if err := s.chain(ctx, b, w, s.Streams); err != nil {
 			return err
 		}
+	}
+	if s.Only != "" || w == wayDatagrams { // its cost is compared, nothing else
+		return nil
 	}
 	if err := s.pair(ctx, b, w); err != nil {
 		return err

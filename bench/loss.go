@@ -12,7 +12,7 @@ import (
 
 // lossScenario measures which frames are there in time after a hop that loses packets.
 type lossScenario struct {
-	Seconds int    `help:"How long each measurement lasts." default:"30"`
+	Seconds int    `help:"How long each measurement lasts." default:"10"`
 	Rounds  int    `help:"How often all of it is done, with other seeds; medians count." default:"3"`
 	Only    string `help:"Run only the condition with this name." placeholder:"NAME"`
 	Ways    []way  `help:"Which ways of carrying are compared." default:"relay,relay without parity,relay with stock window,plain streams,plain datagrams"`

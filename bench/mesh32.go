@@ -17,8 +17,9 @@ import (
 
 // mesh32Scenario carries one 4K stream through as many real nodes as fit on this machine.
 type mesh32Scenario struct {
-	Nodes   int `help:"How many nodes, three voters among them; one player watches at each but the origin." default:"32"`
+	Nodes   int `help:"How many nodes, three voters among them; one player watches at each but the origin." default:"16"`
 	Seconds int `help:"How long the steady state is measured." default:"20"`
+	Players int `help:"How many nodes have a player, 0 for all but the origin: a player costs more than a node." default:"0"`
 }
 
 // originNode is the node that the publisher is at: an edge, as in life.
@@ -39,6 +40,9 @@ func (s *mesh32Scenario) Run(ctx context.Context, g *grammar) error {
 	defer m.Stop()
 	fmt.Printf("| %-58s | %s |\n|---|---|\n", "what", "figure")
 	figure("start of the processes, one after the other", "%d in %.0f s", len(m.Nodes), time.Since(began).Seconds())
+	if err := idle(ctx, m); err != nil {
+		return err
+	}
 	api, err := m.Client(0)
 	if err != nil {
 		return err
@@ -62,6 +66,41 @@ func (s *mesh32Scenario) Run(ctx context.Context, g *grammar) error {
 	return s.measure(ctx, api, m, players)
 }
 
+// idleFor is how long the nodes are looked at while nothing is asked of them.
+const idleFor = 10 * time.Second
+
+// idle measures what nodes cost that do nothing.
+func idle(ctx context.Context, m *rig.Mesh) error {
+	if err := pause(ctx, settle); err != nil {
+		return err
+	}
+	use := func() (voters, edges time.Duration, err error) {
+		for i, n := range m.Nodes {
+			used, err := rig.CPU(m.PID(i))
+			if err != nil {
+				return 0, 0, err
+			}
+			if n.Role == "voter" {
+				voters += used
+			} else {
+				edges += used
+			}
+		}
+		return voters, edges, nil
+	}
+	voters, edges, err := use()
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, idleFor); err != nil {
+		return err
+	}
+	v, e, err := use()
+	share := func(d time.Duration, n int) float64 { return 100 * d.Seconds() / idleFor.Seconds() / float64(n) }
+	figure("CPU of a node that does nothing, of a core: a voter, an edge", "%.2f %%, %.2f %%", share(v-voters, 3), share(e-edges, len(m.Nodes)-3))
+	return err
+}
+
 // play opens a player at every node at once, and waits until all have a picture.
 func (s *mesh32Scenario) play(ctx context.Context, m *rig.Mesh, w client.Webinar) ([]*rtcclient.Player, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
@@ -73,7 +112,7 @@ func (s *mesh32Scenario) play(ctx context.Context, m *rig.Mesh, w client.Webinar
 	var failed error
 	began := time.Now()
 	for i, node := range m.Nodes {
-		if i == originNode {
+		if i == originNode || s.Players > 0 && i >= s.Players+min(1, i/(originNode+1)) {
 			continue
 		}
 		wg.Go(func() {
@@ -191,10 +230,10 @@ func show(before, after census, origin string) {
 	figure("the source", "%.1f Mbit/s of RTP", source*8/wall/1e6)
 	figure("nodes that carry it, by hops from the origin", "%d: %s", len(after.hops), byDepth(depths))
 	if len(links) > 0 {
-		figure("bytes of RTP over a link / the source's: least, median, most", "%.3f, %.3f, %.3f", links[0], links[len(links)/2], links[len(links)-1])
+		figure("bytes of RTP over a link / the source's: least, median, most", "%.3f, %.3f, %.3f (goal: 1)", links[0], links[len(links)/2], links[len(links)-1])
 	}
-	figure("bytes out of the origin / the source's", "%.2f to %d children", out/max(source, 1), len(after.hops[origin].Children))
-	figure("frames whole at the players", "%d of %d", after.whole-before.whole, after.frames-before.frames)
+	figure("bytes out of the origin / the source's (one copy per child)", "%.2f to %d children", out/max(source, 1), len(after.hops[origin].Children))
+	figure("frames whole at the players", "%d of %d (goal: all)", after.whole-before.whole, after.frames-before.frames)
 	figure("CPU of all nodes", "%.0f %% of a core, %.1f s per GB over all links", 100*(after.cpu-before.cpu).Seconds()/wall,
 		(after.cpu-before.cpu).Seconds()/(sum(links)*source/1e9))
 }
