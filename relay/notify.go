@@ -54,5 +54,6 @@ func (t *Track) Notify(layer int, wake func()) (stop func()) {
 // tell wakes whoever waits for packets.
 func (l *layer) tell() {
 	l.bell.ring()
+	l.hops.ring()
 	l.posts.call()
 }

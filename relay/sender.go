@@ -86,7 +86,7 @@ func (s *sender) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		ended := s.track.ended()
-		wake := s.layer.bell.wait()
+		wake := s.layer.hops.wait()
 		pause, err := s.sendAll(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
