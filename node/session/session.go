@@ -62,10 +62,11 @@ type Session struct {
 // session goes on.
 type Situation struct {
 	Role    webinar.Role
-	Live    bool // somebody is on air
-	Waiting bool // in the lobby
-	Stage   bool // on it, or free to go
-	Hand    bool // raised
+	Live    bool            // somebody is on air
+	Waiting bool            // in the lobby
+	Stage   bool            // on it, or free to go
+	Hand    bool            // raised
+	Ceiling webinar.Ceiling // of the video that the participant is sent (M12)
 	// What is taken from the participant: they may send it, and no host stopped it.
 	Audio, Video, Messages, Files, Images bool
 	// StopAudio and StopVideo are that a host stopped it (S70, S71).
@@ -119,6 +120,7 @@ func (s *Session) see(w *webinar.Webinar) {
 	}
 	now.Audio, now.Video = w.Receives(who)
 	now.StopAudio, now.StopVideo = w.Stopped(s.Participant)
+	now.Ceiling = w.Ceiling(now.Role)
 	now.SlowMode, now.Recording = w.SlowMode, w.Recording.ID != ""
 	if old := s.situation.Swap(&now); old != nil && *old != now {
 		select {

@@ -49,7 +49,7 @@ func (f *forward) first(track *relay.Track) int {
 	if track.Info().LayerCount() < 2 {
 		return 0
 	}
-	f.choice.Want(f.choice.own.Both(f.choice.ceiling))
+	f.bounded()
 	now := f.now()
 	return f.choice.Start(f.survey(place{track, -1}, now), now)
 }
@@ -126,6 +126,7 @@ func (f *forward) look(c *course, now time.Time) {
 		return
 	}
 	f.choice.looked = now
+	f.bounded()
 	target, pad := f.choice.Choose(f.survey(place{c.track, c.layer}, now), now)
 	f.results()
 	f.choice.rate = pad

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -30,6 +31,7 @@ type Viewer struct {
 	peer     *peer
 	asked    time.Time
 	forwards []*forward
+	bound    atomic.Pointer[func() (height, kilobits int)] // by the host
 }
 
 // View answers a viewer's offer with as many of the sources as it has sections

@@ -144,6 +144,7 @@ var whepExtensions = []conformance{
 		})
 	}},
 	{"WHEP 4.9.2: layers are chosen where there are some, and automatic is always right", layers},
+	{"WHEP 4.9.1.3: players are told of the sizes that a publisher sends, and choose among them", realLayers},
 }
 
 func layers(h *hall) {

@@ -9,13 +9,13 @@ import (
 	"stentor/node/sfu"
 )
 
-// layered is a viewer's connection whose layers can be chosen.
+// layered is a viewer's connection whose layers can be chosen; *sfu.Viewer is one.
 type layered interface {
 	// Layers are those of each video section of the answer, by its index.
-	Layers() map[int][]Layer
-	// Choose fixes or bounds what a section is sent; the zero Choice is automatic again.
-	// A section of -1 is the first with video. It fails with [errNoLayer].
-	Choose(section int, c Choice) error
+	Layers() map[int][]sfu.Layer
+	// Choose fixes or bounds what a section is sent; the zero Wish is automatic again.
+	// A section of -1 is the first with video. It fails with [sfu.ErrNoLayer].
+	Choose(section int, w sfu.Wish) error
 }
 
 // Layer is one layer of a video as players are told of it (draft-ietf-wish-whep-03,
@@ -41,18 +41,28 @@ type Choice struct {
 	MaxHeight   int    `json:"maxHeight"`
 }
 
-var (
-	errNoLayer  = errors.New("signal: no such layer")
-	errNoLayers = problem{Status: http.StatusUnprocessableEntity, Code: "layers_unsupported", Detail: "This session's video has one layer."}
-)
+var errNoLayers = problem{Status: http.StatusUnprocessableEntity, Code: "layers_unsupported", Detail: "This session's video has one layer."}
 
 // layersEvent is the data of an event.
-func layersEvent(by map[int][]Layer) map[string][]Layer {
+func layersEvent(by map[int][]sfu.Layer) map[string][]Layer {
 	out := make(map[string][]Layer, len(by))
-	for section, l := range by {
-		out[strconv.Itoa(section)] = l
+	for section, all := range by {
+		told := make([]Layer, len(all))
+		for i, l := range all {
+			told[i] = Layer{RID: l.RID, Bitrate: l.Bitrate, Width: l.Width, Height: l.Height}
+		}
+		out[strconv.Itoa(section)] = told
 	}
 	return out
+}
+
+// wish is a choice in the words of node/sfu; false where it names a layer within a stream,
+// of which there are none. A bound that is above all that there is, is none.
+func (c Choice) wish() (sfu.Wish, bool) {
+	if c.Spatial != nil || c.Temporal != nil || c.MaxWidth < 0 || c.MaxHeight < 0 {
+		return sfu.Wish{}, false
+	}
+	return sfu.Wish{RID: c.RID, Width: c.MaxWidth, Height: c.MaxHeight}, true
 }
 
 // chooseLayer takes a player's choice.
@@ -105,7 +115,11 @@ func choose(w http.ResponseWriter, res *resource, section int, c Choice) error {
 		}
 		return errNoLayers
 	}
-	if err := l.Choose(section, c); errors.Is(err, errNoLayer) {
+	wish, ok := c.wish()
+	if !ok {
+		return noSuchLayer
+	}
+	if err := l.Choose(section, wish); errors.Is(err, sfu.ErrNoLayer) {
 		return noSuchLayer
 	} else if err != nil {
 		return err

@@ -43,6 +43,10 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 	res := s.open(r, sess, "/whep/"+url.PathEscape(link))
 	view, err := s.cfg.Media.View(res.ctx, offer, sources)
 	if err == nil {
+		view.Bound(func() (height, kilobits int) {
+			c := sess.Situation().Ceiling
+			return c.Height, c.Bitrate
+		})
 		sess.Carry(view.Flowing)
 		if err = s.keep(res, view, offer, sess.End); err != nil {
 			view.Close()
