@@ -44,6 +44,7 @@ type demoCommand struct {
 	Nodes    int    `help:"How many nodes; the first three vote." default:"3"`
 	Data     string `help:"Keep everything in this folder, instead of a temporary one that is removed." type:"path"`
 	NoStream bool   `help:"Publish nothing: bring a browser, OBS or FFmpeg."`
+	Media    string `help:"The address of this machine for media, for browsers that take no loopback address." default:"127.0.0.1"`
 }
 
 // Run runs the demo until it is interrupted.
@@ -52,7 +53,7 @@ func (c *demoCommand) Run(ctx context.Context, e *cli.Env) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return demo.Run(ctx, demo.Config{Nodes: c.Nodes, Data: c.Data, Stream: !c.NoStream, Out: e.Stdout, Self: self})
+	return demo.Run(ctx, demo.Config{Nodes: c.Nodes, Data: c.Data, Stream: !c.NoStream, Media: c.Media, Out: e.Stdout, Self: self})
 }
 
 type initCommand struct {

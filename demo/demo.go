@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -26,6 +27,7 @@ type Config struct {
 	Nodes  int       // how many; 0: three
 	Data   string    // folder to keep everything in; empty: a temporary one
 	Stream bool      // publish the clip
+	Media  string    // address for media; empty: 127.0.0.1, which Firefox and GStreamer do not take
 	Out    io.Writer // what the person reads
 	Self   string    // path of the stentor program
 	Logger *slog.Logger
@@ -123,6 +125,11 @@ func prepare(c Config, f *folder) (*mesh, error) {
 		return nil, err
 	}
 	m.nodes, m.procs = planNodes(f.path, c.Nodes, tcp, udp), newChildren(c.Nodes)
+	for i, n := range m.nodes {
+		if _, port, _ := net.SplitHostPort(n.RTC); c.Media != "" {
+			m.nodes[i].RTC = net.JoinHostPort(c.Media, port)
+		}
+	}
 	fmt.Fprintf(c.Out, "Starting a mesh of %d nodes on this machine, in %s.\n", c.Nodes, f.path)
 	return m, nil
 }

@@ -40,6 +40,16 @@ window.peers = {
     };
     return true;
   },
+  // A player that offers sound first: all share the transport of that section.
+  async soundFirst(url, token) {
+    const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    pc.addTransceiver('audio', { direction: 'recvonly' });
+    pc.addTransceiver('video', { direction: 'recvonly' });
+    const client = new Whep();
+    await client.view(pc, url, token);
+    running.soundFirst = { frames: () => decoded(pc), stop: () => client.stop() };
+    return true;
+  },
   async eyevinnWhip(url, token) {
     const client = new EyevinnWhip({ endpoint: url, opts: { authkey: token, iceServers: [] } });
     await client.setIceServersFromEndpoint();

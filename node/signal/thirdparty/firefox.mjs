@@ -17,8 +17,11 @@ const browser = await puppeteer.launch({
   },
 });
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, async () => { await browser.close(); process.exit(0); });
+console.log('started');
 const tab = await browser.newPage();
+tab.on('console', m => console.log('page:', m.text()));
 await tab.goto(page);
+console.log('open');
 if (mode === 'publish') {
   await tab.evaluate((u, b) => peers.whip(u, b), url, bearer);
   await tab.waitForFunction(() => peers.running.whip.pc.connectionState === 'connected', { timeout: 12000 });
