@@ -24,6 +24,7 @@ export class Stage extends Part {
     this.#feed(video);
     const controls = h("div", { class: "controls", role: "group", "aria-label": t("stage.controls") },
       this.#state(),
+      this.#recorded(),
       h("span", { class: "grow" }),
       this.#button(() => (this.#silenced() ? "silent" : "sound"), () => (this.#silenced() ? "stage.unmute" : "stage.mute"), () => this.#mute(video)),
       document.pictureInPictureEnabled && this.#button(() => "inset", () => "stage.inset", () => inset(video)),
@@ -72,6 +73,11 @@ export class Stage extends Part {
     };
     const kind = () => (key() === "stage.live" ? "live" : "wait");
     return h("p", { class: () => `chip ${kind()}`, id: "phase", role: "status" }, () => t(key()));
+  }
+
+  /** recorded says that the webinar is being recorded, also to who reads by ear, and as soon as it is. */
+  #recorded(): HTMLElement {
+    return h("div", { role: "status", id: "recorded" }, () => this.visit.recorded() && h("p", { class: "chip stopped", title: t("stage.recorded_hint") }, t("stage.recorded")));
   }
 
   /** veil is what stands over the picture while there is none. */

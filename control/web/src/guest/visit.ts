@@ -45,6 +45,8 @@ interface Said {
   type: string;
   live?: boolean;
   on_stage?: boolean;
+  recording?: boolean;
+  on?: boolean;
   waiting?: boolean;
   role?: string;
   code?: string;
@@ -56,6 +58,7 @@ export class Visit {
   readonly refusal = signal<Problem | null>(null); // why it is over
   readonly live = signal(false); // something is on the stage: the events say so, or what arrives
   readonly waiting = signal(false); // in the lobby
+  readonly recorded = signal(false); // what is sent here is being recorded
   readonly role = signal(""); // it can change
   readonly onStage = signal(true); // or free to go; until the events say otherwise
   readonly figures = signal(nothing()); // looked at every second
@@ -369,6 +372,8 @@ export class Visit {
     }
     if (this.#hearer) this.#hearer(m);
     else if (this.#heard.length < unheard) this.#heard.push(m);
+    if (m.type === "welcome") this.recorded.set(m.recording === true);
+    if (m.type === "recording") this.recorded.set(m.on === true);
     if (m.type === "admitted") this.#waits(false);
     if ((m.type === "welcome" || m.type === "permissions") && m.role) this.role.set(m.role);
     if (m.type !== "welcome" && m.type !== "stage") return;

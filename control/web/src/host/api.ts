@@ -92,6 +92,7 @@ export interface Unconnected {
 }
 
 export interface Webinar extends Settings {
+  recording?: { id: string; since: string }; // absent while it is not recorded
   slow_mode_seconds?: number;
   started_at?: string;
   id: string;
@@ -186,6 +187,24 @@ export interface Ban {
   strength: Strength;
   keys: string[];
   at: string;
+}
+
+/** Recorded is what one node has of a recording. */
+export interface Recorded {
+  id: string;
+  node: string;
+  running: boolean;
+  problem?: string; // a sentence
+  files: RecordedFile[];
+}
+
+export interface RecordedFile {
+  name: string;
+  path: string;
+  first_ms: number;
+  last_ms: number;
+  bytes: number;
+  state: "growing" | "whole" | "cut_off";
 }
 
 export interface NodeStatus {
@@ -345,6 +364,8 @@ export class API {
   editParticipant = (id: string, participant: string, body: EditParticipant) => this.#post<Edited>(this.#of(id, "participants", participant), body, "PATCH");
   disconnect = (id: string, participant: string, ban: boolean, network = false) =>
     this.#post<{ ban?: { id: string; strength: Strength } }>(this.#of(id, "participants", participant, "disconnect"), { ban, ...(network && { network }) });
+  record = (id: string, on: boolean) => this.#post<Webinar>(this.#of(id, "recording", on ? "start" : "stop"));
+  recordings = (id: string) => this.#get<{ items: Recorded[] }>(this.#of(id, "recordings")).then((list) => list.items);
   rotateLink = (id: string) => this.#post<Webinar>(this.#of(id, "link"));
   /** set changes settings whatever the version: for switches, of which each is one thing. */
   set = (id: string, body: EditWebinar) => this.#post<Webinar>(this.#of(id), body, "PATCH");
@@ -352,6 +373,15 @@ export class API {
   removeNode = (node: string) => this.#delete(`/nodes/${encodeURIComponent(node)}`);
   bans = (id: string) => this.#all<Ban>(this.#of(id, "bans"));
   liftBan = (id: string, ban: string) => this.#delete(this.#of(id, "bans", ban));
+
+  /** recordedFile is an address to load a file from: its own, where a cookie opens it; else one of this page's memory. */
+  async recordedFile(path: string): Promise<string> {
+    const { bearer } = this.#as();
+    if (!bearer) return path;
+    const answer = await fetch(path, { headers: { Authorization: `Bearer ${bearer}` }, cache: "no-store", credentials: "omit" });
+    if (!answer.ok) throw new Problem(answer.status === 403 ? "not_allowed" : "unavailable", "", answer.status);
+    return URL.createObjectURL(await answer.blob());
+  }
 
   /** happenings opens the server-sent events of a webinar; after is the id of the last one that is known. */
   async happenings(id: string, after: string, ended: AbortSignal): Promise<Response> {

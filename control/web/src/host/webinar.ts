@@ -11,6 +11,7 @@ import { Live } from "./live";
 import { panel } from "./panel";
 import { ask, problemLine, stateChip } from "./parts";
 import { Presence } from "./presence";
+import { recording } from "./recording";
 import { stage } from "./stage";
 
 export class OneWebinar extends Part {
@@ -46,7 +47,7 @@ export class OneWebinar extends Part {
       h("div", { class: "live-columns" },
         stage(live, presence), panel(live, presence),
         h("div", { class: "live-settings" },
-          door(live), () => live.open() && guests(live), () => live.open() && invites(live))),
+          door(live), recording(live), () => live.open() && guests(live), () => live.open() && invites(live))),
     ];
   }
 }
