@@ -16,6 +16,9 @@ const (
 	// children, and who only stands by. A heartbeat costs both ends some 90 us of CPU, with what acknowledges it; in a mesh where every node
 	// has links to twenty others forty a second in both directions were most of what a node cost.
 	restEvery = 4 * heartbeatEvery
+	// probeAfter is how long a parent may say nothing until a child beats as often as it looks: to a packet for a process that
+	// was killed its host answers that nobody is there, long before silence tells.
+	probeAfter = 15 * time.Millisecond
 	// silence is how long a neighbour may send nothing at all before the link ends. Nodes that share a loaded machine
 	// stall for 100 to 300 ms at times, so less would end good links; a standby, to which changing is free, takes
 	// over much earlier (suspectAfter).
@@ -109,6 +112,9 @@ func (v *vigil) beat(now time.Time) error {
 func (v *vigil) owes(now time.Time) bool {
 	l := v.link
 	v.beats++
+	if now.Sub(l.lastHeard()) >= probeAfter && l.leaning() {
+		return true
+	}
 	if !l.feeding() {
 		return v.beats%int(restEvery/heartbeatEvery) == 0
 	}

@@ -16,8 +16,8 @@ func TestHeartbeatsAreSentWhereTheyAreMissed(t *testing.T) {
 
 		down, up [2]float64
 	}{
-		{name: "media flow", plays: true, down: [2]float64{0, 20}, up: [2]float64{9, 11}},
-		{name: "a track stands still", down: [2]float64{39, 41}, up: [2]float64{9, 11}},
+		{name: "media flow", plays: true, down: [2]float64{0, 20}, up: [2]float64{9, 28}},
+		{name: "a track stands still: both are probed", down: [2]float64{39, 41}, up: [2]float64{39, 41}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -72,6 +72,30 @@ func TestANeighbourThatBeatsSeldomIsNotSuspectWhenItIsAskedForMore(t *testing.T)
 			}
 			if n := counter(n2.metrics.reparents); n != 0 {
 				t.Error("it was left")
+			}
+		}, "n1", "n2")
+	}
+}
+
+func TestChildProbesAParentThatWasKilled(t *testing.T) {
+	path := func(from, to string) *impair.Link { return impair.New(impair.Profile{Delay: time.Millisecond}, 1) }
+	for phase := range 6 {
+		onPaths(t, path, true, func(t *testing.T, m *mesh) {
+			n1, n2 := m.nodes["n1"], m.nodes["n2"]
+			n2.follows("n1")
+			origin := publish(t, n1, videoID, videoInfo, 1, nil)
+			sub := subscribe(t, n2, videoID)
+			defer sub.Close()
+			r := sub.Track().Reader(0)
+			defer r.Close()
+			cam := camera{}
+			film(t, origin, &cam, true, 60, 4)
+			time.Sleep(time.Duration(phase) * 5 * time.Millisecond)
+			n1.gate.cut()
+			before := counter(n2.metrics.heartbeats)
+			time.Sleep(probeAfter + heartbeatEvery + time.Millisecond)
+			if counter(n2.metrics.heartbeats) == before {
+				t.Errorf("nothing was sent that ICMP could answer")
 			}
 		}, "n1", "n2")
 	}

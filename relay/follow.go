@@ -183,8 +183,12 @@ func (p *pull) change(now time.Time) {
 	}
 }
 
-// delivers reports whether n sends all that c does, and about as early.
+// delivers reports whether n sends all that c does, and about as early. Sound comes from both for as long as the picture may: what
+// n has to catch up of that comes in bursts, in which sound gets lost.
 func (p *pull) delivers(n, c *source, now time.Time) bool {
+	if p.track.info.Kind == wire.Audio && now.Sub(n.since) < changeCatch {
+		return false
+	}
 	for i := range p.track.layers {
 		since := n.since.UnixNano()
 		switch {
