@@ -36,6 +36,9 @@ type answer struct {
 	body   any // a csvText is sent as it is
 }
 
+// webm is an answer that is a recorded file.
+type webm string
+
 // csvText is an answer that is a table.
 type csvText string
 
@@ -56,6 +59,11 @@ func newServer(t *testing.T, answers map[string]answer) *server {
 		if text, ok := a.body.(csvText); ok {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 			_, _ = io.WriteString(w, string(text))
+			return
+		}
+		if film, ok := a.body.(webm); ok {
+			w.Header().Set("Content-Type", "video/webm")
+			_, _ = io.WriteString(w, string(film))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -28,6 +28,7 @@ type Commands struct {
 	Lobby        LobbyCommands        `cmd:"" help:"Let people in who wait."`
 	Ban          BanCommands          `cmd:"" help:"See who may not rejoin, and lift that."`
 	Attendance   AttendanceCommands   `cmd:"" help:"See who was inside, and when."`
+	Recording    RecordingCommands    `cmd:"" help:"Record a webinar, and get the files."`
 	Audit        AuditCommands        `cmd:"" help:"See what was done, verify it and undo it."`
 	Watch        WatchCommand         `cmd:"" help:"Follow a webinar as it happens."`
 	Webhook      WebhookCommands      `cmd:"" help:"Have servers told what happens."`

@@ -97,6 +97,9 @@ func TestCommands(t *testing.T) {
 		{"the audit log of a webinar is listed", "audit-list-webinar", "audit list w-1", "", []string{"GET /api/v1/webinars/w-1/audit?limit=100"}},
 		{"M11 a ban is undone from the audit log", "audit-undo", "audit undo w-1 9", "", []string{"POST /api/v1/webinars/w-1/audit/9/undo"}},
 
+		{"a webinar is recorded", "recording-start", "recording start w-1", "", []string{"POST /api/v1/webinars/w-1/recording/start"}},
+		{"a recording ends", "recording-stop", "recording stop w-1", "", []string{"POST /api/v1/webinars/w-1/recording/stop"}},
+		{"what was recorded is listed", "recording-list", "recording list w-1", "", []string{"GET /api/v1/webinars/w-1/recordings"}},
 		{"an account is made", "account-create", "account create ada --name Ada_Lovelace --role host", "correct horse battery\n",
 			[]string{`POST /api/v1/accounts {"login":"ada","name":"Ada Lovelace","role":"host","password":"correct horse battery"}`}},
 		{"an account of an identity provider is made", "account-create-oidc", "account create ada --issuer https://id.example.org --subject 42", "",

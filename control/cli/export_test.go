@@ -35,6 +35,17 @@ func TestS58TablesAreExported(t *testing.T) {
 	}
 }
 
+func TestARecordedFileIsDownloadedAsItIs(t *testing.T) {
+	s := newServer(t, answers())
+	t.Chdir(t.TempDir())
+	if stdout, stderr, status := s.run(t, call{args: "recording download w-1 rec-1 n1 0001-main-video.webm -o x.webm"}); status != 0 {
+		t.Fatalf("exit status %d: %s%s", status, stdout, stderr)
+	}
+	if got, err := os.ReadFile("x.webm"); err != nil || string(got) != "\x1aE\xdf\xa3" {
+		t.Errorf("the file has %q, %v", got, err)
+	}
+}
+
 func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	s := newServer(t, nil)
 	dir, file := t.TempDir(), "out.csv"

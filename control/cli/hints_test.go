@@ -22,7 +22,7 @@ func TestHintsAreForCodesThatExist(t *testing.T) {
 // notHere are the requests that no command makes: they are for visitors, for the
 // pages, and for programs.
 var notHere = []string{
-	"get-registrant", "get-public", "register", "cancel-registration", "raise-hand", "sign-in", "sign-out", "get-me", "make-pass", "get-account", "list-problems", "get-problem",
+	"get-registrant", "get-public", "register", "cancel-registration", "raise-hand", "list-sign-ins", "sign-in", "sign-out", "get-me", "make-pass", "get-account", "list-problems", "get-problem",
 }
 
 func TestCommandsMakeEveryRequestOfTheAPI(t *testing.T) {

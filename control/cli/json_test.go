@@ -28,6 +28,7 @@ var printed = map[string]any{
 	"participant allow-video": client.EditedParticipant{}, "participant stop-messages": client.EditedParticipant{}, "participant allow-messages": client.EditedParticipant{},
 	"participant stage": client.EditedParticipant{}, "participant unstage": client.EditedParticipant{}, "participant role": client.EditedParticipant{}, "participant hand-down": client.EditedParticipant{},
 	"lobby list": client.Lobby{}, "lobby admit": client.Admitted{},
+	"recording start": client.Webinar{}, "recording stop": client.Webinar{}, "recording list": client.Recordings{},
 	"ban list": client.Bans{}, "ban lift": nil,
 	"attendance list": client.AttendanceList{},
 	"audit list":      client.Audit{}, "audit verify": Verified{}, "audit undo": client.Undone{},
@@ -41,7 +42,7 @@ var printed = map[string]any{
 }
 
 // noJSON are the commands that print something else.
-var noJSON = []string{"registration export", "attendance export", "completion"}
+var noJSON = []string{"registration export", "attendance export", "recording download", "completion"}
 
 // TestJSONIsDocumented holds JSON.md to the types: a field that is renamed fails
 // here, before it fails in somebody's script. Write it anew with -update.

@@ -121,6 +121,9 @@ func webinarSheet(api *client.Client, w client.Webinar) []string {
 		"lobby", w.Lobby,
 		"locked", yes(w.Locked),
 	)
+	if w.Recording != nil {
+		sheet = append(sheet, "being recorded", "since "+when(w.Recording.Since)+", as "+w.Recording.ID)
+	}
 	if w.SlowModeSeconds > 0 {
 		sheet = append(sheet, "slow mode", long(time.Duration(w.SlowModeSeconds)*time.Second))
 	}

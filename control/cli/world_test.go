@@ -145,7 +145,15 @@ func answers() map[string]answer {
 		"GET /api/v1/webinars/w-1/bans?limit=100": {200, client.Bans{Items: []client.Ban{
 			{ID: "b-1", Participant: "p-1", Name: "Ada", Strength: "weak", Keys: []string{"device", "participant"}, By: "t-1", At: march},
 		}}},
-		"DELETE /api/v1/webinars/w-1/bans/b-1": {204, nil},
+		"POST /api/v1/webinars/w-1/recording/start": {200, with(allHands(), func(w *client.Webinar) { w.Recording = &client.Recording{ID: "rec-1", Since: march} })},
+		"POST /api/v1/webinars/w-1/recording/stop":  {200, allHands()},
+		"GET /api/v1/webinars/w-1/recordings": {200, client.Recordings{Unreachable: []string{"n4"}, Items: []client.Recorded{
+			{ID: "rec-1", Node: "n1", Problem: "The disk of this node is full.", Files: []client.RecordedFile{
+				{Name: "0001-main-video.webm", Path: "/x", Stream: "main", Track: "video", Participant: "p-1", Codec: "video/VP8", Zero: march, First: 200, Last: 61_200, Bytes: 123_456, State: "whole"},
+			}},
+		}}},
+		"GET /api/v1/webinars/w-1/recordings/rec-1/n1/0001-main-video.webm": {200, webm("\x1aE\xdf\xa3")},
+		"DELETE /api/v1/webinars/w-1/bans/b-1":                              {204, nil},
 		"GET /api/v1/webinars/w-1/attendance?limit=100": {200, client.AttendanceList{Items: []client.Attendance{
 			{ID: "s-1", Participant: "p-1", Name: "Ada", Role: "presenter", Node: "n1", JoinedAt: march, LeftAt: &later},
 			{ID: "s-2", Participant: "p-2", Name: "Bob", Role: "attendee", Guest: true, Node: "n3", JoinedAt: sunday.Add(-25 * time.Hour)},
