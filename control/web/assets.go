@@ -19,7 +19,7 @@ import (
 // The bundle is made from src and committed, so that building and running the
 // node needs Go alone; TestBundle makes it again and compares the bytes.
 //
-//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/talk.ts src/style.css src/talk.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
+//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/talk.ts src/worker.ts src/style.css src/talk.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
 //go:generate go run icon_generate.go
 
 //go:embed dist static

@@ -101,8 +101,14 @@ type tab struct {
 
 // open opens a tab. Whatever the page complains of, a violated policy first of
 // all, fails the test.
-func (b *browser) open(name string) *tab {
-	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+func (b *browser) open(name string) *tab { return b.tab(name, chromedp.WithNewBrowserContext()) }
+
+// openPlain opens a tab in the profile itself, where pages can be installed. What it stores stays
+// there for the next one.
+func (b *browser) openPlain(name string) *tab { return b.tab(name) }
+
+func (b *browser) tab(name string, options ...chromedp.ContextOption) *tab {
+	ctx, end := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(end)
 	tab := &tab{t: b.t, ctx: ctx, name: name, artifacts: b.artifacts}
 	err := chromedp.Listen(ctx, func(event any) {

@@ -23,7 +23,7 @@ const maxForm = 8 << 10
 var linkShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // pages are the templates in one language.
-type pages struct{ home, guest, host, operator, sentence, register, registered, closed *template.Template }
+type pages struct{ home, guest, host, operator, sentence, register, registered, closed, offline *template.Template }
 
 // newPages parses the templates with the texts of lang.
 func newPages(t *texts, a *assets, lang string) *pages {
@@ -41,7 +41,7 @@ func newPages(t *texts, a *assets, lang string) *pages {
 	return &pages{
 		home: parse("home.html"), guest: parse("guest.html"),
 		host: parse("host.html"), operator: parse("operator.html"), sentence: parse("sentence.html"),
-		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"),
+		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"), offline: parse("offline.html"),
 	}
 }
 

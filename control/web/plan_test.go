@@ -208,6 +208,16 @@ func TestS22HostPlansOnThreeTabs(t *testing.T) {
 	host.value("#duration", "90")
 	host.value("#repeat", "WEEKLY")
 	host.value("#times", "3")
+	host.until("the next dates are shown before it is saved", `document.querySelectorAll("#next-dates li").length === 3`)
+	host.value("#repeat", "WEEKDAYS")
+	host.value("#times", "9")
+	host.until("from Tuesday the fifth weekday is the next Monday", `[...document.querySelectorAll("#next-dates li")].map((l) => /Jul (\d+)/.exec(l.textContent)?.[1]).join() === "1,2,3,4,7"`)
+	host.value("#start", "2031-01-31T15:30")
+	host.value("#repeat", "MONTHLY")
+	host.until("a month without that day is passed over", `document.querySelectorAll("#next-dates li")[1]?.textContent.includes("Mar 31")`)
+	host.value("#start", "2031-07-01T15:30")
+	host.value("#repeat", "WEEKLY")
+	host.value("#times", "3")
 	host.pictures("general")
 
 	host.click("#plan-tab-registration")
@@ -227,6 +237,8 @@ func TestS22HostPlansOnThreeTabs(t *testing.T) {
 	host.click("#video")
 	host.value("#guest_limit", "500")
 	host.value("#lobby", "guests")
+	host.value("#partition", "strict")
+	host.value("#retention_days", "7")
 	host.click("#locked")
 	host.pictures("advanced")
 	host.click("#plan-save")
@@ -241,6 +253,9 @@ func TestS22HostPlansOnThreeTabs(t *testing.T) {
 	w := p.only()
 	if w.Title != "Tides and moons" || w.HasPIN || w.GuestLimit != 500 || w.Lobby != "guests" || !w.Locked || w.Guests.Video || !w.Guests.Audio {
 		t.Errorf("made %+v", w)
+	}
+	if w.Partition != "strict" || w.RetentionDays != 7 {
+		t.Errorf("cut off: %s, kept for %d days", w.Partition, w.RetentionDays)
 	}
 	if s := w.Schedule; s == nil || s.Start.Format(time.RFC3339) != "2031-07-01T13:30:00Z" || s.Duration != 5400 || s.Zone != "Europe/Berlin" || s.Rule != "FREQ=WEEKLY;COUNT=3" || len(s.Next) != 3 {
 		t.Errorf("at %+v", s)

@@ -7,7 +7,8 @@ import (
 
 // policy is the Content Security Policy of every page. Nothing is inline and
 // nothing comes from elsewhere; with Trusted Types required and no policy
-// allowed, script cannot turn a string into markup at all.
+// allowed but the one that knows the service worker's address, script cannot turn a string
+// into markup at all.
 var policy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'",
@@ -16,11 +17,12 @@ var policy = strings.Join([]string{
 	"connect-src 'self'",
 	"media-src 'self' blob:",
 	"manifest-src 'self'",
+	"worker-src 'self'",
 	"base-uri 'none'",
 	"form-action 'self'",
 	"frame-ancestors 'none'",
 	"require-trusted-types-for 'script'",
-	"trusted-types 'none'",
+	"trusted-types stentor-worker",
 }, "; ")
 
 // policyWith is the policy of a page that may also speak with other nodes of the mesh: its

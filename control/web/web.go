@@ -75,11 +75,12 @@ type site struct {
 	assets *assets
 	api    *controlAPI       // nil: there are no registration pages
 	pages  map[string]*pages // by language
+	worker []byte            // the service worker's script
 	log    *slog.Logger
 }
 
-// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /operator, /manifest.webmanifest and
-// /assets/; every other path is answered with the page that says so. It panics
+// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /operator, /offline, /preflight,
+// /manifest.webmanifest, /worker.js and /assets/; every other path is answered with the page that says so. It panics
 // where the files that were compiled in do not fit together, which a test sees
 // first.
 func New(c Config) http.Handler {
@@ -95,6 +96,7 @@ func New(c Config) http.Handler {
 	for _, lang := range s.texts.languages {
 		s.pages[lang] = newPages(s.texts, s.assets, lang)
 	}
+	s.worker = newWorker(s.assets)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.HandleFunc("POST /{$}", s.follow)
@@ -105,6 +107,9 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /host", s.host)
 	mux.HandleFunc("GET /operator", s.operator)
 	mux.HandleFunc("GET /manifest.webmanifest", s.manifest)
+	mux.HandleFunc("GET /worker.js", s.serveWorker)
+	mux.HandleFunc("GET /offline", s.offline)
+	mux.HandleFunc("POST /preflight", s.probe)
 	mux.Handle("GET /assets/{name}", s.assets)
 	mux.HandleFunc("/", s.lost)
 	return protect(mux)

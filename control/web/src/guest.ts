@@ -4,6 +4,7 @@ import { Problem, asProblem } from "./http";
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
 import { derived, effect, root } from "./ui/signals";
+import { install } from "./install";
 import { newer } from "./version";
 import { localTimes } from "./when";
 import { Door, type Grant, type Knock, dead, inAddress } from "./guest/door";
@@ -267,4 +268,5 @@ class GuestPage {
   }
 }
 
+install();
 void new GuestPage().run();

@@ -2,14 +2,19 @@
 import { loadTexts, t } from "./texts";
 import { type Child, h, must } from "./ui/dom";
 import { derived, effect, root, signal } from "./ui/signals";
+import { install } from "./install";
 import { API } from "./host/api";
 import { type Plan } from "./host/plan";
+import { type Preflight } from "./host/preflight";
+import { type Records } from "./host/records";
 import { type Registrants } from "./host/registrants";
 import { tell } from "./host/parts";
 import { type SignIn, takePlace, whoAmI } from "./host/signin";
 import { type OneWebinar } from "./host/webinar";
 import { type Webinars } from "./host/webinars";
 import "./host/plan";
+import "./host/preflight";
+import "./host/records";
 import "./host/registrants";
 import "./host/signin";
 import "./host/webinar";
@@ -37,11 +42,13 @@ async function settle(): Promise<void> {
 function view(signedIn: boolean, at: string): HTMLElement {
   const make = <T extends HTMLElement & { api: API }>(name: string) => Object.assign(document.createElement(name) as T, { api });
   if (!signedIn) return make<SignIn>("stentor-signin");
+  if (at === "#/preflight") return Object.assign(make<Preflight>("stentor-preflight"), { page: box.dataset.version! });
   if (at === "#/new") return make<Plan>("stentor-plan");
-  const one = /^#\/webinars\/([^/]+)(\/plan|\/registrants)?$/.exec(at);
+  const one = /^#\/webinars\/([^/]+)(\/plan|\/registrants|\/records)?$/.exec(at);
   if (one) {
     const webinar = decodeURIComponent(one[1]!);
     if (one[2] === "/plan") return Object.assign(make<Plan>("stentor-plan"), { webinar });
+    if (one[2] === "/records") return Object.assign(make<Records>("stentor-records"), { webinar });
     if (one[2] === "/registrants") return Object.assign(make<Registrants>("stentor-registrants"), { webinar });
     return Object.assign(make<OneWebinar>("stentor-webinar"), { webinar });
   }
@@ -52,7 +59,8 @@ function bar(): Child {
   if (!api.signedIn()) return null;
   const makes = api.self()?.scopes.includes("host") ?? false;
   return [
-    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": "page" }, t("host.webinars")), makes && h("a", { href: "/operator" }, t("host.mesh"))),
+    h("nav", { "aria-label": t("host.title") }, h("a", { href: "#/webinars", "aria-current": () => place() !== "#/preflight" && "page" }, t("host.webinars")),
+      h("a", { href: "#/preflight", id: "preflight", "aria-current": () => place() === "#/preflight" && "page" }, t("host.preflight")), makes && h("a", { href: "/operator" }, t("host.mesh"))),
     whoAmI(api, tell),
   ];
 }
@@ -86,4 +94,5 @@ async function run(): Promise<void> {
   document.body.append(h("p", { id: "told", role: "status" }));
 }
 
+install();
 void run();

@@ -2,6 +2,7 @@
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
 import { derived, effect, root } from "./ui/signals";
+import { install } from "./install";
 import { API } from "./host/api";
 import { tell } from "./host/parts";
 import { type SignIn, whoAmI } from "./host/signin";
@@ -41,4 +42,5 @@ async function run(): Promise<void> {
   document.body.append(h("p", { id: "told", role: "status" }));
 }
 
+install();
 void run();

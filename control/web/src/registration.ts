@@ -1,8 +1,10 @@
-// The registration pages work without script. With it, times are the visitor's own, the
+// The start page and the registration pages work without script. With it, times are the visitor's own, the
 // first mistake has the focus, the personal link is selected by a touch, and the form
 // is sent once.
+import { install } from "./install";
 import { localTimes } from "./when";
 
+install();
 localTimes();
 document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
 

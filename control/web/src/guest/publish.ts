@@ -188,7 +188,8 @@ const refusals: Record<string, string> = {
   NotAllowedError: "no_permission", NotFoundError: "no_device", OverconstrainedError: "no_device", NotReadableError: "device_busy",
 };
 
-function named(e: unknown): Problem {
+/** named is why the browser did not capture. */
+export function named(e: unknown): Problem {
   const code = refusals[(e as DOMException).name];
   return code ? new Problem(code, "") : asProblem(e);
 }

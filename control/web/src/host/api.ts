@@ -57,6 +57,8 @@ export interface Settings {
   guest_limit?: number;
   lobby?: string;
   locked?: boolean;
+  partition?: string;
+  retention_days?: number;
 }
 
 export interface CreateWebinar extends Settings {
@@ -116,6 +118,35 @@ export interface Invite {
   secret?: string;
   link_path?: string;
   whip_path: string;
+  email?: string;
+}
+
+/** NewInvite is one of a list. */
+export interface NewInvite {
+  name: string;
+  email?: string;
+  role: string;
+  mail?: boolean;
+}
+
+/** Stay is somebody's time inside. */
+export interface Stay {
+  id: string;
+  participant: string;
+  name: string; // "" once it has been deleted
+  role: string;
+  node: string;
+  joined_at: string;
+  left_at?: string; // absent while they are inside
+}
+
+export interface AuditEntry {
+  seq: number;
+  at: string;
+  by: string;
+  action: string;
+  subject?: string;
+  undoable: boolean;
 }
 
 export interface Participant {
@@ -360,6 +391,11 @@ export class API {
   clearPIN = (id: string, version?: number) => this.#delete(this.#of(id, "pin"), version);
   invites = (id: string) => this.#all<Invite>(this.#of(id, "invites"));
   invite = (id: string, name: string, role: string) => this.#post<Invite>(this.#of(id, "invites"), { name, role });
+  inviteAll = (id: string, invites: NewInvite[]) => this.#post<List<Invite>>(this.#of(id, "invites", "batch"), { invites }).then((made) => made.items);
+  attendance = (id: string) => this.#all<Stay>(this.#of(id, "attendance"));
+  attendanceCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "attendance.csv"), this.#as()).then((a) => a.blob()));
+  audit = (id: string, cursor = "") => this.#get<List<AuditEntry>>(`${this.#of(id, "audit")}?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+  undo = (id: string, seq: number) => this.#post<object>(this.#of(id, "audit", String(seq), "undo"));
   participants = (id: string) => this.#get<{ items: Participant[]; unreachable: string[] }>(this.#of(id, "participants"));
   editParticipant = (id: string, participant: string, body: EditParticipant) => this.#post<Edited>(this.#of(id, "participants", participant), body, "PATCH");
   disconnect = (id: string, participant: string, ban: boolean, network = false) =>

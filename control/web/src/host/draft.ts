@@ -16,6 +16,7 @@ export function settings(form: FormData): Settings {
     title: text("title").trim(), description: text("description").trim(), mode: text("mode"),
     guests: { audio: on("audio"), video: on("video"), messages: on("messages"), files: on("files"), images: on("images") },
     guest_limit: Number(text("guest_limit")) || 0, lobby: text("lobby"), locked: on("locked"),
+    partition: text("partition"), retention_days: Number(text("retention_days")) || 30,
   };
   const schedule = when(form);
   return schedule ? { ...s, schedule } : s;
@@ -31,13 +32,35 @@ function when(form: FormData): Schedule | undefined {
 }
 
 function recurring(repeat: string, times: number): string {
-  return ["DAILY", "WEEKLY", "MONTHLY"].includes(repeat) ? `FREQ=${repeat};COUNT=${times || 10}` : repeat; // a rule that the form did not make
+  return Object.hasOwn(rhythms, repeat) ? `${rhythms[repeat]};COUNT=${times || 10}` : repeat; // a rule that the form did not make
+}
+
+/** rhythms are the rules that the form can make, without their number (RFC 5545, section 3.3.10). */
+export const rhythms: Record<string, string> = {
+  DAILY: "FREQ=DAILY", WEEKDAYS: "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", WEEKLY: "FREQ=WEEKLY", BIWEEKLY: "FREQ=WEEKLY;INTERVAL=2", MONTHLY: "FREQ=MONTHLY",
+};
+
+/** occurrences are the first few times that the clocks show by a rhythm: a month that lacks the day is passed over, as RFC 5545 has it. */
+export function occurrences(start: string, repeat: string, times: number, most: number): string[] {
+  const at = new Date(`${start.slice(0, 16)}Z`);
+  const out: string[] = [];
+  const count = repeat ? Math.min(times, most) : 1;
+  for (let i = 0; out.length < count && i < 100; i++) {
+    const next = new Date(at);
+    if (repeat === "MONTHLY") next.setUTCMonth(at.getUTCMonth() + i);
+    else next.setUTCDate(at.getUTCDate() + i * (repeat === "WEEKLY" ? 7 : repeat === "BIWEEKLY" ? 14 : 1));
+    if (repeat === "MONTHLY" && next.getUTCDate() !== at.getUTCDate()) continue;
+    if (repeat === "WEEKDAYS" && [0, 6].includes(next.getUTCDay())) continue;
+    out.push(next.toISOString().slice(0, 16));
+  }
+  return out;
 }
 
 /** rhythm is what the form shows of a rule; a rule that it cannot make stays as it is. */
 export function rhythm(rule = ""): { repeat: string; times: number } {
-  const plain = /^FREQ=(DAILY|WEEKLY|MONTHLY);COUNT=(\d+)$/.exec(rule);
-  return plain ? { repeat: plain[1]!, times: Number(plain[2]) } : { repeat: rule, times: 10 };
+  const [, base, times] = /^(.*);COUNT=(\d+)$/.exec(rule) ?? [];
+  const known = Object.keys(rhythms).find((k) => rhythms[k] === base);
+  return known ? { repeat: known, times: Number(times) } : { repeat: rule, times: 10 };
 }
 
 /** registration reads how people sign up. */
@@ -64,9 +87,9 @@ const moment = (s?: string) => s && new Date(s).toISOString();
 
 /** known is what the server said of the same settings. */
 function known(w: Webinar): Settings {
-  const { title, description = "", mode, guest_limit = 0, lobby = "off", locked = false } = w;
+  const { title, description = "", mode, guest_limit = 0, lobby = "off", locked = false, partition = "keep", retention_days } = w;
   const may = Object.fromEntries(permitted.map((p) => [p, w.guests?.[p] ?? true])) as unknown as Settings["guests"];
-  return { title, description, mode, guests: may, guest_limit, lobby, locked, schedule: w.schedule && timed(w.schedule) };
+  return { title, description, mode, guests: may, guest_limit, lobby, locked, partition, retention_days: retention_days || 30, schedule: w.schedule && timed(w.schedule) };
 }
 
 function timed(s: Schedule): Schedule {

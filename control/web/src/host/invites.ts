@@ -4,6 +4,7 @@ import { each, h } from "../ui/dom";
 import { effect, signal } from "../ui/signals";
 import type { Invite } from "./api";
 import type { Live } from "./live";
+import { inviteList } from "./invite-list";
 import { address, ask, copying, every, problemLine } from "./parts";
 
 const roles = ["presenter", "moderator", "attendee"];
@@ -34,6 +35,7 @@ export function invites(live: Live): HTMLElement {
   const list = h("ul", { class: "rows", id: "invites" });
   each(list, items, (i) => i.id, (i) => h("li", { class: "person" }, h("p", { class: "grow row-title" }, h("bdi", {}, () => i().name)), h("span", { class: "chip" }, () => t(`common.role_${i().role}` as Key))));
   return h("section", { class: "card", "aria-labelledby": "invites-title" },
-    h("div", { class: "head" }, h("h2", { id: "invites-title" }, t("host.invites")), h("button", { type: "button", class: "button", id: "invite", onclick: make }, t("host.invite"))),
+    h("div", { class: "head" }, h("h2", { id: "invites-title" }, t("host.invites")), h("div", { class: "row tight" }, h("button", { type: "button", class: "button", id: "invite", onclick: make }, t("host.invite")),
+      h("button", { type: "button", class: "button", id: "invite-list", onclick: () => inviteList(api, id, () => void load().catch(() => {})) }, t("host.list")))),
     h("p", { class: "hint" }, t("host.invites_hint")), problemLine(problem), list);
 }

@@ -28,6 +28,13 @@ export function copying(id: string, label: string, text: string): HTMLElement {
     h("div", { class: "joined" }, field, h("button", { type: "button", class: "button", onclick: copy, "aria-label": `${t("host.copy")}: ${label}` }, icon("copy"), t("host.copy"))));
 }
 
+/** saveFile hands a file over: the token that fetched it went in a header, so no link can do it. */
+export function saveFile(file: Blob, name: string): void {
+  const url = URL.createObjectURL(file);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 /** chip is a webinar's state. */
 export function stateChip(state: string): HTMLElement {
   const kind = state === "live" ? "live" : state === "ended" ? "off" : "wait";

@@ -1,9 +1,9 @@
 // The first tab: what it is, when it is, and its PIN.
-import { t } from "../texts";
+import { type Key, t } from "../texts";
 import { type Child, h } from "../ui/dom";
 import { signal } from "../ui/signals";
 import type { Webinar } from "./api";
-import { rhythm, zoneOf } from "./draft";
+import { occurrences, rhythm, rhythms, zoneOf } from "./draft";
 import type { Door, How } from "./plan-door";
 import { field, option } from "./fields";
 import { weak } from "./pin";
@@ -27,16 +27,22 @@ function schedule(was: Webinar | null): HTMLElement {
   const again = signal(repeat);
   const read = (to: typeof start) => (e: Event) => to.set((e.target as HTMLInputElement).value);
   const here = () => (start() && zone() !== local ? t("host.plan_here", { time: moment(instant(start(), zone())) }) : "");
-  const next = () => (s?.next?.length ?? 0) > 1 && h("p", { class: "hint" }, t("host.plan_next", { times: s!.next!.slice(0, 5).map((n) => moment(new Date(n), zoneOf(was))).join(" · ") }));
+  const count = signal(times);
+  const plain = () => Object.hasOwn(rhythms, again());
+  const coming = (): string[] => {
+    if (plain()) return start() ? occurrences(start(), again(), count() || 10, 5).map((n) => moment(instant(n, zone()), zone())) : [];
+    return again() && again() === repeat ? (s?.next ?? []).slice(0, 5).map((n) => moment(new Date(n), zoneOf(was))) : []; // a rule of another's making: what the server says
+  };
+  const next = () => coming().length > 0 && h("div", { id: "next-dates", role: "status" }, h("p", { class: "hint" }, t("host.plan_next")), h("ol", { class: "next-dates" }, coming().map((n) => h("li", {}, n))));
   return h("fieldset", { class: "plan-part" }, h("legend", {}, t("host.plan_when")),
     h("div", { class: "plan-grid" },
       field("start", t("host.plan_start"), h("input", { id: "start", name: "start", type: "datetime-local", value: start.peek(), "aria-describedby": "start-here", oninput: read(start) })),
       field("zone", t("host.plan_zone"), h("select", { id: "zone", name: "zone", dir: "ltr", onchange: read(zone) }, zones(zone.peek()).map((z) => option(z, z.replaceAll("_", " "), zone.peek())))),
       field("duration", t("host.plan_duration"), h("input", { id: "duration", name: "duration", type: "number", min: 1, max: 10080, required: true, inputmode: "numeric", value: String(s ? s.duration_seconds / 60 : 60), step: "any" })),
       field("repeat", t("host.plan_repeat"), h("select", { id: "repeat", name: "repeat", onchange: read(again) },
-        option("", t("host.plan_once"), repeat), option("DAILY", t("host.plan_daily"), repeat), option("WEEKLY", t("host.plan_weekly"), repeat), option("MONTHLY", t("host.plan_monthly"), repeat),
+        option("", t("host.plan_once"), repeat), Object.keys(rhythms).map((k) => option(k, t(`host.plan_${k.toLowerCase()}` as Key), repeat)),
         repeat.includes("=") && option(repeat, repeat, repeat))),
-      () => ["DAILY", "WEEKLY", "MONTHLY"].includes(again()) && field("times", t("host.plan_times"), h("input", { id: "times", name: "times", type: "number", min: 2, max: 500, required: true, inputmode: "numeric", value: String(times) }))),
+      () => plain() && field("times", t("host.plan_times"), h("input", { id: "times", name: "times", type: "number", min: 2, max: 500, required: true, inputmode: "numeric", value: String(times), oninput: (e: Event) => count.set(Number((e.target as HTMLInputElement).value)) }))),
     h("p", { class: "hint", id: "start-here", role: "status" }, () => here() || (start() ? "" : t("host.plan_no_start"))), next);
 }
 

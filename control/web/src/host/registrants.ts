@@ -5,7 +5,7 @@ import { type Child, Part, each, h } from "../ui/dom";
 import { type Signal, derived, signal } from "../ui/signals";
 import type { API, Decision, Registrant, Webinar } from "./api";
 import { field, option } from "./fields";
-import { address, ask, copying, every, problemLine, tell } from "./parts";
+import { address, ask, copying, every, problemLine, saveFile, tell } from "./parts";
 
 /** batch is how many the server decides on at once. */
 const batch = 500;
@@ -78,7 +78,7 @@ export class Registrants extends Part {
 
   #row(r: Signal<Registrant>, w: Signal<Webinar | null>, decide: (ids: string[], d: Decision) => Promise<void>): HTMLElement {
     const name = () => `${r().first_name} ${r().last_name}`.trim() || r().id;
-    const button = (d: "approve" | "decline", now: () => boolean) => h("button", {
+    const button = (d: Decision, now: () => boolean) => h("button", {
       type: "button", class: d === "approve" ? "button" : "danger", "aria-label": () => `${t(`host.registrants_${d}`)}: ${name()}`, hidden: () => !now() || w()?.state === "ended", onclick: () => void decide([r.peek().id], d),
     }, t(`host.registrants_${d}`));
     const labels = () => new Map((w()?.registration?.fields ?? []).map((f) => [f.id, f.label]));
@@ -89,14 +89,11 @@ export class Registrants extends Part {
         h("dl", {}, answers().map(([id, given]) => [h("dt", {}, h("bdi", {}, labels().get(id) ?? id)), h("dd", {}, h("bdi", {}, given.join(", ")))])))),
       h("td", {}, h("bdi", {}, () => r().email)), h("td", {}, () => clock(r().created_at)),
       h("td", {}, h("span", { class: () => `chip ${kind()}` }, () => t(`host.registrant_${r().status}`))),
-      h("td", {}, h("div", { class: "row tight" }, button("approve", () => ["pending", "waitlisted", "declined"].includes(r().status)), button("decline", () => ["pending", "waitlisted", "approved"].includes(r().status)))));
+      h("td", {}, h("div", { class: "row tight" }, button("approve", () => ["pending", "waitlisted", "declined"].includes(r().status)), button("decline", () => ["pending", "waitlisted"].includes(r().status)), button("cancel", () => r().status === "approved"))));
   }
 
-  /** save hands over the file; the token goes in a header, so no link can do it. */
   async #save(): Promise<void> {
-    const url = URL.createObjectURL(await this.api.registrantsCSV(this.webinar));
-    h("a", { href: url, download: "registrants.csv" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveFile(await this.api.registrantsCSV(this.webinar), "registrants.csv");
   }
 }
 

@@ -41,6 +41,7 @@ export class OneWebinar extends Part {
       h("div", { class: "head live-head" },
         h("a", { href: "#/webinars", class: "round way-back", "aria-label": t("host.back"), title: t("host.back") }, icon("back")),
         h("h1", { tabindex: "-1" }, h("bdi", {}, title)), () => stateChip(state()),
+        h("a", { class: "button", id: "records-link", href: `${at}/records` }, t("host.records")),
         h("a", { class: "button", id: "registrants-link", href: `${at}/registrants`, hidden: () => !registers() }, t("host.registrants")),
         h("a", { class: "button", id: "plan-link", href: `${at}/plan`, hidden: () => !live.open() }, t("host.plan")),
         () => live.open() && h("button", { type: "button", class: "danger", id: "end", onclick: () => end(live) }, t("host.end"))),

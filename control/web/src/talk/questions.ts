@@ -49,7 +49,7 @@ function moderation(model: TalkModel, id: string, is: Question["status"], proble
   };
   return [
     h("div", { class: "row talk-acts" },
-      is !== "approved" && button("talk.approve", () => review("approved")),
+      (is === "asked" || is === "dismissed") && button("talk.approve", () => review("approved")),
       is !== "dismissed" && button("talk.dismiss", () => review("dismissed")),
       button("talk.delete", () => model.send("delete", { of: id }))),
     is !== "answered" && h("details", { class: "talk-reply" }, h("summary", {}, t("talk.answer")),
