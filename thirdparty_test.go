@@ -289,6 +289,10 @@ func (f *foreign) ffmpeg(t *testing.T) {
 		f.call(t, "soundFirst", f.WHEP, f.Webinar.PIN)
 		f.decodes(t, "soundFirst", enough)
 	})
+	t.Run("and GStreamer watches", func(t *testing.T) {
+		module(t, "gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import GstWebRTC")
+		f.watches(t, start(t, python, "gstreamer_peer.py", "watch", f.WHEP, f.Webinar.PIN))
+	})
 }
 
 func (f *foreign) whipWhep(t *testing.T) {
