@@ -19,6 +19,7 @@ type joinsScenario struct {
 	Crowd  int `help:"How many are under way at once." default:"16"`
 	Server int `help:"The core of the server." default:"0"`
 	Load   int `help:"The core of the viewers." default:"1"`
+	Never  int `help:"How many ask before, and never come." default:"0"`
 }
 
 // joinSteps are the moments of one join, after the call, as the viewer's socket saw them; 0: not yet.
@@ -78,6 +79,9 @@ func (s *joinsScenario) Run(ctx context.Context) error {
 	if err := sleep(ctx, 3*time.Second); err != nil { // a key frame is there
 		return err
 	}
+	if err := s.never(seat); err != nil {
+		return err
+	}
 	var single crowd
 	defer single.leave()
 	for range s.Single {
@@ -91,6 +95,43 @@ func (s *joinsScenario) Run(ctx context.Context) error {
 		"| step, ms after the call | p50 | p99 |\n|---|---|---|\n", s.Server, s.Load)
 	single.table()
 	return s.crowd(ctx, seat)
+}
+
+// never has many ask who never come, and prints what they cost.
+func (s *joinsScenario) never(seat *sendSeat) error {
+	if s.Never == 0 {
+		return nil
+	}
+	api, err := viewerAPI(webrtc.SettingEngine{})
+	if err != nil {
+		return err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return err
+	}
+	defer pc.Close()
+	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		return err
+	}
+	offer, err := described(pc, pc.CreateOffer)
+	if err != nil {
+		return err
+	}
+	before, err := seat.ask(sendQuestion{})
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	var after sendAnswer
+	for range s.Never {
+		if after, err = seat.ask(sendQuestion{Offer: offer}); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d asked before and never came: %.1f s, %.2f ms of the server's core each, %.0f KiB each, %d goroutines more.\n\n", s.Never, time.Since(began).Seconds(),
+		(after.CPU-before.CPU).Seconds()*1e3/float64(s.Never), (after.Memory-before.Memory)/1024/float64(s.Never), after.Routines-before.Routines)
+	return nil
 }
 
 // arrive lets one in and waits for its first whole frame.
