@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hashicorp/raft"
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/types"
 )
@@ -37,6 +38,8 @@ type lossyDisk struct {
 	last    *lossyDB
 	db      []byte // what of it is safe
 	dbMixed []byte // what is found of it after a loss in the middle of a commit
+
+	inSnapshots int // how often the power went while one was written
 }
 
 type lossyFile struct {
@@ -56,7 +59,9 @@ func newLossyDisk(rng *rand.Rand) *lossyDisk {
 func (d *lossyDisk) disk(dir string) disk {
 	d.dbPath = filepath.Join(dir, "wal", metadb.FileName)
 	d.last = &lossyDB{disk: d}
-	return disk{files: d, meta: d.last, segment: 16 << 10}
+	return disk{files: d, meta: d.last, segment: 16 << 10, snaps: func(s raft.SnapshotStore) raft.SnapshotStore {
+		return &lossySnapshots{s, d, dir}
+	}}
 }
 
 // off reports whether the power is gone.

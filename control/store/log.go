@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	walfs "github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
@@ -17,7 +18,8 @@ import (
 type disk struct {
 	files   types.VFS
 	meta    types.MetaStore
-	segment int // bytes; 0: raft-wal's 64 MiB
+	segment int                                         // bytes; 0: raft-wal's 64 MiB
+	snaps   func(raft.SnapshotStore) raft.SnapshotStore // stands before the snapshots; nil: nothing does
 }
 
 // openLog opens the log in dir, and repairs what a crash may have left of its end.

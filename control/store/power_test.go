@@ -19,13 +19,13 @@ const (
 )
 
 func TestPowerLossLosesNothingThatWasAcknowledged(t *testing.T) {
-	points, acknowledged := 0, 0
+	points, acknowledged, snapshots := 0, 0, 0
 	for disk := range disks {
 		seed := uint64(disk)
 		life := newLife(t, seed)
 		synctest.Test(t, func(t *testing.T) {
 			for range crashes {
-				if err := life.until(t, 1+life.rng.IntN(120)); err != nil {
+				if err := life.until(t, 1+life.rng.IntN(100)); err != nil {
 					t.Fatalf("disk %d, crash %d: %v", seed, life.crashes, err)
 				}
 			}
@@ -34,10 +34,11 @@ func TestPowerLossLosesNothingThatWasAcknowledged(t *testing.T) {
 			}
 		})
 		points, acknowledged = points+life.crashes, acknowledged+len(life.acknowledged)
+		snapshots += life.disk.inSnapshots
 	}
-	t.Logf("%d crash points, %d acknowledged writes, 0 lost", points, acknowledged)
-	if points < 200 || acknowledged < 1000 {
-		t.Errorf("only %d crashes and %d acknowledged writes", points, acknowledged)
+	t.Logf("%d crash points, %d of them in snapshots, %d acknowledged writes, 0 lost", points, snapshots, acknowledged)
+	if points < 200 || snapshots < 1 || acknowledged < 1000 {
+		t.Errorf("only %d crashes, %d in snapshots, and %d acknowledged writes", points, snapshots, acknowledged)
 	}
 }
 

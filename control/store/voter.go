@@ -142,6 +142,9 @@ func (v *Voter) openFiles() error {
 		return err
 	}
 	v.wal, v.snaps = w, snaps
+	if v.cfg.disk.snaps != nil {
+		v.snaps = v.cfg.disk.snaps(snaps)
+	}
 	var logs raft.LogStore = w
 	if v.cfg.WrapLogs != nil {
 		logs = v.cfg.WrapLogs(logs)
