@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"stentor/relay/rtp"
 	"stentor/relay/wire"
@@ -21,6 +22,7 @@ type encoding struct {
 	layer  int           // in the track; not before ingest.open is closed
 	ssrc   atomic.Uint32 // of the stream that fills it; 0: none yet
 	asked  atomic.Bool   // a key frame was asked for before there was a stream
+	got    prometheus.Counter
 	size   atomic.Uint64 // width<<32 | height of the first key frame; 0: none yet
 }
 
@@ -141,7 +143,7 @@ func (f *inflow) packet(p packetIn, now time.Time) {
 		f.lost = losses{} // nobody misses them
 		return
 	}
-	in.write(f.layer, p.raw, p.repaired, now)
+	in.write(f.encoding, p.raw, p.repaired, now)
 	if in.info.Kind == wire.Video {
 		f.lost.arrived(seq, now)
 		f.ask(f.lost.due(now))

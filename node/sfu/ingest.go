@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"strconv"
 	"sync"
 	"time"
 
@@ -64,6 +65,9 @@ func (in *ingest) order(late <-chan time.Time, over <-chan struct{}) {
 	case <-over:
 	}
 	in.info.Layers = arrange(in.encodings)
+	for _, e := range in.encodings {
+		e.got = in.publisher.peer.sfu.metrics.layersIn.WithLabelValues(strconv.Itoa(e.layer))
+	}
 }
 
 // seen notes that the size of one more encoding is known.
@@ -125,7 +129,7 @@ func (in *ingest) key(b []byte) bool {
 	return err == nil && in.detect(p.Payload())
 }
 
-func (in *ingest) write(layer int, b []byte, repaired bool, now time.Time) {
+func (in *ingest) write(e *encoding, b []byte, repaired bool, now time.Time) {
 	m := in.publisher.peer.sfu.metrics
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -133,7 +137,10 @@ func (in *ingest) write(layer int, b []byte, repaired bool, now time.Time) {
 		return
 	}
 	m.in(in.info.Kind, len(b), repaired)
-	if err := in.track.Write(layer, b, now); err != nil { // it copies
+	if e.got != nil {
+		e.got.Inc()
+	}
+	if err := in.track.Write(e.layer, b, now); err != nil { // it copies
 		m.dropped.WithLabelValues("refused").Inc()
 	}
 }

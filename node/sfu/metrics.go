@@ -28,6 +28,7 @@ type metrics struct {
 	viewerEstimate         prometheus.Histogram
 	layers                 *prometheus.GaugeVec
 	switches, probes       *prometheus.CounterVec
+	layersIn               *prometheus.CounterVec
 	switchWait             prometheus.Histogram
 	padding                prometheus.Counter
 }
@@ -89,6 +90,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		layers: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "stentor_sfu_layer_viewers", Help: "Tracks that go out to viewers, by the layer that is sent; 0 is the smallest.",
 		}, []string{"layer"}),
+		layersIn: counter("layer_packets_in_total", "RTP packets from publishers of several sizes of a picture, by layer; 0 is the smallest.", "layer"),
 		switches: counter("layer_switches_total", "Changes of the layer that a viewer is sent, by direction.", "direction"),
 		probes:   counter("layer_probes_total", "Attempts to send a viewer a larger layer, by result: the path took the padding (\"passed\") or not (\"failed\"), or the layer did not come (\"not_there\").", "result"),
 		switchWait: histogram("layer_switch_seconds", "From the choice of another layer to its first packet at a viewer: the time of its key frame.",
