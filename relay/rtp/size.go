@@ -61,7 +61,7 @@ func sizeVP9(b []byte) (width, height int, ok bool) {
 	if profile == 3 {
 		r.read(1)
 	}
-	if r.read(1) != 0 || r.read(1) != 0 { // show_existing_frame; frame_type: 0 is a key frame
+	if r.read(2) != 0 { // show_existing_frame; frame_type: 0 is a key frame
 		return 0, 0, false
 	}
 	r.read(2)                   // show_frame, error_resilient_mode
