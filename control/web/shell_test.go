@@ -174,7 +174,7 @@ func TestS12AHostChecksBeforehand(t *testing.T) {
 	host.until("the camera gives 4K", `document.querySelector('[data-check="camera"]').dataset.state === "good" && document.querySelector('[data-check="camera"]').textContent.includes("3840 × 2160")`)
 	host.until("the microphone hears", `document.querySelector('[data-check="microphone"]').dataset.state === "good"`)
 	host.until("the network was measured", `/Round trip \d+ ms, up about [\d.,]+ Mbit/.test(document.querySelector('[data-check="network"]').textContent)`)
-	host.until("S1 what leaves a real encoder was looked at", `/3840 × 2160 at \d+ frames per second \(\w+\)/.test(document.querySelector('[data-check="encode"]').textContent)`)
+	host.until("what leaves a real encoder was looked at", `/3840 × 2160 at \d+ frames per second \(\w+\)/.test(document.querySelector('[data-check="encode"]').textContent)`)
 	host.until("it can be done again", `!document.getElementById("check").disabled`)
 	host.pictures("done")
 
