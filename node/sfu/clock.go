@@ -85,3 +85,13 @@ func ntp(t time.Time) uint64 {
 	seconds, nanos := uint64(n/1e9)+since1900, uint64(n%1e9)
 	return seconds<<32 | nanos<<32/1e9
 }
+
+// unixOf is the Unix time, in nanoseconds, of an NTP timestamp, which begins anew in 2036.
+func unixOf(ntp uint64) int64 {
+	const since1900 = 2208988800
+	seconds := int64(ntp >> 32)
+	if seconds < since1900 {
+		seconds += 1 << 32
+	}
+	return (seconds-since1900)*1e9 + int64(ntp&(1<<32-1)*1e9>>32)
+}

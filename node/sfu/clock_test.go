@@ -60,4 +60,9 @@ func TestNTP(t *testing.T) {
 	if got := ntp(time.Unix(0, 500_000_000)); got != 2208988800<<32|1<<31 {
 		t.Errorf("%x", got)
 	}
+	for _, at := range []int64{0, 250_000_000, 1_800_000_000_750_000_000, 2_085_978_496_500_000_000} { // the last one after NTP begins anew
+		if got := unixOf(ntp(time.Unix(0, at))); got != at {
+			t.Errorf("%d comes back as %d", at, got)
+		}
+	}
 }

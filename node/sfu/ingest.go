@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,7 +21,8 @@ type ingest struct {
 	payload   uint8
 	detect    rtp.Detector // finds the beginnings of key frames
 	size      rtp.Sizer
-	encodings []*encoding   // by layer, once open is closed
+	encodings []*encoding   // as the offer names them
+	layers    []*encoding   // by layer, once open is closed
 	sized     chan struct{} // closed when the size of every encoding is known
 	open      chan struct{} // closed when track is there
 	track     *relay.Track
@@ -41,7 +43,7 @@ func newIngest(p *Publisher, c chosen, info wire.TrackInfo) *ingest {
 	if len(in.encodings) == 0 {
 		in.encodings = []*encoding{{ingest: in}}
 	}
-	in.unseen = len(in.encodings)
+	in.layers, in.unseen = in.encodings, len(in.encodings)
 	return in
 }
 
@@ -64,7 +66,8 @@ func (in *ingest) order(late <-chan time.Time, over <-chan struct{}) {
 	case <-late:
 	case <-over:
 	}
-	in.info.Layers = arrange(in.encodings)
+	in.layers = slices.Clone(in.encodings) // streams that come meanwhile look for theirs
+	in.info.Layers = arrange(in.layers)
 	for _, e := range in.encodings {
 		e.got = in.publisher.peer.sfu.metrics.layersIn.WithLabelValues(strconv.Itoa(e.layer))
 	}
@@ -95,8 +98,8 @@ func (in *ingest) close() {
 
 // keyframe asks the publisher for a key frame of one layer.
 func (in *ingest) keyframe(layer int) {
-	if layer >= 0 && layer < len(in.encodings) {
-		in.encodings[layer].keyframe()
+	if layer >= 0 && layer < len(in.layers) {
+		in.layers[layer].keyframe()
 	}
 }
 

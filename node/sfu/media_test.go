@@ -12,8 +12,10 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"stentor/relay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -417,6 +419,34 @@ func TestAViewerIsToldTheTime(t *testing.T) {
 	if !ok || len(name.Chunks) != 1 || name.Chunks[0].Items[0].Text != "main" || !strings.Contains(scr.view.Answer(), "cname:main") {
 		t.Errorf("%+v", name)
 	}
+}
+
+// Recorders lay sound beside picture by what a publisher says of its clock.
+func TestATrackKnowsItsPublishersLastSenderReport(t *testing.T) {
+	s, _ := newSFU(t)
+	st := newStage(t)
+	cam := newCamera(t, s, st)
+	cam.frame(true, 1)
+	cam.arrived(st)
+	at := time.Unix(1_800_000_000, 250_000_000)
+	ssrc := uint32(cam.pc.GetSenders()[0].GetParameters().Encodings[0].SSRC)
+	if got := st.track("video").Reported(0); got.Time == 77 {
+		t.Fatal("it is known before it was said")
+	}
+	until(t, "the report", func() bool { // again and again: RTCP may be lost, and pion's own reports overwrite it
+		err := cam.pc.WriteRTCP([]rtcp.Packet{
+			&rtcp.SenderReport{SSRC: ssrc + 1, NTPTime: ntp(at.Add(time.Hour)), RTPTime: 88},
+			&rtcp.SenderReport{SSRC: ssrc, NTPTime: ntp(at), RTPTime: 77},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := st.track("video").Reported(0)
+		if got.Time == 88 {
+			t.Fatalf("somebody else's: %+v", got)
+		}
+		return got == relay.SenderReport{SSRC: ssrc, Time: 77, At: at.UnixNano()}
+	})
 }
 
 func TestAPublisherThatDoesNotDeclareItsSources(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"stentor/relay"
@@ -264,25 +265,48 @@ func (p *Publisher) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPRece
 	for _, in := range p.ingests {
 		if e := in.encoding(remote); e != nil {
 			p.peer.run(func() { e.read(remote) })
-			p.peer.run(func() { drain(receiver, e.rid) })
+			p.peer.run(func() { e.hear(receiver) })
 			return
 		}
 	}
 	p.peer.sfu.metrics.dropped.WithLabelValues("unknown_payload").Inc()
 }
 
-// drain reads the publisher's RTCP, from which the interceptors learn its clock.
-func drain(receiver *webrtc.RTPReceiver, rid string) {
+// hear reads the publisher's RTCP, from which the interceptors learn its clock, and notes
+// for recorders how RTP time and that clock go together.
+func (e *encoding) hear(receiver *webrtc.RTPReceiver) {
 	b := make([]byte, receiveMTU)
 	for {
+		var n int
 		var err error
-		if rid == "" {
-			_, _, err = receiver.Read(b)
+		if e.rid == "" {
+			n, _, err = receiver.Read(b)
 		} else {
-			_, _, err = receiver.ReadSimulcast(b, rid)
+			n, _, err = receiver.ReadSimulcast(b, e.rid)
 		}
 		if err != nil {
 			return
+		}
+		e.told(b[:n])
+	}
+}
+
+// told notes the sender reports among RTCP packets of the stream that fills the layer.
+// What cannot be read is left to the interceptors, who count it.
+func (e *encoding) told(b []byte) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		return
+	}
+	for _, p := range packets {
+		r, ok := p.(*rtcp.SenderReport)
+		if !ok || r.SSRC != e.ssrc.Load() {
+			continue
+		}
+		select {
+		case <-e.ingest.open:
+			e.ingest.track.Report(e.layer, relay.SenderReport{SSRC: r.SSRC, Time: r.RTPTime, At: unixOf(r.NTPTime)})
+		default: // there is nothing yet that could be recorded
 		}
 	}
 }
