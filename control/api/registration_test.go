@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -435,9 +436,12 @@ func TestUnknownClosedAndLockedLinksAreTheSame(t *testing.T) {
 			t.Errorf("%s: the header is %v", name, a.header)
 		}
 		w.form(link, `{"first_name":"A","last_name":"L","email":"nowhere"}`).refused(codeRegistrationUnavailable)
-		work[name] = testing.AllocsPerRun(20, func() {
-			newRequestTo("POST", "/api/v1/public/"+link+"/registrants", `{"first_name":"A","last_name":"L","email":"a@example.org"}`).serve(w.handler)
-		})
+		work[name] = math.Inf(1)
+		for range 60 { // the least is the request's own: the race detector takes from pools at random what others left there
+			work[name] = min(work[name], testing.AllocsPerRun(1, func() {
+				newRequestTo("POST", "/api/v1/public/"+link+"/registrants", `{"first_name":"A","last_name":"L","email":"a@example.org"}`).serve(w.handler)
+			}))
+		}
 	}
 	for name, n := range work {
 		if m := work["unknown"]; n < 0.97*m || n > 1.03*m {
