@@ -194,10 +194,14 @@ func (c *course) turn(now time.Time) {
 	f.metrics.on(t.layer, 1)
 	f.metrics.switches.WithLabelValues(direction).Inc()
 	f.metrics.switchWait.Observe(now.Sub(t.since).Seconds())
-	c.layer = t.layer
 	f.enter(c.track, t.layer)
+	if t.layer < c.layer { // what is lost of the larger one is not shown any more, and the path is full
+		f.current = f.nth
+	}
 	f.rewriter.Switch(f.nth)
 	f.choice.Switched(t.layer, now)
+	f.setPace()
+	c.layer = t.layer
 	f.count(func(s *TrackStats) { s.Layer, s.Switches = t.layer, s.Switches+1 })
 }
 

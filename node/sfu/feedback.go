@@ -74,8 +74,11 @@ func (f *forward) feedback(p rtcp.Packet) {
 		}
 	case *rtcp.ReceiverReport:
 		for _, r := range p.Reports {
-			if r.SSRC == f.mediaSSRC() {
+			switch media, rtx := f.ssrcs(); {
+			case r.SSRC == media:
 				f.reported(r)
+			case r.SSRC == rtx && rtx != 0:
+				f.paddingLost(r)
 			}
 		}
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
@@ -101,6 +104,13 @@ func (f *forward) reported(r rtcp.ReceptionReport) {
 	f.choice.Reported(loss, rtt, now)
 }
 
+// paddingLost takes what a viewer tells of repairs, as which padding goes out.
+func (f *forward) paddingLost(r rtcp.ReceptionReport) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.choice.PaddingLost(float64(r.FractionLost)/256, f.now())
+}
+
 // longestRTT is above every path on Earth with its queues.
 const longestRTT = 10 * time.Second
 
@@ -120,13 +130,26 @@ func (f *forward) estimated(bitrate float64) {
 	defer f.mu.Unlock()
 	f.metrics.viewerEstimate.Observe(bitrate)
 	f.choice.Estimated(bitrate, f.now())
-	f.pacer.SetRate(max(paceFactor*bitrate/8, paceStream*f.rate, paceLeast))
+	f.pace = max(paceFactor*bitrate/8, paceLeast)
+	f.setPace()
+}
+
+// setPace tells the pacer of the newest estimate and of what goes out, or is to. f.mu is held.
+func (f *forward) setPace() {
+	if f.pace > 0 {
+		f.pacer.SetRate(max(f.pace, paceStream*f.rate, paceStream*f.choice.known[f.at().layer].Rate/8))
+	}
 }
 
 func (f *forward) mediaSSRC() uint32 {
+	media, _ := f.ssrcs()
+	return media
+}
+
+func (f *forward) ssrcs() (media, rtx uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.ssrc
+	return f.ssrc, f.rtxSSRC
 }
 
 // nacked sends again what the viewer misses, as RTX. A viewer that did not
@@ -136,12 +159,20 @@ func (f *forward) mediaSSRC() uint32 {
 func (f *forward) nacked(nack *rtcp.TransportLayerNack) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	missed := 0
 	for _, pair := range nack.Nacks {
 		(rtp.Nack{ID: pair.PacketID, Lost: uint16(pair.LostPackets)}).Each(func(seq uint16) bool {
 			f.count(func(s *TrackStats) { s.NACKs++ })
 			f.metrics.nacks.WithLabelValues(f.resend(seq)).Inc()
+			if nth := f.packets - uint32(f.lastSeq-seq); int32(nth-f.missed) > 0 { // for the first time
+				f.missed = nth
+				missed++
+			}
 			return true
 		})
+	}
+	if missed > 0 && f.packets > 0 {
+		f.choice.Missed(missed*int(f.octets/f.packets), f.now())
 	}
 	if f.sender != nil {
 		f.push()
@@ -188,7 +219,7 @@ func (f *forward) repair(packet []byte) (n int, result string) {
 // again is a packet as it went out, nil where it is not in the ring any more.
 func (f *forward) again(dst []byte, seq uint16) []byte {
 	packet, ok := f.rewriter.Resend(dst, seq, func(nth int, in uint64) *rtp.Packet {
-		if nth <= f.nth-recent {
+		if nth <= f.nth-recent || nth < f.current {
 			return nil
 		}
 		at := f.places[nth%recent]

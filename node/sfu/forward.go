@@ -59,7 +59,10 @@ type forward struct {
 	lastAt   time.Time // when it was sent
 	allow    repairs
 	untold   tally
+	missed   uint32        // the newest packet that the viewer asked for again, as packets counts
+	current  int           // repairs of places before this one are of no use
 	pacer    send.Pacer    // of video
+	pace     float64       // bytes a second that the viewer's estimate allows; 0: none yet
 	unpaced  int           // bytes that the pacer has not been told of
 	pause    time.Duration // that the pacer wants before the next packet
 	packets  uint32        // as sender reports count them
@@ -109,6 +112,7 @@ func (f *forward) begin(track *relay.Track) int {
 		f.exts = info.Extensions
 	}
 	f.rewriter.Switch(f.nth)
+	f.count(func(s *TrackStats) { s.Layer = layer })
 	return layer
 }
 

@@ -25,6 +25,7 @@ type lens struct {
 	base          uint8
 	time          uint32
 	plis          chan struct{}
+	more          int // bytes of a packet beyond 900
 }
 
 // A film is a track that its packets can leave under any SSRC.
@@ -61,7 +62,13 @@ type studio struct {
 // newStudio connects; the lenses are in the order of the offer. Nothing is sent yet.
 func newStudio(t *testing.T, s *SFU, st *stage, lenses []*lens, edit ...func(string) string) *studio {
 	t.Helper()
-	c := &studio{t: t, pc: newClient(t, false), lenses: lenses}
+	return newStudioOf(t, newClient(t, false), s, st, lenses, edit...)
+}
+
+// newStudioOf connects a client.
+func newStudioOf(t *testing.T, pc *webrtc.PeerConnection, s *SFU, st *stage, lenses []*lens, edit ...func(string) string) *studio {
+	t.Helper()
+	c := &studio{t: t, pc: pc, lenses: lenses}
 	var sender *webrtc.RTPSender
 	for _, l := range lenses {
 		l.seq, l.picture, l.time, l.base = uint16(rand.Uint32()), uint16(rand.Uint32()&0x7fff), rand.Uint32(), uint8(rand.Uint32())
@@ -154,16 +161,16 @@ func (c *studio) frame(l *lens, key bool, n int) {
 func (l *lens) payload(key, first bool) []byte {
 	b := []byte{0x80, 0xc0, 0x80 | byte(l.picture>>8), byte(l.picture), l.base}
 	if !first {
-		return append(b, make([]byte, 900)...)
+		return append(b, make([]byte, 900+l.more)...)
 	}
 	b[0] |= 0x10
 	if !key {
-		return append(b, append([]byte{1, 0, 0}, make([]byte, 900)...)...)
+		return append(b, append([]byte{1, 0, 0}, make([]byte, 900+l.more)...)...)
 	}
 	b = append(b, 0x10, 0, 0, 0x9d, 1, 0x2a)
 	b = binary.LittleEndian.AppendUint16(b, uint16(l.width))
 	b = binary.LittleEndian.AppendUint16(b, uint16(l.height))
-	return append(b, make([]byte, 890)...)
+	return append(b, make([]byte, 890+l.more)...)
 }
 
 func threeSizes() []*lens {

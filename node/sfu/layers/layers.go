@@ -98,6 +98,7 @@ type Chooser struct {
 
 	probing time.Time // when the probe began; zero: none runs
 	rate    float64   // that it goes up to
+	before  float64   // the receiver's estimate when it began
 	next    time.Time // no probe before
 	wait    time.Duration
 	dead    [MaxLayers]time.Time // until when a layer counts as dead, since it did not come
@@ -252,7 +253,15 @@ func (c *Chooser) up(layers []Layer, now time.Time) (pad float64) {
 	case !c.probing.IsZero() && c.Path.Troubled(c.probing):
 		c.failed(now)
 		return 0
-	case !c.probing.IsZero() && now.Sub(c.probing) >= probeFor+c.Path.RTT() && c.Path.Heard(c.probing.Add(probeFor/2)):
+	case !c.probing.IsZero() && now.Sub(c.probing) >= probeFor+c.Path.RTT():
+		took, known := c.Path.Took(c.probing.Add(probeFor/2+c.Path.RTT()), c.rate, c.before)
+		if !known { // it waits for what the viewer says
+			return 0
+		}
+		if !took {
+			c.failed(now)
+			return 0
+		}
 		c.Path.Proved(c.rate)
 		c.results.Passed++
 		c.probing = time.Time{}
@@ -262,9 +271,6 @@ func (c *Chooser) up(layers []Layer, now time.Time) (pad float64) {
 		}
 		return 0
 	case !c.probing.IsZero():
-		if now.Sub(c.probing) > probeFor+c.Path.RTT() { // it waits for what the viewer says
-			return 0
-		}
 		c.Path.pads(layers[c.current].Rate, now)
 		return c.rate
 	case c.Path.Takes(now) >= need && !c.Path.Troubled(now.Add(-holdUp)):
@@ -274,6 +280,7 @@ func (c *Chooser) up(layers []Layer, now time.Time) (pad float64) {
 		return 0
 	}
 	c.Path.pads(layers[c.current].Rate, now)
+	c.before = c.Path.estimate
 	c.probing, c.rate = now, min(layers[above].Rate*probeMore, c.Path.Takes(now)*probeStep)
 	return c.rate
 }

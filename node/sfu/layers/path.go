@@ -25,6 +25,15 @@ const (
 	// grow is by how much a second a path is believed to recover by itself when what it
 	// carries, or more, gets through.
 	grow = 0.05
+	// missedFor is the time in which requests for what is lost are counted, missedShare the share
+	// of what goes out that no path loses by chance in it, and missedLeast the bits (30 packets)
+	// that are no burst of a radio.
+	missedFor   = 300 * time.Millisecond
+	missedShare = 0.3
+	missedLeast = 240e3
+	// paddingFor is how long after padding a report of its loss may come: browsers make one a
+	// second.
+	paddingFor = 1200 * time.Millisecond
 	// shortest forgets the shortest round trip after this long: paths change.
 	rttMemory = 30 * time.Second
 	// settling is how long after a switch nothing is held against the new layer: what was
@@ -46,7 +55,11 @@ type Path struct {
 	least    [2]time.Duration // shortest round trip in the halves of rttMemory
 	turned   time.Time
 	trouble  time.Time // when the path last showed that it is full
-	heard    time.Time // when the newest report came
+	heard    time.Time // when it last said anything
+	reported time.Time // when the newest report of loss came
+	measured time.Time // when the newest estimate did
+	missed   float64   // bits that it said to miss since missing
+	missing  time.Time
 	quiet    time.Time // until then trouble is of what was before
 	queueing int       // reports in a row that say so
 	padded   time.Time // until then what is too much may be padding
@@ -95,7 +108,7 @@ func (p *Path) Sent(bytes int, now time.Time) {
 // Reported takes a receiver's report: the share of packets lost since the last one, and the
 // round trip, 0 where it is not known.
 func (p *Path) Reported(loss float64, rtt time.Duration, now time.Time) {
-	p.heard = now
+	p.heard, p.reported = now, now
 	full := loss > certain || (loss+p.loss)/2 > lossy
 	p.loss = loss
 	if rtt > 0 {
@@ -128,13 +141,44 @@ func (p *Path) Reported(loss float64, rtt time.Duration, now time.Time) {
 func (p *Path) Estimated(bits float64, now time.Time) {
 	before := p.estimate
 	p.estimate = bits
-	p.heard = now
+	p.heard, p.measured = now, now
 	switch {
 	case before > 0 && bits < before*0.95 && bits < p.sent*1.05:
 		p.full(bits/back, now)
 	case bits > p.takes:
 		p.takes = bits
 	}
+}
+
+// Missed says that the viewer has asked for so many bytes for the first time. It does so at
+// once, while reports of loss come once a second, in which a path that became narrow loses a
+// second of pictures. A few packets are no sign of that.
+func (p *Path) Missed(bytes int, now time.Time) {
+	if now.Sub(p.missing) > missedFor {
+		p.missing, p.missed = now, 0
+	}
+	p.missed += float64(8 * bytes)
+	if s := missedFor.Seconds(); p.missed > max(missedShare*p.sent*s, missedLeast) {
+		p.full(max(p.sent-p.missed/s, 0), now)
+		p.missed = 0
+	}
+}
+
+// PaddingLost says which share of the padding was lost, in the newest report of it.
+func (p *Path) PaddingLost(share float64, now time.Time) {
+	if share > certain && now.Before(p.padded.Add(paddingFor)) {
+		p.trouble = now
+	}
+}
+
+// Took reports whether the viewer spoke after at of what came, in all the ways in which it does,
+// and did not contradict that a rate came through: an estimate that was given before grows with
+// what comes, and one that stays where it was is held down by a queue.
+func (p *Path) Took(at time.Time, rate, before float64) (took, known bool) {
+	if !p.reported.After(at) || p.estimate > 0 && !p.measured.After(at) {
+		return false, false
+	}
+	return p.estimate == 0 || p.estimate > before || p.estimate >= rate, true
 }
 
 // full says that the path is, at the rate that got through.
