@@ -58,8 +58,8 @@ func newAssets(t *texts) *assets {
 	}
 	for _, lang := range t.languages {
 		a.addTexts("texts-guest-"+lang+".json", t.of(lang, "common.", "denial.", "guest.", "stage.", "publish."))
-		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish.", "talk."))
-		a.addTexts("texts-talk-"+lang+".json", t.of(lang, "common.role_", "talk."))
+		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish.", "talk.", "quality."))
+		a.addTexts("texts-talk-"+lang+".json", t.of(lang, "common.role_", "common.mbps", "talk.", "quality."))
 		a.addTexts("texts-operator-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "operator."))
 	}
 	return a

@@ -10,6 +10,7 @@ import { localTimes } from "./when";
 import { Door, type Grant, type Knock, dead, inAddress } from "./guest/door";
 import { type Stats, nothing } from "./guest/player";
 import { type Publish } from "./guest/publish";
+import type { Quality } from "./guest/quality";
 import { type Stage } from "./guest/stage";
 import { Visit } from "./guest/visit";
 import "./guest/publish";
@@ -28,6 +29,12 @@ const lookEvery = 5 * 60_000;
 
 /** unnamed is what the door hears of the invited instead of a name; nobody is shown it. */
 const unnamed = "Invited";
+
+/** Later is what comes with the stage (talk.ts). */
+interface Later {
+  mount(place: HTMLElement, link: Visit, texts: string, style: string): Promise<void>;
+  sizes(texts: string): Promise<Quality>;
+}
 
 class GuestPage {
   readonly #box = must("guest");
@@ -176,6 +183,7 @@ class GuestPage {
     const stage = document.createElement("stentor-stage") as Stage;
     stage.visit = visit;
     stage.leave = () => visit.leave();
+    stage.sizes = async () => (await this.#later()).sizes(this.#box.dataset.talkTexts!);
     let inside!: HTMLElement;
     const stop = root(() => {
       const sends = derived(() => !visit.waiting() && senders.has(visit.role()));
@@ -198,11 +206,16 @@ class GuestPage {
     void visit.run();
   }
 
-  /** talk is chat, questions and polls, by a bundle that is fetched now. */
+  /** later is the bundle that comes with the stage. */
+  #later(): Promise<Later> {
+    return import(this.#box.dataset.talk!);
+  }
+
+  /** talk is chat, questions and polls, which come later. */
   #talk(visit: Visit): HTMLElement {
     const place = h("div", { class: "talk-place" });
-    const { talk, talkTexts, talkStyle } = this.#box.dataset;
-    import(talk!).then((bundle: { mount(place: HTMLElement, link: Visit, texts: string, style: string): Promise<void> }) => bundle.mount(place, visit, talkTexts!, talkStyle!)).catch((e) => console.warn(e)); // the picture is there without it
+    const { talkTexts, talkStyle } = this.#box.dataset;
+    this.#later().then((bundle) => bundle.mount(place, visit, talkTexts!, talkStyle!)).catch((e) => console.warn(e)); // the picture is there without it
     return place;
   }
 

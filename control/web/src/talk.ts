@@ -1,4 +1,5 @@
-// The talk of the guest page: a bundle of its own, which the page fetches with the stage.
+// What the guest page fetches with the stage, as a bundle of its own: the talk, and the menu of sizes.
+import { Quality } from "./guest/quality";
 import { loadTexts } from "./texts";
 import { type TalkLink, TalkModel } from "./talk/model";
 import { type Talk } from "./talk/talk";
@@ -11,6 +12,12 @@ export async function mount(place: HTMLElement, link: TalkLink, texts: string, s
   const el = document.createElement("stentor-talk") as Talk;
   el.model = new TalkModel(link);
   place.append(el);
+}
+
+/** sizes makes the menu of sizes for the stage. */
+export async function sizes(texts: string): Promise<Quality> {
+  await loadTexts(texts);
+  return new Quality();
 }
 
 /** dress fetches the talk's style, once. */

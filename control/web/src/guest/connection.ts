@@ -29,6 +29,8 @@ export class Connection {
   onsilent: () => void = () => {};
   /** onbroken is called when the transport lost its way. */
   onbroken: () => void = () => {};
+  /** links are the Link headers of the answer: what else the session can do. */
+  links = "";
   #resource = "";
   #tag = ""; // names the ICE session (RFC 9725, section 4.3.1)
   #restarting: Promise<boolean> | null = null;
@@ -56,6 +58,7 @@ export class Connection {
     const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: pc.localDescription!.sdp, signal: ended });
     const location = answer.headers.get("Location");
     if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
+    this.links = answer.headers.get("Link") ?? "";
     this.#tag = answer.headers.get("ETag") ?? "*";
     await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   }

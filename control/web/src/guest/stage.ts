@@ -3,6 +3,7 @@ import { Part, type Child, h } from "../ui/dom";
 import { icon, type Icon } from "../ui/icons";
 import { effect, onEnd, signal } from "../ui/signals";
 import { type Key, megabits, number, t } from "../texts";
+import type { Quality } from "./quality";
 import type { Visit } from "./visit";
 
 /** quietAfter is how long the controls stay on a full screen without a movement, in milliseconds. */
@@ -15,6 +16,9 @@ interface IOSVideo extends HTMLVideoElement {
 export class Stage extends Part {
   visit!: Visit;
   leave!: () => void;
+  /** sizes brings the menu of sizes, which comes after the picture. */
+  sizes!: () => Promise<Quality>;
+  readonly #quality = signal<Quality | null>(null);
   readonly #silenced = signal(false);
   readonly #full = signal(false);
   readonly #hushed = signal(false); // this page sends: its own sound would come back into the microphone
@@ -22,18 +26,33 @@ export class Stage extends Part {
   render(): Child {
     const video = h("video", { playsinline: true, autoplay: true, "aria-label": t("stage.picture") }) as IOSVideo;
     this.#feed(video);
+    this.#choices();
     const controls = h("div", { class: "controls", role: "group", "aria-label": t("stage.controls") },
       this.#state(),
       this.#recorded(),
       h("span", { class: "grow" }),
       this.#button(() => (this.#silenced() ? "silent" : "sound"), () => (this.#silenced() ? "stage.unmute" : "stage.mute"), () => this.#mute(video)),
+      () => this.#quality()?.button,
       document.pictureInPictureEnabled && this.#button(() => "inset", () => "stage.inset", () => inset(video)),
       this.#button(() => (this.#full() ? "small" : "full"), () => (this.#full() ? "stage.small" : "stage.full"), () => this.#fullScreen(video)),
       this.#button(() => "leave", () => "stage.leave", () => this.leave()),
     );
     const frame = h("div", { class: "frame" }, video, () => this.#veil(), () => this.#unmute(video));
     this.#quiet();
-    return [frame, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures())];
+    return [frame, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures()), () => this.#quality()?.note];
+  }
+
+  /** choices keeps the menu of sizes with the session, as long as somebody is on the stage. */
+  #choices(): void {
+    let here = true;
+    onEnd(() => {
+      here = false;
+      this.#quality.peek()?.close();
+      this.#quality.set(null);
+    });
+    this.sizes().then((q) => (here ? this.#quality.set(q) : q.close())).catch((e) => console.warn(e)); // the picture is there without it
+    effect(() => this.#quality()?.follow(this.visit.live() ? this.visit.session() : null));
+    effect(() => this.#quality()?.shows(this.visit.figures()));
   }
 
   /** feed gives the video what comes, and starts it with sound where the browser lets it. */

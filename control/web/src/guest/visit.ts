@@ -5,6 +5,7 @@ import { Problem, asProblem, send } from "../http";
 import { signal } from "../ui/signals";
 import { Backoff, pause } from "../wait";
 import { type Door, type Grant, type Knock, dead } from "./door";
+import type { Connection } from "./connection";
 import { Player, type Stats, nothing } from "./player";
 
 export type Phase = "connecting" | "lobby" | "waiting" | "watching" | "reconnecting" | "gone";
@@ -63,6 +64,7 @@ export class Visit {
   readonly onStage = signal(true); // or free to go; until the events say otherwise
   readonly figures = signal(nothing()); // looked at every second
   readonly stream = signal<MediaStream | null>(null);
+  readonly session = signal<Connection | null>(null); // by which the picture comes
   readonly grant;
   readonly #door: Door;
   readonly #knock: Knock | null;
@@ -141,6 +143,7 @@ export class Visit {
 
   #hangUp(): void {
     this.stream.set(null);
+    this.session.set(null);
     this.#player?.close();
     this.#player = null;
     this.#socket?.close();
@@ -166,8 +169,10 @@ export class Visit {
         backoff.reset();
         if (told === this.#told) this.live.set(true); // the stage opens to viewers only while somebody is on it
         this.phase.set("watching");
+        this.session.set(this.#player.connection);
         await this.#player.lost;
         if (this.#ended) return;
+        this.session.set(null);
         this.#player?.close();
         this.phase.set("reconnecting");
       } catch (e) {

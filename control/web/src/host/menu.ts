@@ -1,18 +1,19 @@
 // Menus behind a button, as the ARIA practices have them: arrow keys, Home and End move,
 // letters find, Escape closes, and the focus goes back to where it came from.
 import { type Child, h } from "../ui/dom";
-import { icon } from "../ui/icons";
+import { type Icon, icon } from "../ui/icons";
 import { onEnd } from "../ui/signals";
 
 export interface Item {
   id: string; // data-act, for tests and for nobody else
   words: string;
   danger?: boolean;
+  checked?: boolean; // one of several that exclude each other, and whether it is the one
   act(): void;
 }
 
 /** menuButton is a button that opens a menu of what can be done now; null stands between two groups. */
-export function menuButton(label: () => string, items: () => (Item | null)[], more: Record<string, string> = {}): HTMLElement {
+export function menuButton(label: () => string, items: () => (Item | null)[], more: Record<string, string> = {}, sign: Icon = "more"): HTMLElement {
   const button: HTMLElement = h("button", {
     type: "button", class: "round menu-button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label, title: label, ...more,
     onclick: () => (shown ? close() : open()),
@@ -21,7 +22,7 @@ export function menuButton(label: () => string, items: () => (Item | null)[], mo
       e.preventDefault();
       open(e.key === "ArrowUp" ? -1 : 0);
     },
-  }, icon("more"));
+  }, icon(sign));
   let shown: HTMLElement | null = null;
   const close = (focus = true) => {
     const was = shown;
@@ -51,11 +52,11 @@ export function menuButton(label: () => string, items: () => (Item | null)[], mo
   return button;
 }
 
-const entries = (menu: HTMLElement) => [...menu.querySelectorAll<HTMLElement>("[role=menuitem]")];
+const entries = (menu: HTMLElement) => [...menu.querySelectorAll<HTMLElement>("[role^=menuitem]")];
 
 function list(label: string, items: (Item | null)[], close: (focus?: boolean) => void): HTMLElement {
   const one = (item: Item | null): Child => item
-    ? h("button", { type: "button", role: "menuitem", tabindex: "-1", class: item.danger ? "menu-item danger-item" : "menu-item", "data-act": item.id, onclick: () => { close(); item.act(); } }, item.words)
+    ? h("button", { type: "button", role: item.checked === undefined ? "menuitem" : "menuitemradio", "aria-checked": item.checked === undefined ? null : String(item.checked), tabindex: "-1", class: item.danger ? "menu-item danger-item" : "menu-item", "data-act": item.id, onclick: () => { close(); item.act(); } }, item.words)
     : h("hr", { role: "separator" });
   const menu = h("div", { class: "menu", role: "menu", "aria-label": label, onkeydown: (e: KeyboardEvent) => key(e, menu, close) }, items.map(one));
   return menu;

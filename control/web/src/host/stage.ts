@@ -4,6 +4,7 @@ import { type Child, each, h } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { type Signal, derived, effect, signal } from "../ui/signals";
 import { type Publish } from "../guest/publish";
+import { Quality } from "../guest/quality";
 import { type Stage } from "../guest/stage";
 import type { Visit } from "../guest/visit";
 import "../guest/publish";
@@ -23,6 +24,7 @@ export function stage(live: Live, presence: Presence): HTMLElement {
     const el = document.createElement("stentor-stage") as Stage;
     el.visit = visit;
     el.leave = () => presence.leave();
+    el.sizes = async () => new Quality();
     return (shown = el);
   };
   effect(() => {
