@@ -93,3 +93,59 @@ func TestAHostByKeyboardAlone(t *testing.T) {
 	host.until("S37 switched", `!document.getElementById("guests-video").checked`)
 	host.says("Changed.")
 }
+
+// TestAGuestByKeyboardAlone comes from a link to a raised hand, and out again, without a pointer.
+func TestAGuestByKeyboardAlone(t *testing.T) {
+	c := &crowd{realNode: startNode(t)}
+	var err error
+	if c.webinar, err = c.api.CreateWebinar(t.Context(), client.CreateWebinar{Title: "Tides and moons", GeneratePIN: true}); err != nil {
+		t.Fatal(err)
+	}
+	guest := newBrowser(t).open("keyboard-guest")
+	guest.do("open", chromedp.Navigate(c.url))
+	guest.tabTo("#link")
+	guest.press(c.url+c.webinar.JoinPath, kb.Enter)
+	guest.tabTo("#name")
+	guest.press("Ada Lovelace")
+	guest.tabTo("#pin")
+	guest.press("00000000", kb.Enter)
+	guest.says("That is not the PIN of this webinar.")
+	guest.until("what is wrong has the focus, and all of it is chosen", `document.activeElement.id === "pin" && document.activeElement.selectionEnd === 8 && document.activeElement.selectionStart === 0`)
+	guest.press(c.webinar.PIN, kb.Enter)
+	guest.until("the webinar's title has the focus", `document.activeElement.matches("h1") && document.querySelector("stentor-stage")`)
+
+	guest.tabTo("#hand")
+	guest.press(kb.Enter)
+	guest.until("the hand is up, and keeps the focus", `document.activeElement.id === "hand" && document.activeElement.ariaPressed === "true"`)
+	c.raised(guest, true)
+	for down := false; !down; { // one change in so many seconds: who is quicker reads why
+		guest.press(" ")
+		guest.until("down, or why not", `document.activeElement.id === "hand" && (document.activeElement.ariaPressed === "false" || document.querySelector(".talk-bar .problem").textContent)`)
+		guest.until("the answer's own sentence", `!document.querySelector(".talk-bar .problem").textContent.includes("That did not work")`)
+		down = guest.number(`Number(document.activeElement.ariaPressed === "false")`) == 1
+	}
+	c.raised(guest, false)
+
+	guest.press("m") // a key of the stage, wherever the focus is
+	guest.until("the sound is off", `document.querySelector("stentor-stage video").muted`)
+	guest.tabTo(`stentor-stage button[aria-label="Leave"]`)
+	guest.press(kb.Enter)
+	guest.until("the sentence at the end has the focus", `document.activeElement.id === "gone"`)
+	guest.tabTo("#again")
+}
+
+// raised waits until the host would read that one person's hand is up, or that nobody's is.
+func (c *crowd) raised(tab *tab, up bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		all, err := c.api.Participants(c.t.Context(), c.webinar.ID)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if len(all.Items) == 1 && (all.Items[0].Hand != nil) == up {
+			return
+		}
+		tab.until("a little later", `new Promise((f) => setTimeout(() => f(true), 50))`)
+	}
+	c.t.Fatalf("hands: never %v", up)
+}

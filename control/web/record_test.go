@@ -10,6 +10,8 @@ func TestHostRecordsAndEverybodyIsTold(t *testing.T) {
 	c.host.click("#record")
 	c.guest.until("the guest is told", `document.querySelector("#recorded").textContent === "Being recorded"`)
 	c.host.until("files grow", `document.querySelectorAll("#recordings li").length === 2`)
+	c.host.accessible("a recording grows")
+	c.guest.accessible("recorded")
 	c.host.click("#record")
 	c.guest.until("the notice goes", `document.querySelector("#recorded").textContent === ""`)
 	list, err := c.api.Recordings(t.Context(), c.webinar.ID)
@@ -17,6 +19,7 @@ func TestHostRecordsAndEverybodyIsTold(t *testing.T) {
 		t.Fatalf("the list is %+v, %v", list, err)
 	}
 	c.host.until("the files are whole", `!document.querySelector("#recordings").textContent.includes("growing")`)
+	c.host.accessible("whole files")
 	for _, f := range list.Items[0].Files {
 		var got sized
 		if err := c.api.RecordedFile(t.Context(), c.webinar.ID, list.Items[0].ID, list.Items[0].Node, f.Name, &got); err != nil || got < 100 {

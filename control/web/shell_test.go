@@ -167,6 +167,7 @@ func TestS12AHostChecksBeforehand(t *testing.T) {
 	host.click("#preflight")
 	host.says("Nobody else sees or hears any of it.")
 	host.do("remember how high the level goes", chromedp.Evaluate[chromedp.Void](`setInterval(() => (window.highest = Math.max(window.highest ?? 0, document.querySelector("#checks meter")?.value ?? 0)), 20)`))
+	host.pictures("before")
 	host.click("#check")
 	host.says("Older nodes: n2 v1.1.0")
 	host.until("the level moves", `window.highest > .3`)
@@ -182,6 +183,7 @@ func TestS12AHostChecksBeforehand(t *testing.T) {
 	host.click("#check")
 	host.until("a refusal is a sentence", `document.querySelector('[data-check="camera"]').dataset.state === "bad" && document.querySelector('[data-check="camera"] .hint').textContent.length > 20`)
 	host.until("nothing is left running", `document.querySelectorAll('[data-state="running"]').length === 0`)
+	host.accessible("refused")
 }
 
 // TestWhatAPreflightSendsIsBounded holds the probe's limit, and that it says what came.

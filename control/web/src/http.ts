@@ -25,6 +25,8 @@ export class Problem extends Error {
 /** asProblem makes a Problem of whatever was thrown. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  const other = error as Partial<Problem> | null; // of another bundle, whose class is another one
+  if (error instanceof Error && typeof other?.code === "string" && typeof other.detail === "string") return new Problem(other.code, other.detail, other.status, other.retryAfter, other.fields);
   console.warn(error); // not an answer, but a mistake of ours or of the browser
   return new Problem("internal", "");
 }
