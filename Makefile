@@ -48,12 +48,12 @@ simulate:
 	@mkdir -p $(ARTIFACTS)
 	@$(GO) test -count=1 -timeout 2h -v ./control/lease -run 'M1Simulate|TheCheckerFindsWhatIsPlanted' -simulate.schedules=$(SCHEDULES) -simulate.seed=$(SEED) -simulate.budget=110m > $(ARTIFACTS)/simulate.log 2>&1; status=$$?; grep -E 'schedules|FAIL|^ok' $(ARTIFACTS)/simulate.log; exit $$status
 
-# The demo as a person runs it, with a real browser, an upgrade from the last release, and
+# The demo as a person runs it, with real browsers, a killed edge, an upgrade from the last release, and
 # processes under faults (3 x 60 s, 200 s with what starts and heals them): alone, since they
 # take the machine.
 e2e: build
 	@mkdir -p $(ARTIFACTS)
-	STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) $(GO) test -count=1 -timeout 20m -v -run 'EndToEnd|Chaos' . 2>&1 | tee $(ARTIFACTS)/e2e.log; exit $${PIPESTATUS[0]}
+	STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) $(GO) test -count=1 -timeout 20m -v -p 1 -run 'EndToEnd|Chaos|SimulcastFromThePage|AKilledEdge' . ./control/web 2>&1 | tee $(ARTIFACTS)/e2e.log; exit $${PIPESTATUS[0]}
 
 test: deps
 	@mkdir -p $(ARTIFACTS)
