@@ -36,6 +36,25 @@ func (r *repairs) spend() bool {
 	return true
 }
 
+// repaired is when packets were sent again of late. Viewers ask anew every 100 ms (they do not
+// know the round trip), so that behind a full queue each loss would be repaired three times,
+// and the repairs keep the queue full.
+type repaired [64]struct {
+	seq uint16
+	at  time.Time
+}
+
+func (r *repaired) sent(seq uint16, now time.Time) {
+	e := &r[seq%uint16(len(r))]
+	e.seq, e.at = seq, now
+}
+
+// underway reports whether what was sent of a packet cannot have been missed yet.
+func (r *repaired) underway(seq uint16, rtt time.Duration, now time.Time) bool {
+	e := &r[seq%uint16(len(r))]
+	return e.seq == seq && !e.at.IsZero() && now.Sub(e.at) < rtt
+}
+
 // readFeedback reads the viewer's RTCP until the connection ends.
 func (f *forward) readFeedback() {
 	b := make([]byte, receiveMTU)
@@ -73,12 +92,15 @@ func (f *forward) feedback(p rtcp.Packet) {
 			}
 		}
 	case *rtcp.ReceiverReport:
-		for _, r := range p.Reports {
-			switch media, rtx := f.ssrcs(); {
-			case r.SSRC == media:
-				f.reported(r)
-			case r.SSRC == rtx && rtx != 0:
+		media, rtx := f.ssrcs()
+		for _, r := range p.Reports { // before the media's, which ends an attempt
+			if r.SSRC == rtx && rtx != 0 {
 				f.paddingLost(r)
+			}
+		}
+		for _, r := range p.Reports {
+			if r.SSRC == media {
+				f.reported(r)
 			}
 		}
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
@@ -186,6 +208,8 @@ func (f *forward) resend(seq uint16) string {
 		return "closed"
 	case f.rtxSSRC == 0:
 		return "no_rtx"
+	case f.repaired.underway(seq, f.choice.RTT(), f.now()):
+		return "on_its_way"
 	case !f.allow.spend():
 		return "over_budget"
 	}
@@ -196,6 +220,7 @@ func (f *forward) resend(seq uint16) string {
 	}
 	n, result := f.repair(packet)
 	if n > 0 {
+		f.repaired.sent(seq, f.now())
 		f.count(func(s *TrackStats) { s.RTX++ })
 		f.out[1].count(1, n)
 	}

@@ -58,6 +58,7 @@ type forward struct {
 	lastSeq  uint16    // of the newest packet sent
 	lastAt   time.Time // when it was sent
 	allow    repairs
+	repaired repaired
 	untold   tally
 	missed   uint32        // the newest packet that the viewer asked for again, as packets counts
 	current  int           // repairs of places before this one are of no use

@@ -112,7 +112,14 @@ func newWatcher(t *testing.T, s *SFU, st *stage, edit ...func(*webrtc.SettingEng
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	w.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		go func() { // so that reports answer the server's
+			for {
+				if _, _, err := receiver.ReadRTCP(); err != nil {
+					return
+				}
+			}
+		}()
 		for {
 			p, a, err := tr.ReadRTP()
 			if err != nil {

@@ -53,9 +53,11 @@ const (
 	// holdFirst is the same at the beginning, when every viewer starts below what most paths
 	// take.
 	holdFirst = 500 * time.Millisecond
-	// probeFor is how long padding is sent: two reports of a browser (it sends 2.5 a second
-	// and more), and longer than the queue of a home router takes to show.
-	probeFor = 800 * time.Millisecond
+	// probeFor is how long padding is sent at least: longer than the queue of a home router takes
+	// to show. It goes on until a report tells of it, of which browsers send one in half a second
+	// to one and a half, but no longer than probeMost.
+	probeFor  = 800 * time.Millisecond
+	probeMost = 2500 * time.Millisecond
 	// probeWait is the first pause after an attempt that failed, probeWaitMost the longest:
 	// a path that got better is found within a quarter of a minute, and one that stays as it
 	// is is troubled for one part in twenty of the time.
@@ -255,8 +257,9 @@ func (c *Chooser) up(layers []Layer, now time.Time) (pad float64) {
 		return 0
 	case !c.probing.IsZero() && now.Sub(c.probing) >= probeFor+c.Path.RTT():
 		took, known := c.Path.Took(c.probing.Add(probeFor/2+c.Path.RTT()), c.rate, c.before)
-		if !known { // it waits for what the viewer says
-			return 0
+		if !known && now.Sub(c.probing) < probeMost { // what comes meanwhile is to be in the report
+			c.Path.pads(layers[c.current].Rate, now)
+			return c.rate
 		}
 		if !took {
 			c.failed(now)

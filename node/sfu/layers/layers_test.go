@@ -123,3 +123,67 @@ func TestWhatAViewerWantsIsFollowedAtOnce(t *testing.T) {
 		t.Errorf("4K was back after %v: %v %v", came, c.at, c.layer)
 	}
 }
+
+func TestWhatAProbeNeedsToPass(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before float64 // the estimate
+		report time.Duration
+		rtt    time.Duration
+		after  float64
+		took   bool
+	}{
+		{"a report, and nobody estimates", 0, 700 * time.Millisecond, 20 * time.Millisecond, 0, true},
+		{"a report and an estimate that grew", 2.5e6, 700 * time.Millisecond, 20 * time.Millisecond, 2.6e6, true},
+		{"an estimate that stays", 2.5e6, 700 * time.Millisecond, 20 * time.Millisecond, 2.5e6, false},
+		{"no report of what came", 2.5e6, 0, 0, 2.6e6, false},
+		{"a queue", 2.5e6, 700 * time.Millisecond, 250 * time.Millisecond, 2.6e6, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p Path
+			begin := time.Unix(1000, 0)
+			p.start(begin)
+			p.Reported(0, 20*time.Millisecond, begin)
+			if c.before > 0 {
+				p.Estimated(c.before, begin)
+			}
+			if c.report > 0 {
+				p.Reported(0, c.rtt, begin.Add(c.report))
+			}
+			if c.after > 0 {
+				p.Estimated(c.after, begin.Add(800*time.Millisecond))
+			}
+			if took, _ := p.Took(begin.Add(400*time.Millisecond), 8e6, c.before); took != c.took {
+				t.Errorf("took: %v", took)
+			}
+		})
+	}
+}
+
+func TestAThirdOfThePacketsMissedIsANarrowPathAndAFewAreNot(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		missed int // bytes in each 100 ms, of 175,000
+		narrow bool
+	}{{"one in twenty", 9000, false}, {"two of three", 120_000, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			var p Path
+			now := time.Unix(1000, 0)
+			p.start(now)
+			p.Proved(20e6)
+			for range 30 {
+				now = now.Add(100 * time.Millisecond)
+				p.Sent(175_000, now) // 14 Mbps
+			}
+			before := now
+			for range 5 {
+				now = now.Add(100 * time.Millisecond)
+				p.Sent(175_000, now)
+				p.Missed(c.missed, now)
+			}
+			if p.Troubled(before) != c.narrow || (p.Takes(now) < 14e6) != c.narrow {
+				t.Errorf("troubled: %v, takes %.1f Mbps", p.Troubled(before), p.Takes(now)/1e6)
+			}
+		})
+	}
+}

@@ -31,8 +31,8 @@ const (
 	missedFor   = 300 * time.Millisecond
 	missedShare = 0.3
 	missedLeast = 240e3
-	// paddingFor is how long after padding a report of its loss may come: browsers make one a
-	// second.
+	// paddingFor is how long after padding its effects may be in a report: browsers make one a
+	// second, and the queue drains meanwhile.
 	paddingFor = 1200 * time.Millisecond
 	// shortest forgets the shortest round trip after this long: paths change.
 	rttMemory = 30 * time.Second
@@ -166,19 +166,19 @@ func (p *Path) Missed(bytes int, now time.Time) {
 
 // PaddingLost says which share of the padding was lost, in the newest report of it.
 func (p *Path) PaddingLost(share float64, now time.Time) {
-	if share > certain && now.Before(p.padded.Add(paddingFor)) {
+	if share > certain && now.Before(p.padded) {
 		p.trouble = now
 	}
 }
 
 // Took reports whether the viewer spoke after at of what came, in all the ways in which it does,
 // and did not contradict that a rate came through: an estimate that was given before grows with
-// what comes, and one that stays where it was is held down by a queue.
+// what comes, and one that stays where it was is held down by a queue, as a round trip shows.
 func (p *Path) Took(at time.Time, rate, before float64) (took, known bool) {
 	if !p.reported.After(at) || p.estimate > 0 && !p.measured.After(at) {
 		return false, false
 	}
-	return p.estimate == 0 || p.estimate > before || p.estimate >= rate, true
+	return p.queueing == 0 && (p.estimate == 0 || p.estimate > before || p.estimate >= rate), true
 }
 
 // full says that the path is, at the rate that got through.
@@ -199,7 +199,7 @@ func (p *Path) full(rate float64, now time.Time) {
 // pads says that padding goes out at now beside media of a rate that got through until then:
 // where that is too much, the media alone is not.
 func (p *Path) pads(media float64, now time.Time) {
-	p.padded, p.floor = now.Add(settling+p.rtt), media
+	p.padded, p.floor = now.Add(paddingFor+p.rtt), media
 }
 
 // settle leaves what was queued before a switch out of account.
