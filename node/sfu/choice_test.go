@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type ladder struct {
 	live   [3]bool
 	frames int
 	due    [3]int // frame at which a key frame that was asked for comes; 0: none
+	counts bool   // what carrying allocates is counted
+	allocs uint64
 }
 
 func newLadder(t testing.TB) *ladder {
@@ -74,8 +77,16 @@ func (l *ladder) film() {
 	if l.frames++; l.frames%12 == 0 { // as browsers report
 		l.f.choice.Reported(0, 20*time.Millisecond, l.now)
 	}
+	var before, after runtime.MemStats
+	if l.counts {
+		runtime.ReadMemStats(&before)
+	}
 	if _, err := l.f.carry(l.course); err != nil {
 		l.t.Fatal(err)
+	}
+	if l.counts {
+		runtime.ReadMemStats(&after)
+		l.allocs += after.Mallocs - before.Mallocs
 	}
 	if n := l.course.next; n != nil && l.due[n.layer] < l.frames { // its publisher hears of it after six frames
 		l.due[n.layer] = l.frames + 6
@@ -199,6 +210,44 @@ func TestPaddingFillsUpToWhatIsTried(t *testing.T) {
 	}
 	if padded < 100e3 {
 		t.Errorf("%d bytes of padding before the larger layer", padded)
+	}
+}
+
+// Nor does a packet cost an allocation where there are layers, padding and switches: a switch
+// costs a reader and what goes with it, and no more when the picture is larger.
+func TestForwardingInLayersAllocatesNothingPerPacket(t *testing.T) {
+	_, w := newKernel(t)
+	w.socket = nowhere{w.socket}
+	s, err := newBatched(w, 1, 2, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLadder(t)
+	l.f.sender = s
+	for range 60 {
+		l.film()
+	}
+	l.takes(30e6)
+	l.counts = true
+	const rounds = 4
+	for range rounds {
+		l.f.choice.Want(layers.Want{})
+		l.takes(30e6)
+		l.goes(2)
+		for range 30 {
+			l.film()
+		}
+		l.f.choice.Want(layers.Want{Fixed: 1})
+		l.goes(0)
+	}
+	stats := l.f.snapshot()
+	if stats.Switches < 2*rounds || stats.Packets < 40*30*rounds {
+		t.Fatalf("%+v", stats)
+	}
+	perSwitch := float64(l.allocs) / float64(stats.Switches)
+	t.Logf("%d allocations with %d packets and %d switches", l.allocs, stats.Packets, stats.Switches)
+	if perSwitch > 40 && !raced {
+		t.Errorf("%v allocations a switch", perSwitch)
 	}
 }
 

@@ -346,6 +346,24 @@ func TestRepairsArePacedWithTheRest(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnItsWayIsNotSentOnceMore(t *testing.T) {
+	b := newBench(t, h264Info)
+	b.frame(true, 4)
+	b.forward()
+	out, _ := b.numbers()
+	b.f.choice.Reported(0, 250*time.Millisecond, b.now) // a full queue
+	ask := func() int {
+		b.now = b.now.Add(100 * time.Millisecond) // as viewers ask
+		b.f.nacked(&rtcp.TransportLayerNack{Nacks: []rtcp.NackPair{{PacketID: out[1]}, {PacketID: out[2]}}})
+		return len(b.out.packets) - len(out)
+	}
+	for i, want := range []int{2, 2, 2, 4} {
+		if got := ask(); got != want {
+			t.Fatalf("%d repairs of two packets after %d requests, want %d", got, i+1, want)
+		}
+	}
+}
+
 func TestAKeyFrameIsSpreadByWhatTheViewersPathTakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		estimate float64 // bits a second
