@@ -44,7 +44,7 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 	select {
 	case <-roster.found:
 	case <-roster.over:
-	case <-time.After(removalGrace(in.Body.Ban)):
+	case <-time.After(rosterGrace):
 	}
 	if err := spared(p, w, in.Participant); err != nil {
 		return nil, err
@@ -110,19 +110,9 @@ func ownedBy(w *webinar.Webinar, participant string) bool {
 
 // rosterGrace is how long a removal waits for the first node that serves the participant:
 // a round trip to the other side of the world. Who does not answer in time (a node that
-// just died) must not keep a removed participant on the air.
+// just died) must not keep a removed participant on the air. A ban waits as long: with 25 ms
+// the session could be over before its node had said whom it served, and the ban was weak.
 const rosterGrace = 150 * time.Millisecond
-
-// banGrace is as much for a ban, which has to hold everywhere within a quarter of a second
-// (M2): the nodes of one site answer within it, and then one command does it all.
-const banGrace = 25 * time.Millisecond
-
-func removalGrace(ban bool) time.Duration {
-	if ban {
-		return banGrace
-	}
-	return rosterGrace
-}
 
 // A roster is what the nodes say of who is inside, as they say it.
 type roster struct {

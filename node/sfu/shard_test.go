@@ -88,7 +88,7 @@ func TestAShardCarriesEveryoneWithOneGoroutine(t *testing.T) {
 			t.Fatalf("after a frame: %v", had)
 		}
 		for _, b := range a.all {
-			if b.out.flushes != 1+3 { // of 16, 32 and 40 packets
+			if n := b.out.flushes; n < 1+3 || n > 1+6 { // of 16, 32 and 40 packets, and what had been written of each when the shard came
 				t.Fatalf("%d flushes", b.out.flushes)
 			}
 		}
