@@ -37,7 +37,7 @@ deps:
 
 unit:
 	@mkdir -p $(ARTIFACTS)
-	@$(GO) test -p 3 -race -short -v -count=1 -timeout 20m ./... > $(ARTIFACTS)/unit.log 2>&1; status=$$?; \
+	@$(GO) test -race -short -v -count=1 -timeout 20m ./... > $(ARTIFACTS)/unit.log 2>&1; status=$$?; \
 	grep -E '^(ok|FAIL|panic:|#|[a-z/_]+\.go:)|--- FAIL' $(ARTIFACTS)/unit.log; \
 	if [ $$status -ne 0 ]; then grep -B 40 -- '--- FAIL' $(ARTIFACTS)/unit.log | tail -n 200; fi; exit $$status
 
