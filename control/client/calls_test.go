@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -164,10 +165,13 @@ func TestAKeyOfOnesOwnIsKept(t *testing.T) {
 // TestAChangeWhoseConnectionBreaksActsOnce is what the drawn key is for: the
 // transport sends it again by itself, under the same key.
 func TestAChangeWhoseConnectionBreaksActsOnce(t *testing.T) {
+	var mu sync.Mutex // the second call may come before the first one's handler has ended
 	var keys []string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if r.Method == "POST" {
+			mu.Lock()
+			defer mu.Unlock()
 			keys = append(keys, r.Header.Get("Idempotency-Key"))
 			if len(keys) == 1 {
 				panic(http.ErrAbortHandler) // the connection breaks before the answer
@@ -183,7 +187,10 @@ func TestAChangeWhoseConnectionBreaksActsOnce(t *testing.T) {
 	if _, err := c.Status(t.Context()); err != nil { // a connection that is kept
 		t.Fatal(err)
 	}
-	if _, err := c.EndWebinar(t.Context(), "w"); err != nil || len(keys) != 2 || keys[0] != keys[1] {
+	_, err = c.EndWebinar(t.Context(), "w")
+	mu.Lock()
+	defer mu.Unlock()
+	if err != nil || len(keys) != 2 || keys[0] != keys[1] {
 		t.Errorf("sent as %q, %v", keys, err)
 	}
 }
