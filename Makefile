@@ -37,9 +37,7 @@ deps:
 
 unit:
 	@mkdir -p $(ARTIFACTS)
-	@$(GO) test -race -short -v -count=1 -timeout 20m ./... > $(ARTIFACTS)/unit.log 2>&1; status=$$?; \
-	grep -E '^(ok|FAIL|panic:|#|[a-z/_]+\.go:)|--- FAIL' $(ARTIFACTS)/unit.log; \
-	if [ $$status -ne 0 ]; then grep -B 40 -- '--- FAIL' $(ARTIFACTS)/unit.log | tail -n 200; fi; exit $$status
+	@GO=$(GO) .ci/gotest $(ARTIFACTS)/unit.log -race -short -timeout 20m -- ./...
 
 # Ten thousand schedules of partitions, pauses, crashes and skew against the leases of
 # seats, and the hunt for every planted bug, without the race detector; unit runs a thousand with it. SCHEDULES and SEED
@@ -53,7 +51,8 @@ simulate:
 # take the machine.
 e2e: build
 	@mkdir -p $(ARTIFACTS)
-	STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) $(GO) test -count=1 -timeout 20m -v -p 1 -run 'EndToEnd|Chaos|SimulcastFromThePage|AKilledEdge' . ./control/web 2>&1 | tee $(ARTIFACTS)/e2e.log; exit $${PIPESTATUS[0]}
+	@STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) GO=$(GO) .ci/gotest $(ARTIFACTS)/e2e.log -timeout 20m -p 1 \
+		-run 'EndToEnd|Chaos|SimulcastFromThePage|AKilledEdge' -- . ./control/web
 
 test: deps
 	@mkdir -p $(ARTIFACTS)
@@ -62,6 +61,7 @@ test: deps
 	$(MAKE) simulate
 	$(MAKE) e2e
 	@.ci/skips $(ARTIFACTS)/unit.log $(ARTIFACTS)/e2e.log
+	@cat $(ARTIFACTS)/*.flaky | sed 's/^/failed once, passed twice alone: /'
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
