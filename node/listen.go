@@ -2,6 +2,7 @@ package node
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,8 @@ type Sockets struct {
 	HTTP    net.Listener
 	Metrics net.Listener // nil: metrics on the unix socket only
 	Admin   net.Listener // the unix socket
+
+	Public *x509.Certificate // that HTTP is served with; nil: none, a proxy in front has one
 }
 
 // receiveBuffer is what the media sockets ask the kernel for: a 4K key frame of
@@ -53,6 +56,7 @@ func Listen(c Config, voter bool) (s Sockets, err error) {
 		if err != nil {
 			return s, fmt.Errorf("node: tls: %w", err)
 		}
+		s.Public = cert.Leaf
 		s.HTTP = tls.NewListener(s.HTTP, &tls.Config{
 			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})

@@ -10,6 +10,7 @@ import (
 
 	"stentor/cluster"
 	"stentor/control/api"
+	"stentor/control/client"
 	"stentor/control/webinar"
 	"stentor/node/session"
 	"stentor/relay"
@@ -24,6 +25,8 @@ type report struct {
 	Hash      []byte              `json:"hash"`
 	Tracks    []relay.TrackStatus `json:"tracks"`
 	Links     []relay.LinkStatus  `json:"links"`
+	Mesh      *client.Certificate `json:"mesh,omitempty"`
+	Public    *client.Certificate `json:"public,omitempty"`
 }
 
 func (n *Node) report() report {
@@ -32,6 +35,7 @@ func (n *Node) report() report {
 	return report{
 		Node: n.cfg.Name, Index: state.Index(), Staleness: s.Staleness, Hash: hash[:],
 		Sessions: len(n.door.Sessions("")), Tracks: n.relay.Status(), Links: n.relay.Links(),
+		Mesh: certificate(n.credentials().Cert, n.now()), Public: certificate(n.sockets.Public, n.now()),
 	}
 }
 
@@ -42,7 +46,8 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	out := api.Status{
 		Node: n.cfg.Name, Version: n.build.Version, Commit: n.build.Commit,
 		Cluster: n.store.State().Cluster().ID, Leader: s.Leader, Term: s.Term, Index: s.Applied,
-		GossipKey: api.GossipKey(n.store.State()), Nodes: []api.NodeStatus{}, Tracks: []api.Track{}, Unreachable: []string{},
+		GossipKey: api.GossipKey(n.store.State()), Authority: certificate(n.credentials().CA, n.now()),
+		Nodes: []api.NodeStatus{}, Tracks: []api.Track{}, Unreachable: []string{},
 	}
 	reports, unreachable := ask(ctx, n, "/status", n.report())
 	out.Unreachable = append(out.Unreachable, unreachable...)
@@ -54,7 +59,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 			Node: m.Node, Role: string(m.Role), Region: m.Region, Version: m.Version, URL: m.HTTP,
 			Alive: m.Alive, Draining: m.Draining, Load: float64(m.Load), RTT: milliseconds(m.RTT),
 			Index: r.Index, Staleness: milliseconds(r.Staleness), Outdated: m.Version != newest, Sessions: r.Sessions,
-			Hash: hex.EncodeToString(r.Hash),
+			Hash: hex.EncodeToString(r.Hash), Mesh: r.Mesh, Public: r.Public,
 		})
 	}
 	out.Tracks = tracks(reports)

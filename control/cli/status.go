@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/semver"
 
@@ -44,7 +45,7 @@ func (c *StatusCommand) Run(ctx context.Context, e *Env) error {
 		}
 		return nil
 	}
-	return printStatus(e.Stdout, s)
+	return printStatus(e.Stdout, s, e.Now())
 }
 
 // newer reports whether version a is newer than b, where both are versions.
@@ -54,7 +55,7 @@ func newer(a, b string) bool {
 	return semver.IsValid(a) && semver.IsValid(b) && semver.Compare(a, b) > 0
 }
 
-func printStatus(w io.Writer, s client.Status) error {
+func printStatus(w io.Writer, s client.Status, now time.Time) error {
 	leader := s.Leader
 	if leader == "" {
 		leader = "none (no quorum: the rules hold, changes wait)"
@@ -72,6 +73,12 @@ func printStatus(w io.Writer, s client.Status) error {
 	fmt.Fprintln(w)
 	if err := table(w, "NODE ROLE REGION VERSION STATE LOAD RTT INDEX BEHIND SESSIONS URL", nodeRows(s)); err != nil {
 		return err
+	}
+	if rows := certificateRows(s, now); len(rows) > 0 {
+		fmt.Fprintln(w)
+		if err := table(w, "CERTIFICATE OF FROM UNTIL LEFT SHA-256 NAMES", rows); err != nil {
+			return err
+		}
 	}
 	for _, t := range s.Tracks {
 		if err := printTrack(w, t); err != nil {
@@ -114,6 +121,38 @@ func nodeRows(s client.Status) [][]string {
 		}
 	}
 	return rows
+}
+
+// certificateRows are what nodes show to each other and to browsers, and the authority's.
+func certificateRows(s client.Status, now time.Time) (rows [][]string) {
+	add := func(kind, of string, c *client.Certificate) {
+		if c == nil {
+			return
+		}
+		left := remaining(c.NotAfter.Sub(now))
+		if c.EndsSoon {
+			left += " (renewal is late)"
+		}
+		rows = append(rows, []string{kind, of, when(c.NotBefore), when(c.NotAfter), left, c.Fingerprint[:min(16, len(c.Fingerprint))], strings.Join(c.Names, " ")})
+	}
+	add("authority", s.Cluster, s.Authority)
+	for _, n := range s.Nodes {
+		add("mesh", n.Node, n.Mesh)
+		add("public", n.Node, n.Public)
+	}
+	return rows
+}
+
+// remaining says what is left of a certificate: days, or hours and minutes of the last two days.
+func remaining(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d <= 0:
+		return "over"
+	case d < 2*day:
+		return long(d.Truncate(time.Minute))
+	}
+	return strconv.Itoa(int(d/day)) + " days"
 }
 
 func state(n client.NodeStatus) string {

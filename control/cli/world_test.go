@@ -68,7 +68,10 @@ func mesh() client.Status {
 	}
 	far := hop("n3", "n1", 1, 98_000_000, 19_990_000, 98.6)
 	far.Standby, far.Loss, far.Recovered, far.Late, far.Shed = "n2", .0123, 1_204, 3, 1
-	return client.Status{
+	certificate := func(name string, life, old time.Duration, soon bool) *client.Certificate {
+		return &client.Certificate{Names: []string{name}, Issuer: "stentor", NotBefore: sunday.Add(-old), NotAfter: sunday.Add(life - old), Fingerprint: strings.Repeat("ab12", 16), EndsSoon: soon}
+	}
+	s := client.Status{
 		Node: "n1", Version: "0.2.0", Commit: "abc", Cluster: "demo", Leader: "n2", Term: 3, Index: 42,
 		GossipKey: &client.GossipKey{Generation: 7, Phase: "use", Since: march, Current: "0a0b0c0d", Next: "01020304"},
 		Nodes: []client.NodeStatus{
@@ -90,6 +93,10 @@ func mesh() client.Status {
 		},
 		Unreachable: []string{"n4"},
 	}
+	s.Authority = certificate("stentor", 20*365*24*time.Hour, time.Hour, false)
+	s.Nodes[0].Mesh, s.Nodes[0].Public = certificate("n1", 24*time.Hour, 5*time.Hour, false), certificate("meet.example.org\x1b", 90*24*time.Hour, 80*24*time.Hour, true)
+	s.Nodes[1].Mesh, s.Nodes[2].Mesh = certificate("n2", 24*time.Hour, 20*time.Hour, true), certificate("n3", 24*time.Hour, 25*time.Hour, true)
+	return s
 }
 
 // answers is a server with a bit of everything.

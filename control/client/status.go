@@ -15,6 +15,7 @@ type Status struct {
 	Term        uint64       `json:"term"`
 	Index       uint64       `json:"index" doc:"The state that this node has applied."`
 	GossipKey   *GossipKey   `json:"gossip_key,omitempty" doc:"What the nodes seal their gossip with; absent while some of them are too old to change it."`
+	Authority   *Certificate `json:"authority_certificate,omitempty" doc:"Under which the nodes know each other."`
 	Nodes       []NodeStatus `json:"nodes" nullable:"false"`
 	Tracks      []Track      `json:"tracks" nullable:"false"`
 	Unreachable []string     `json:"unreachable" nullable:"false" doc:"Nodes that did not answer: what they carry is missing here."`
@@ -45,6 +46,19 @@ type NodeStatus struct {
 	Outdated  bool    `json:"outdated" doc:"It runs an older version than the newest in the mesh."`
 	Sessions  int     `json:"sessions" minimum:"0"`
 	Hash      string  `json:"hash,omitempty" doc:"Of its state, as it was at index: the same on all voters at the same index, and on all edges."`
+
+	Mesh   *Certificate `json:"mesh_certificate,omitempty" doc:"Which the other nodes know it by; it renews that by itself. Absent for nodes that did not answer, or are of v0.2."`
+	Public *Certificate `json:"public_certificate,omitempty" doc:"Which browsers are shown by this node itself; absent where a proxy in front ends TLS."`
+}
+
+// Certificate is an X.509 certificate (RFC 5280), as far as an operator watches it.
+type Certificate struct {
+	Names       []string  `json:"names" nullable:"false" doc:"Whom it is for: DNS names and addresses, or the subject where there are none."`
+	Issuer      string    `json:"issuer"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	Fingerprint string    `json:"fingerprint" doc:"SHA-256 of the certificate as DER, in hexadecimal digits."`
+	EndsSoon    bool      `json:"ends_soon" doc:"Less than 14 days are left, or less than a third of its life where that is shorter: its renewal is late."`
 }
 
 // Track is one audio or video flow, and how it travels.
