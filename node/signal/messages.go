@@ -17,7 +17,7 @@ import (
 //	removed      last: why the connection ends (banned, superseded, ended, ...)
 //	ping         answered by {"type":"pong"}
 //	talk_history what was said: the newest of the chat, all questions and polls; more on request
-//	chat, question, poll, reaction, chat_deleted, question_deleted, poll_deleted
+//	chat, question, poll, reaction, caption, chat_deleted, question_deleted, poll_deleted, caption_deleted
 //	             what is said, as package talk tells it
 //	said         what the page sent with that key was taken
 //	refused      it was not: why, and how long to wait where that helps
@@ -27,6 +27,7 @@ import (
 //	pong
 //	chat, question, vote, reaction, and for hosts delete, review, poll, poll_close
 //	             as talk.Said has it; key is the page's own name of it, for said and refused
+//	caption      for hosts and presenters: what is spoken, in a language; a draft comes again under its key
 //	talk_history before: the ID of a line; what came before it is told
 type (
 	word struct {

@@ -37,6 +37,8 @@ type (
 		Choice   []int       `json:"choice"`
 		Reaction string      `json:"reaction"`
 		Before   string      `json:"before"`
+		Language string      `json:"language"`
+		Draft    bool        `json:"draft"`
 	}
 
 	said struct {
@@ -57,6 +59,7 @@ type (
 var acts = map[string]bool{
 	string(talk.Say): true, string(talk.Ask): true, string(talk.Vote): true, string(talk.React): true,
 	string(talk.Delete): true, string(talk.Review): true, string(talk.AskAll): true, string(talk.EndPoll): true,
+	string(talk.Transcribe): true,
 }
 
 // talkHistory asks for what was said before.
@@ -105,6 +108,7 @@ func (e *events) speak(sess *session.Session) {
 			err := e.server.cfg.Talk.Say(e.ctx, sess.Webinar, talk.Speaker{Standing: sess.Standing(), Name: sess.Name}, talk.Said{
 				Act: talk.Act(in.Type), Key: in.Key, Text: in.Text, Of: in.Of, Status: in.Status,
 				Options: in.Options, Many: in.Many, Choice: in.Choice, Reaction: in.Reaction,
+				Language: in.Language, Draft: in.Draft,
 			})
 			e.answer(in.Key, err)
 		}

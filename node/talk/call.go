@@ -31,9 +31,10 @@ type question struct {
 
 // speaker is a Speaker on the wire.
 type speaker struct {
-	Standing webinar.Standing `json:"standing"` // without Keys
-	Keys     []string         `json:"keys"`
-	Name     string           `json:"name"`
+	Standing  webinar.Standing `json:"standing"` // without Keys
+	Keys      []string         `json:"keys"`
+	Name      string           `json:"name"`
+	Captioner bool             `json:"captioner,omitempty"`
 }
 
 // answer is what the origin says.
@@ -90,7 +91,7 @@ func (r *room) passes(who Speaker, said Said) error {
 	w := r.talk.cfg.Webinar(r.id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := allowed(w, who.Standing, said, r.state.polls.by[said.Of] != nil, now); err != nil {
+	if err := allowed(w, who, said, r.state.polls.by[said.Of] != nil, now); err != nil {
 		return err
 	}
 	if r.state.knows(idOf(who.Participant, said.Key)) {
@@ -124,7 +125,7 @@ func (t *Talk) deliver(ctx context.Context, r *room, who Speaker, said Said) ([]
 		return entries, err
 	}
 	began := t.cfg.Now()
-	a, err := t.ask(ctx, s.Origin, question{Webinar: r.id, Speaker: &speaker{bare(who.Standing), who.Keys.Strings(), who.Name}, Said: &said})
+	a, err := t.ask(ctx, s.Origin, question{Webinar: r.id, Speaker: &speaker{bare(who.Standing), who.Keys.Strings(), who.Name, who.Captioner}, Said: &said})
 	var denial *webinar.Denial
 	r.asked(s.Epoch, err == nil || errors.As(err, &denial), began)
 	return a.Entries, err
@@ -187,7 +188,7 @@ func (t *Talk) serve(q question) ([]Entry, error) {
 	if !ok {
 		return nil, errMalformed
 	}
-	who := Speaker{q.Speaker.Standing, q.Speaker.Name}
+	who := Speaker{q.Speaker.Standing, q.Speaker.Name, q.Speaker.Captioner}
 	who.Keys = keys
 	return r.accept(who, *q.Said)
 }

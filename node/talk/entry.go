@@ -1,5 +1,5 @@
 // Package talk is what the people of a webinar say to each other in writing: chat, questions with their votes,
-// polls and reactions. One node is the origin of a webinar's talk, by a claim of the stream name
+// polls, captions and reactions. One node is the origin of a webinar's talk, by a claim of the stream name
 // [webinar.TalkStream]; it appends [Entry] values to a track of messages, which every node with participants
 // follows. All nodes fold the same entries to the same [State], whatever the order and however often they come,
 // so that any of them can go on when the origin dies.
@@ -26,6 +26,7 @@ const (
 	Question Kind = "question" // a question as it stands now
 	Poll     Kind = "poll"     // a poll as it stands now, without its votes
 	Marks    Kind = "marks"    // votes for one answer of a poll, or for a question
+	Caption  Kind = "caption"  // what is spoken, in one language, as it stands now
 	Reaction Kind = "reaction" // how many have reacted, and how; not part of the history
 	Reign    Kind = "reign"    // the origin has told all that it knew when it began
 )
@@ -59,7 +60,10 @@ type Entry struct {
 
 	Status  Status `json:"s,omitempty"`
 	Answer  string `json:"a,omitempty"` // to a question
-	Changed int64  `json:"c,omitempty"` // when Status became that
+	Changed int64  `json:"c,omitempty"` // when Status, or the text of a caption, became that
+
+	Lang  string `json:"l,omitempty"` // of a caption: a language tag in small letters (RFC 5646)
+	Draft bool   `json:"p,omitempty"` // a caption that is spoken still
 
 	Options []string `json:"o,omitempty"` // of a poll
 	Many    bool     `json:"m,omitempty"` // more than one of them may be chosen
@@ -139,6 +143,8 @@ func (e Entry) sound() bool {
 		return e.named() && (e.Deleted || e.Text != "" && e.Status.rank() >= 0 && e.Status != "") && len(e.Answer) <= 4*MaxText
 	case Poll:
 		return e.named() && (e.Deleted || e.Text != "" && len(e.Options) >= 2 && len(e.Options) <= MaxOptions && e.optionsFit())
+	case Caption:
+		return e.named() && (e.Deleted || e.Text != "" && len(e.Text) <= 4*MaxCaption && len(e.Lang) <= 35 && language.MatchString(e.Lang))
 	case Marks:
 		return e.Of != "" && len(e.Of) <= idLength && e.Choice != 0 && len(e.Marks) > 0 && len(e.Marks)%markSize == 0
 	case Reaction:

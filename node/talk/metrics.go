@@ -44,7 +44,7 @@ func (m *metrics) refuse(err error) {
 	var d *webinar.Denial
 	if errors.As(err, &d) {
 		for _, known := range []*webinar.Denial{
-			ErrMessagesOff, ErrMessagesStopped, ErrText, ErrPoll, ErrGone, ErrClosed, ErrVoted, ErrFull, ErrTooFast, ErrBusy, ErrCutOff, ErrLevel,
+			ErrMessagesOff, ErrMessagesStopped, ErrText, ErrPoll, ErrCaption, ErrLanguage, ErrGone, ErrClosed, ErrVoted, ErrFull, ErrTooFast, ErrBusy, ErrCutOff, ErrLevel,
 			errMalformed, webinar.ErrInLobby, webinar.ErrNotAllowed, webinar.ErrBanned, webinar.ErrDisconnected, webinar.ErrEnded, {Code: "slow_mode"},
 		} {
 			if known.Code == d.Code {

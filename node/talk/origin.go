@@ -99,7 +99,8 @@ func (o *origin) add(entries []Entry) {
 	}
 }
 
-// joined adds a vote or a reaction to an entry of the same kind that waits, if there is one among the last.
+// joined adds a vote or a reaction to an entry of the same kind that waits, if there is one among the last; a caption takes
+// the place of its draft.
 func (o *origin) joined(e Entry) bool {
 	for i := len(o.pending) - 1; i >= max(0, len(o.pending)-2*MaxOptions); i-- {
 		p := &o.pending[i]
@@ -115,6 +116,9 @@ func (o *origin) joined(e Entry) bool {
 				}
 			}
 			p.Counts = sum
+			return true
+		case e.Kind == Caption && p.Kind == Caption && p.ID == e.ID && p.Draft:
+			*p = e // which was written later
 			return true
 		}
 	}
@@ -155,7 +159,7 @@ func (r *room) accept(who Speaker, said Said) ([]Entry, error) {
 	if r.origin == nil {
 		return nil, errElsewhere
 	}
-	if err := allowed(w, who.Standing, said, r.state.polls.by[said.Of] != nil, now); err != nil {
+	if err := allowed(w, who, said, r.state.polls.by[said.Of] != nil, now); err != nil {
 		return nil, err
 	}
 	role := w.RoleOf(who.Standing)

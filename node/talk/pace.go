@@ -16,17 +16,23 @@ const (
 	allSecond = 50.0
 	// remembered bounds who is kept in mind: all who wrote within the last minutes of a full house.
 	remembered = 20_000
+	// A recogniser corrects what it heard three to five times a second, in each of the languages that it writes; a node takes
+	// as many as four such from one that writes, and twice as many from all of a webinar.
+	captionBurst, captionSecond       = 40, 20.0
+	allCaptionBurst, allCaptionSecond = 80, 40.0
 )
 
 // pace counts who talks how fast, for one webinar at one node.
 type pace struct {
-	all bucket
-	by  map[string]*pacer
+	all      bucket
+	captions bucket // of all
+	by       map[string]*pacer
 }
 
 type pacer struct {
 	bucket
-	wrote time.Time // the last line or question
+	wrote    time.Time // the last line or question
+	captions bucket
 }
 
 type bucket struct {
@@ -53,6 +59,12 @@ func (b *bucket) take(now time.Time, most, rate float64) bool {
 func (p *pace) pass(w *webinar.Webinar, role webinar.Role, participant string, act Act, now time.Time) error {
 	writes := act == Say || act == Ask
 	who := p.of(participant, now)
+	if act == Transcribe {
+		if !who.captions.take(now, captionBurst, captionSecond) || !p.captions.take(now, allCaptionBurst, allCaptionSecond) {
+			return ErrTooFast
+		}
+		return nil
+	}
 	if writes && role == webinar.Attendee && w.SlowMode > 0 && !who.wrote.IsZero() {
 		if wait := w.SlowMode - now.Sub(who.wrote); wait > 0 {
 			return &Slow{wait}

@@ -14,6 +14,8 @@ var (
 	ErrMessagesStopped = &webinar.Denial{Code: "messages_stopped", Detail: "The host has turned off your messages."}
 	ErrText            = &webinar.Denial{Code: "text_invalid", Detail: "A message has 1 to 1,000 characters."}
 	ErrPoll            = &webinar.Denial{Code: "poll_invalid", Detail: "A poll asks something and has 2 to 10 answers of at most 200 characters, each another one."}
+	ErrCaption         = &webinar.Denial{Code: "caption_invalid", Detail: "A caption is one line of 1 to 200 characters."}
+	ErrLanguage        = &webinar.Denial{Code: "caption_language", Detail: "A caption names its language, such as de or pt-BR, and there are captions in at most 16 languages."}
 	ErrGone            = &webinar.Denial{Code: "talk_gone", Detail: "That is not there any more."}
 	ErrClosed          = &webinar.Denial{Code: "poll_closed", Detail: "This poll is closed."}
 	ErrVoted           = &webinar.Denial{Code: "voted", Detail: "You have voted already."}

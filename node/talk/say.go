@@ -13,7 +13,7 @@ import (
 // Act is what somebody does in a talk.
 type Act string
 
-// The acts. The last four are for hosts.
+// The acts. From Delete on they are for hosts.
 const (
 	Say     Act = "chat"
 	Ask     Act = "question"
@@ -23,6 +23,8 @@ const (
 	Review  Act = "review" // a question
 	AskAll  Act = "poll"
 	EndPoll Act = "poll_close"
+
+	Transcribe Act = "caption" // for hosts and presenters
 )
 
 // Said is what a page asks for. Of each act only some members are used.
@@ -36,21 +38,33 @@ type Said struct {
 	Many     bool     `json:"many,omitempty"`
 	Choice   []int    `json:"choice,omitempty"` // from 0
 	Reaction string   `json:"reaction,omitempty"`
+	Language string   `json:"language,omitempty"` // of a caption: a language tag (RFC 5646)
+	Draft    bool     `json:"draft,omitempty"`    // a caption that comes again under the same key
 }
 
 // Speaker is who says it, as the node knows them at whose door they are.
 type Speaker struct {
 	webinar.Standing
 	Name string
+	// Captioner is whether it is software that the control API lets write captions; it is no participant, and does nothing else.
+	Captioner bool
 }
 
 // allowed reports whether somebody may do that in w at now: nil or a [*webinar.Denial].
 //
 // Chat, questions, their votes and reactions are messages (S38, S73); a vote in a poll is an answer to the host,
 // which everyone may give who is inside.
-func allowed(w *webinar.Webinar, who webinar.Standing, s Said, poll bool, now time.Time) error {
-	if w == nil {
+func allowed(w *webinar.Webinar, by Speaker, s Said, poll bool, now time.Time) error {
+	who := by.Standing
+	switch {
+	case w == nil:
 		return webinar.ErrNotFound
+	case by.Captioner && s.Act != Transcribe:
+		return webinar.ErrNotAllowed
+	case by.Captioner && w.State == webinar.Ended:
+		return webinar.ErrEnded
+	case by.Captioner:
+		return nil
 	}
 	if err := w.Allowed(who, now); err != nil {
 		return err
@@ -66,6 +80,11 @@ func allowed(w *webinar.Webinar, who webinar.Standing, s Said, poll bool, now ti
 	case Say, Ask, React:
 	case Delete, Review, AskAll, EndPoll:
 		if !w.May(who, webinar.Control) {
+			return webinar.ErrNotAllowed
+		}
+		return nil
+	case Transcribe:
+		if !mayCaption(w, who) {
 			return webinar.ErrNotAllowed
 		}
 		return nil
@@ -101,6 +120,8 @@ func decide(s *State, role webinar.Role, who Speaker, said Said, now time.Time) 
 	switch said.Act {
 	case Say, Ask:
 		return write(s, e, said.Act)
+	case Transcribe:
+		return caption(s, e, said)
 	case AskAll:
 		return askAll(s, e, said)
 	case React:
@@ -192,9 +213,9 @@ func vote(s *State, participant string, said Said) ([]Entry, error) {
 	return []Entry{{Kind: Marks, Of: i.ID, Choice: choice, Marks: m[:]}}, nil
 }
 
-// remove takes a line, a question or a poll away.
+// remove takes a line, a question, a poll or a caption away.
 func remove(s *State, of string) ([]Entry, error) {
-	for _, on := range []*shelf{&s.lines, &s.questions, &s.polls} {
+	for _, on := range s.shelves() {
 		if i := on.by[of]; i != nil {
 			return []Entry{{Kind: i.Kind, ID: i.ID, At: i.At, Deleted: true}}, nil
 		}

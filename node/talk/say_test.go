@@ -30,6 +30,8 @@ func TestWhoMaySayWhat(t *testing.T) {
 	stopped := open.WithParticipant(webinar.Participant{ID: "p_g", StopMessages: true})
 	banned := open.WithBan(webinar.Ban{ID: "b", Participant: "p_g", Keys: webinar.Keys{webinar.DeviceKey([32]byte{7})}})
 	hosted := open.WithParticipant(webinar.Participant{ID: "p_g", Role: webinar.Moderator})
+	presents := open.WithParticipant(webinar.Participant{ID: "p_g", Role: webinar.Presenter})
+	silenced := open.WithParticipant(webinar.Participant{ID: "p_g", Role: webinar.Presenter, StopMessages: true})
 	guest := webinar.Standing{Participant: "p_g", Guest: true, Role: webinar.Attendee, Keys: webinar.Keys{webinar.DeviceKey([32]byte{7})}}
 	waiting := guest
 	waiting.Waiting = true
@@ -59,18 +61,25 @@ func TestWhoMaySayWhat(t *testing.T) {
 		{"nor ends a poll", open, guest, EndPoll, false, "not_allowed"},
 		{"a moderator does", hosted, guest, Delete, false, "said"},
 		{"a moderator writes where guests may not", hosted, guest, Say, false, "said"},
+		{"a host writes captions", hosted, guest, Transcribe, false, "said"},
+		{"so does a presenter", presents, guest, Transcribe, false, "said"},
+		{"but not one whose messages are stopped", silenced, guest, Transcribe, false, "not_allowed"},
+		{"nor a guest, who may write all else", open, guest, Transcribe, false, "not_allowed"},
+		{"nor who was banned", banned, guest, Transcribe, false, "banned"},
 		{"what is not known is not done", hosted, guest, "sing", false, "message_malformed"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := code(allowed(test.w, test.who, Said{Act: test.act}, test.poll, noon)); got != test.want {
+			if got := code(allowed(test.w, Speaker{Standing: test.who}, Said{Act: test.act}, test.poll, noon)); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
 	}
 }
 
-func ada(key string) Speaker { return Speaker{webinar.Standing{Participant: "p_" + key}, "Ada"} }
+func ada(key string) Speaker {
+	return Speaker{Standing: webinar.Standing{Participant: "p_" + key}, Name: "Ada"}
+}
 
 func TestWhatCanBeSaid(t *testing.T) {
 	two := []string{"yes", "no"}

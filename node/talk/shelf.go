@@ -16,7 +16,7 @@ type item struct {
 
 // weigh is about what an item costs on the wire.
 func (i *item) weigh() int {
-	n := 150 + len(i.ID) + len(i.By) + len(i.Name) + text(i.Text) + text(i.Answer)
+	n := 150 + len(i.Lang) + len(i.ID) + len(i.By) + len(i.Name) + text(i.Text) + text(i.Answer)
 	for _, o := range i.Options {
 		n += 4 + text(o)
 	}
@@ -81,6 +81,8 @@ func (i *item) merge(e Entry) bool {
 		i.marks, i.tally = nil, [MaxOptions]int{}
 	case i.Kind == Question && (e.Changed > i.Changed || e.Changed == i.Changed && e.Status.rank() > i.Status.rank()):
 		i.Status, i.Answer, i.Changed = e.Status, e.Answer, e.Changed
+	case i.Kind == Caption && i.rewrites(e):
+		i.Lang, i.Text, i.Draft, i.Changed = e.Lang, e.Text, e.Draft, e.Changed
 	case i.Kind == Poll && e.Closed && !i.Closed:
 		i.Closed = true
 	default:

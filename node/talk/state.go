@@ -26,6 +26,7 @@ type State struct {
 	lines     shelf
 	questions shelf
 	polls     shelf
+	captions  shelf
 	marks     int
 	rev       uint64
 	reactions map[string]int // since this node follows the talk
@@ -36,7 +37,7 @@ type State struct {
 func NewState() *State {
 	return &State{
 		lines: shelf{most: maxLines, heaviest: heavyLines}, questions: shelf{most: maxQuestions, heaviest: heavyAsked},
-		polls: shelf{most: maxPolls, heaviest: heavyPolls}, reactions: make(map[string]int),
+		polls: shelf{most: maxPolls, heaviest: heavyPolls}, captions: shelf{most: maxCaptions, heaviest: heavyCaptions}, reactions: make(map[string]int),
 	}
 }
 
@@ -64,7 +65,7 @@ func idOf(participant, key string) string {
 
 // Empty reports whether nothing was said.
 func (s *State) Empty() bool {
-	return len(s.lines.items)+len(s.questions.items)+len(s.polls.items) == 0
+	return len(s.lines.items)+len(s.questions.items)+len(s.polls.items)+len(s.captions.items) == 0
 }
 
 // shelf returns where items of a kind are; nil for what is no item.
@@ -76,8 +77,15 @@ func (s *State) shelf(k Kind) *shelf {
 		return &s.questions
 	case Poll:
 		return &s.polls
+	case Caption:
+		return &s.captions
 	}
 	return nil
+}
+
+// shelves are where the items are, in the order in which they are told.
+func (s *State) shelves() []*shelf {
+	return []*shelf{&s.lines, &s.questions, &s.polls, &s.captions}
 }
 
 // Apply takes an entry, and reports whether it told anything new. An entry that cannot be is passed over.
@@ -179,7 +187,7 @@ func (s *State) react(e Entry) bool {
 // Entries is the state told again: what makes it when it is applied to an empty one.
 func (s *State) Entries() []Entry {
 	var out []Entry
-	for _, on := range []*shelf{&s.lines, &s.questions, &s.polls} {
+	for _, on := range s.shelves() {
 		for _, i := range on.items {
 			out = append(out, i.Entry)
 			out = append(out, marksOf(i, i.marks)...)
@@ -214,8 +222,9 @@ func marksOf(i *item, marks map[mark]uint16) []Entry {
 // Beyond is what s holds and o does not, as entries that tell o.
 func (s *State) Beyond(o *State) []Entry {
 	var out []Entry
-	for _, on := range []*shelf{&s.lines, &s.questions, &s.polls} {
-		there := o.shelf(kindOf(on, s))
+	theirs := o.shelves()
+	for n, on := range s.shelves() {
+		there := theirs[n]
 		for _, i := range on.items {
 			known := there.by[i.ID]
 			if known == nil {
@@ -235,15 +244,4 @@ func (s *State) Beyond(o *State) []Entry {
 		}
 	}
 	return out
-}
-
-// kindOf is the kind of what stands on a shelf of s.
-func kindOf(on *shelf, s *State) Kind {
-	switch on {
-	case &s.questions:
-		return Question
-	case &s.polls:
-		return Poll
-	}
-	return Chat
 }

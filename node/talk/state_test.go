@@ -24,12 +24,13 @@ func script(t testing.TB, seed uint64, steps int) (*State, []Entry) {
 	var out []Entry
 	ids := []string{"nothing"}
 	for n := range steps {
-		who := Speaker{webinar.Standing{Participant: fmt.Sprint("p_", random.IntN(20))}, "Ada"}
+		who := Speaker{Standing: webinar.Standing{Participant: fmt.Sprint("p_", random.IntN(20))}, Name: "Ada"}
 		role := []webinar.Role{webinar.Attendee, webinar.Moderator}[random.IntN(2)]
 		said := Said{
-			Act: []Act{Say, Say, Ask, Vote, Vote, Vote, React, Delete, Review, AskAll, EndPoll}[random.IntN(11)], Key: fmt.Sprint("k", random.IntN(steps)),
+			Act: []Act{Say, Say, Ask, Vote, Vote, Vote, React, Delete, Review, AskAll, EndPoll, Transcribe, Transcribe, Transcribe}[random.IntN(14)], Key: fmt.Sprint("k", random.IntN(steps)),
 			Text: fmt.Sprint("text ", n), Of: ids[random.IntN(len(ids))], Status: []Status{Approved, Answered, Dismissed}[random.IntN(3)],
 			Options: []string{"yes", "no", "perhaps"}, Many: random.IntN(2) == 0, Choice: []int{random.IntN(3)}, Reaction: Reactions[random.IntN(len(Reactions))],
+			Language: []string{"de", "pt-BR", "no such language"}[random.IntN(3)], Draft: random.IntN(3) > 0,
 		}
 		if said.Act == Review && said.Status != Answered {
 			said.Text = ""
@@ -180,6 +181,9 @@ func TestAFullStateFitsTheRingTwice(t *testing.T) {
 	for n := range maxMarks {
 		m := markOf(fmt.Sprint(n), fmt.Sprint(n))
 		s.Apply(Entry{Kind: Marks, Of: s.polls.items[n%10].ID, Choice: 1 << (n % 10), Marks: m[:]})
+	}
+	for n := range 2 * maxCaptions {
+		s.Apply(Entry{Kind: Caption, ID: fmt.Sprintf("c%019d", n), At: noon.UnixMilli() + int64(n), By: "p_abcdefghijklmnop", Lang: "pt-br", Changed: noon.UnixMilli(), Text: text[:MaxCaption]})
 	}
 	packets := 0
 	for _, m := range pack(s.Entries()) {

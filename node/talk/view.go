@@ -1,6 +1,11 @@
 package talk
 
-import "stentor/control/webinar"
+import (
+	"maps"
+	"slices"
+
+	"stentor/control/webinar"
+)
 
 // Viewer is whom a talk is told to. Hosts see more.
 type Viewer struct {
@@ -17,7 +22,8 @@ type (
 		Chat      []Line      `json:"chat,omitempty"`
 		Questions []AQuestion `json:"questions,omitempty"`
 		Polls     []APoll     `json:"polls,omitempty"`
-		Before    string      `json:"before,omitempty"` // ask for what is before it; empty: there is nothing
+		Captions  []ACaption  `json:"captions,omitempty"` // the newest of each language
+		Before    string      `json:"before,omitempty"`   // ask for what is before it; empty: there is nothing
 	}
 
 	// Line is one line of the chat.
@@ -34,7 +40,7 @@ type (
 
 	// Gone says that a host took something away.
 	Gone struct {
-		Type string `json:"type"` // "chat_deleted", "question_deleted", "poll_deleted"
+		Type string `json:"type"` // "chat_deleted", "question_deleted", "poll_deleted", "caption_deleted"
 		ID   string `json:"id"`
 	}
 
@@ -92,7 +98,7 @@ func (s *State) news(c *cursor, v Viewer) []any {
 		return s.begin(v)
 	}
 	var out []any
-	for _, on := range []*shelf{&s.lines, &s.questions, &s.polls} {
+	for _, on := range s.shelves() {
 		for _, i := range on.items {
 			if i.rev > c.rev {
 				out = append(out, i.tell(v))
@@ -125,6 +131,10 @@ func (s *State) counts() map[string]int {
 func (s *State) begin(v Viewer) []any {
 	first := s.older(v, "")
 	first.Begins = true
+	newest := s.newest()
+	for _, lang := range slices.Sorted(maps.Keys(newest)) {
+		first.Captions = append(first.Captions, newest[lang].caption())
+	}
 	out := []any{first}
 	var next History
 	add := func(full bool) {
@@ -178,6 +188,10 @@ func (i *item) tell(v Viewer) any {
 		return Gone{"chat_deleted", i.ID}
 	case i.Kind == Chat:
 		return i.line(v)
+	case i.Kind == Caption && i.Deleted:
+		return Gone{"caption_deleted", i.ID}
+	case i.Kind == Caption:
+		return i.caption()
 	case i.Kind == Question && !i.Deleted && (i.Status == Approved || i.Status == Answered || v.Hosts || i.By == v.Participant):
 		return i.question(v)
 	case i.Kind == Question:
