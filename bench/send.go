@@ -28,7 +28,7 @@ type sendScenario struct {
 
 // The ways of serving that are compared.
 func (s *sendScenario) ways() []string {
-	ways := []string{wayStentor, wayPion, wayBare}
+	ways := []string{wayStentor, wayPion, wayBare, wayIdle}
 	if s.Livekit != "" && s.LivekitServer != "" {
 		ways = slices.Insert(ways, 2, wayLivekit)
 	}
@@ -40,6 +40,7 @@ const (
 	wayPion    = "pion"    // TrackLocalStaticRTP and the default interceptors: the SFU of pion's examples
 	wayLivekit = "livekit" // livekit-server, by way of bench/livekit
 	wayBare    = "bare"    // copy, seal and send by runs, and nothing else: the limit
+	wayIdle    = "idle"    // pion's ICE and DTLS and no media: what a viewer needs before any costs
 )
 
 // A sendFigure is what one run showed.
@@ -48,7 +49,7 @@ type sendFigure struct {
 	cpu      float64 // share of the core
 	loss     float64 // of packets
 	p50, p99 float64 // ms from the writing of a frame's last packet to its arrival
-	memory   float64 // KiB per viewer, resident, above the empty server
+	memory   float64 // KiB of all viewers, resident, above the empty server
 	routines float64 // goroutines per viewer, 0 where they cannot be counted
 	join     float64 // ms of the core for one join; 0 where other work hides it
 	first    float64 // ms from the call of a late viewer to its first packet, p50
@@ -65,8 +66,9 @@ func (s *sendScenario) Run(ctx context.Context) error {
 		"AES-GCM, no feedback: medians of %d rounds of %d s. The stream is made within the server, at the same cost for all\n"+
 		"(but livekit, which gets it by WebRTC). First picture: of %d who join while it runs.\n\n",
 		s.Server, s.Load, s.Rounds, s.Seconds, s.Late)
-	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory, goroutines per viewer | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
-	full := make(map[string]bool) // ways that have lost too much
+	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory per viewer, all / each further one, goroutines | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
+	full := make(map[string]bool)     // ways that have lost too much
+	fewer := make(map[string]sendRow) // what was measured with fewer viewers
 	for _, n := range s.Viewers {
 		all := make(map[string][]sendFigure)
 		for range s.Rounds {
@@ -83,23 +85,39 @@ func (s *sendScenario) Run(ctx context.Context) error {
 		}
 		for _, way := range s.ways() {
 			if f := all[way]; len(f) > 0 {
-				full[way] = printSend(n, way, f) > 0.01
+				fewer[way] = printSend(n, way, f, fewer[way])
+				full[way] = fewer[way].lost > 0.01
 			}
 		}
 	}
 	return nil
 }
 
-// printSend prints the medians of one way, and returns how much was lost.
-func printSend(n int, way string, f []sendFigure) (lost float64) {
+// A sendRow is what of a row the next one refers to.
+type sendRow struct {
+	viewers      int
+	memory, lost float64
+}
+
+// printSend prints the medians of one way. What each further viewer needs is the difference to the row with fewer: the
+// rest is needed once, the code that is read into memory and the ring among it.
+func printSend(n int, way string, f []sendFigure, fewer sendRow) sendRow {
 	m := func(of func(sendFigure) float64) float64 { return median(f, of) }
-	lost = m(func(f sendFigure) float64 { return f.loss })
-	fmt.Printf("| %d | %s | %.2f | %.0f %% | %.2f %% | %.1f / %.1f ms | %.0f KiB, %.1f | %.1f ms | %.0f, %.0f ms |\n", n, way,
-		m(func(f sendFigure) float64 { return f.cost }), 100*m(func(f sendFigure) float64 { return f.cpu }), 100*lost,
-		m(func(f sendFigure) float64 { return f.p50 }), m(func(f sendFigure) float64 { return f.p99 }),
-		m(func(f sendFigure) float64 { return f.memory }), m(func(f sendFigure) float64 { return f.routines }),
+	row := sendRow{viewers: n, lost: m(func(f sendFigure) float64 { return f.loss }), memory: m(func(f sendFigure) float64 { return f.memory })}
+	further := "-"
+	if fewer.viewers > 0 {
+		further = fmt.Sprintf("%.0f", (row.memory-fewer.memory)/float64(n-fewer.viewers))
+	}
+	memory := fmt.Sprintf("%.0f / %s KiB, %.1f", row.memory/float64(n), further, m(func(f sendFigure) float64 { return f.routines }))
+	if way == wayIdle {
+		fmt.Printf("| %d | %s | | | | | %s | | |\n", n, way, memory)
+		return row
+	}
+	fmt.Printf("| %d | %s | %.2f | %.0f %% | %.2f %% | %.1f / %.1f ms | %s | %.1f ms | %.0f, %.0f ms |\n", n, way,
+		m(func(f sendFigure) float64 { return f.cost }), 100*m(func(f sendFigure) float64 { return f.cpu }), 100*row.lost,
+		m(func(f sendFigure) float64 { return f.p50 }), m(func(f sendFigure) float64 { return f.p99 }), memory,
 		m(func(f sendFigure) float64 { return f.join }), m(func(f sendFigure) float64 { return f.first }), m(func(f sendFigure) float64 { return f.frame }))
-	return lost
+	return row
 }
 
 func median(figures []sendFigure, of func(sendFigure) float64) float64 {
@@ -148,15 +166,17 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 	if err := sleep(ctx, 3*time.Second); err != nil { // joins are over, buffers have grown
 		return f, err
 	}
-	if err := s.watch(ctx, seat, &crowd, &f); err != nil {
-		return f, err
+	if way != wayIdle {
+		if err := s.watch(ctx, seat, &crowd, &f); err != nil {
+			return f, err
+		}
 	}
 	after, err := seat.ask(sendQuestion{})
 	if err != nil {
 		return f, err
 	}
-	f.memory = (after.Memory - empty.Memory) / 1024 / float64(n)
-	if way == wayBare {
+	f.memory = (after.Memory - empty.Memory) / 1024
+	if way == wayBare || way == wayIdle {
 		return f, nil
 	}
 	f.first, f.frame, err = s.late(ctx, seat, way)

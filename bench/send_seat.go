@@ -124,7 +124,7 @@ type sendSeatCommand struct {
 func (c *sendSeatCommand) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	open := map[string]func(context.Context) (server, error){wayStentor: openStentor, wayPion: openPion, wayBare: openBare}[c.Way]
+	open := map[string]func(context.Context) (server, error){wayStentor: openStentor, wayPion: openPion, wayBare: openBare, wayIdle: openIdle}[c.Way]
 	if open == nil {
 		return fmt.Errorf("no way %q", c.Way)
 	}
@@ -257,7 +257,16 @@ func (s *stentorServer) packet(b []byte, now time.Time) {
 // pionServer is the SFU of pion's examples, with everything at its default.
 type pionServer struct {
 	api   *webrtc.API
-	track *webrtc.TrackLocalStaticRTP
+	track *webrtc.TrackLocalStaticRTP // nil: no media
+}
+
+// openIdle is pion's connections and no media.
+func openIdle(ctx context.Context) (server, error) {
+	s, err := openPion(ctx)
+	if err == nil {
+		s.(*pionServer).track = nil
+	}
+	return s, err
 }
 
 func openPion(context.Context) (server, error) {
@@ -285,17 +294,9 @@ func (s *pionServer) view(_ context.Context, offer string) (string, error) {
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		return "", err
 	}
-	sender, err := pc.AddTrack(s.track)
-	if err != nil {
+	if err := s.play(pc); err != nil {
 		return "", err
 	}
-	go func() { // feedback has to be read, for the interceptors
-		for b := make([]byte, 1500); ; {
-			if _, _, err := sender.Read(b); err != nil {
-				return
-			}
-		}
-	}()
 	answer, err := pc.CreateAnswer(nil)
 	if err != nil {
 		return "", err
@@ -308,12 +309,33 @@ func (s *pionServer) view(_ context.Context, offer string) (string, error) {
 	return pc.LocalDescription().SDP, nil
 }
 
+func (s *pionServer) play(pc *webrtc.PeerConnection) error {
+	if s.track == nil {
+		return nil
+	}
+	sender, err := pc.AddTrack(s.track)
+	if err != nil {
+		return err
+	}
+	go func() { // feedback has to be read, for the interceptors
+		for b := make([]byte, 1500); ; {
+			if _, _, err := sender.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	return nil
+}
+
 func (s *pionServer) give(netip.AddrPort) error { return errors.New("viewers have to ask") }
 func (s *pionServer) begin(uint32)              {}
 func (s *pionServer) end()                      {}
 
 func (s *pionServer) packet(b []byte, _ time.Time) {
 	var p pionrtp.Packet
+	if s.track == nil {
+		return
+	}
 	if err := p.Unmarshal(b); err != nil {
 		fmt.Fprintln(os.Stderr, "send-seat:", err)
 		return

@@ -45,7 +45,7 @@ type crowded struct {
 // clients do.
 func (c *crowd) join(ctx context.Context, seat *sendSeat, way string) error {
 	err := c.try(ctx, seat, way)
-	for again := 0; err != nil && ctx.Err() == nil && way == wayLivekit && again < 3; again++ {
+	for again := 0; err != nil && ctx.Err() == nil && way == wayLivekit && again < 8; again++ {
 		c.mu.Lock()
 		v := c.viewers[len(c.viewers)-1]
 		c.viewers = c.viewers[:len(c.viewers)-1]
