@@ -41,3 +41,9 @@ export function number(value: number, digits = 0): string {
 export function megabits(bps: number): string {
   return t("common.mbps", { rate: number(bps / 1e6, bps < 1e6 ? 2 : bps < 1e7 ? 1 : 0) });
 }
+
+/** left says how long so many seconds are: days, and hours or minutes of the last two days. */
+export function left(seconds: number): string {
+  const [unit, size] = seconds >= 2 * 86_400 ? ["day", 86_400] as const : seconds >= 2 * 3600 ? ["hour", 3600] as const : ["minute", 60] as const;
+  return new Intl.NumberFormat(lang(), { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.floor(seconds / size));
+}

@@ -252,6 +252,17 @@ export interface NodeStatus {
   staleness_ms: number;
   outdated: boolean;
   sessions: number;
+  mesh_certificate?: Certificate;
+  public_certificate?: Certificate;
+}
+
+export interface Certificate {
+  names: string[];
+  issuer: string;
+  not_before: string;
+  not_after: string;
+  fingerprint: string; // SHA-256, in hexadecimal digits
+  ends_soon: boolean;
 }
 
 export interface Hop {
@@ -290,6 +301,7 @@ export interface Status {
   term: number;
   index: number;
   gossip_key?: { generation: number; phase: string; since: string };
+  authority_certificate?: Certificate;
   nodes: NodeStatus[];
   tracks: Track[];
   unreachable: string[];

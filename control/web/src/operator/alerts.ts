@@ -1,6 +1,7 @@
 // Alerts: what an operator should look at, out of the status alone.
-import type { Key } from "../texts";
+import { type Key, left } from "../texts";
 import type { Status } from "../host/api";
+import { certificates, remains } from "./certificates";
 
 export interface Alert {
   id: string;
@@ -33,6 +34,12 @@ export function alerts(s: Status): Alert[] {
   }
   for (const node of s.unreachable) {
     if (s.nodes.some((n) => n.node === node && n.alive)) add(`silent ${node}`, true, "operator.alert_silent", { node });
+  }
+  for (const c of certificates(s)) {
+    const rest = remains(c.certificate);
+    const node = c.node || s.cluster;
+    if (rest <= 0) add(`over ${c.id}`, true, "operator.alert_cert_over", { node, names: c.certificate.names.join(", ") });
+    else if (c.certificate.ends_soon) add(`cert ${c.id}`, c.kind === "mesh", c.kind === "mesh" ? "operator.alert_cert_mesh" : "operator.alert_cert_public", { node, left: left(rest) });
   }
   for (const link of lossyLinks(s)) add(`loss ${link.from} ${link.to}`, false, "operator.alert_loss", { ...link, loss: (100 * link.loss).toFixed(1) });
   return out.sort((a, b) => Number(b.grave) - Number(a.grave));

@@ -5,6 +5,7 @@ import { type Signal, derived, signal } from "../ui/signals";
 import type { API, Status, Webinar } from "../host/api";
 import { every, problemLine } from "../host/parts";
 import { type Alert, alerts } from "./alerts";
+import { certificateCard } from "./certificates";
 import { nodes } from "./nodes";
 import { tracks } from "./tracks";
 import { webinars } from "./webinars";
@@ -25,7 +26,7 @@ export class Operator extends Part {
     return [
       h("div", { class: "head" }, h("h1", { tabindex: "-1" }, t("host.mesh")), h("span", { class: () => `chip ${problem() ? "warn" : "live"}`, hidden: () => !here() }, () => t(problem() ? "operator.old" : "operator.live"))),
       problemLine(problem),
-      () => here() && [warnings(status as Signal<Status>), summary(status as Signal<Status>), nodes(this.api, status, admin, load), tracks(status, title), webinars(all, status)],
+      () => here() && [warnings(status as Signal<Status>), summary(status as Signal<Status>), nodes(this.api, status, admin, load), tracks(status, title), webinars(all, status), certificateCard(status)],
     ];
   }
 }
