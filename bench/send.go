@@ -20,6 +20,7 @@ type sendScenario struct {
 	Server  int    `help:"The core of the server." default:"0"`
 	Load    int    `help:"The core of the viewers." default:"1"`
 	Profile string `help:"A folder that gets profiles of each server: CPU, and what it holds at the end." type:"existingdir"`
+	RPS     bool   `help:"Put the receiving half of loopback on the viewers' core, as a network would (Receive Packet Steering; needs root). Else the sender pays for it." name:"rps"`
 	Late    int    `help:"How many join while the stream runs, for the time to their first picture." default:"10"`
 
 	Livekit       string `help:"The program of bench/livekit, to measure livekit-server in the same run (cd bench/livekit && go build -o /tmp/livekit-signal .)" type:"existingfile"`
@@ -61,11 +62,24 @@ func (s *sendScenario) Run(ctx context.Context) error {
 	if err := pin(os.Getpid(), s.Load); err != nil {
 		return err
 	}
+	receiving := "charges the sender with half of their work"
+	if s.RPS {
+		back, err := steer(s.Load)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := back(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
+		receiving = "charges them with what they receive (RPS)"
+	}
 	fmt.Printf("One 4K stream (20 Mbps, 30 frames a second, a key frame of 750 kB each 2 s, paced at 50 Mbps as libwebrtc does)\n"+
-		"to viewers on loopback, which charges the sender with half of their work; the server on core %d, the viewers on core %d;\n"+
+		"to viewers on loopback, which %s; the server on core %d, the viewers on core %d;\n"+
 		"AES-GCM, no feedback: medians of %d rounds of %d s. The stream is made within the server, at the same cost for all\n"+
 		"(but livekit, which gets it by WebRTC). First picture: of %d who join while it runs.\n\n",
-		s.Server, s.Load, s.Rounds, s.Seconds, s.Late)
+		receiving, s.Server, s.Load, s.Rounds, s.Seconds, s.Late)
 	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory per viewer, all / each further one, goroutines | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
 	full := make(map[string]bool)     // ways that have lost too much
 	fewer := make(map[string]sendRow) // what was measured with fewer viewers
