@@ -62,13 +62,20 @@ func (p *Packet) eachExtension(yield func(id uint8, data []byte) bool) {
 	}
 }
 
+// A descriptor is what becomes of the dependency descriptor of a packet.
+type descriptor struct {
+	id    uint8  // in the packet; 0: none
+	shift uint16 // of the frame's number
+	as    []byte // instead of what it is; nil: that
+}
+
 // appendExtensions writes the extension block of p with its ids translated by table (0 drops one), or
-// nothing when none is left. The frame number of a dependency descriptor, whose id in p is given (0: none), moves by
-// shift.
-func appendExtensions(dst []byte, p *Packet, table *[256]uint8, dependency uint8, shift uint16) []byte {
+// nothing when none is left.
+func appendExtensions(dst []byte, p *Packet, table *[256]uint8, d descriptor) []byte {
 	count, wide := 0, false
 	p.eachExtension(func(id uint8, data []byte) bool {
 		if out := table[id]; out != 0 {
+			data = d.data(id, data)
 			count++
 			wide = wide || out > 14 || len(data) == 0 || len(data) > 16
 		}
@@ -86,6 +93,7 @@ func appendExtensions(dst []byte, p *Packet, table *[256]uint8, dependency uint8
 	dst = append(dst, 0, 0)
 	p.eachExtension(func(id uint8, data []byte) bool {
 		out := table[id]
+		data = d.data(id, data)
 		switch {
 		case out == 0:
 			return true
@@ -95,9 +103,9 @@ func appendExtensions(dst []byte, p *Packet, table *[256]uint8, dependency uint8
 			dst = append(dst, out<<4|uint8(len(data)-1))
 		}
 		dst = append(dst, data...)
-		if id == dependency && len(data) >= mandatoryDependency {
+		if id == d.id && len(data) >= mandatoryDependency {
 			number := dst[len(dst)-len(data)+1:]
-			binary.BigEndian.PutUint16(number, binary.BigEndian.Uint16(number)+shift)
+			binary.BigEndian.PutUint16(number, binary.BigEndian.Uint16(number)+d.shift)
 		}
 		return true
 	})
@@ -106,4 +114,11 @@ func appendExtensions(dst []byte, p *Packet, table *[256]uint8, dependency uint8
 	}
 	binary.BigEndian.PutUint16(dst[start+2:], uint16((len(dst)-start)/4-1))
 	return dst
+}
+
+func (d *descriptor) data(id uint8, data []byte) []byte {
+	if id == d.id && id != 0 && d.as != nil {
+		return d.as
+	}
+	return data
 }

@@ -12,6 +12,8 @@ const (
 	// segments is how many beginnings (sources, layers, holes) a Rewriter remembers for answering NACKs.
 	// A viewer asks within about a second, and nobody switches eight times in one.
 	segments = 8
+	// thinSegments is the same where frames are left out, each of which ends a segment: four seconds at 30 a second.
+	thinSegments = 128
 )
 
 // A RewriterConfig is what one viewer's stream looks like.
@@ -24,6 +26,10 @@ type RewriterConfig struct {
 	Extensions  map[uint8]uint8 // id in the track -> id at the viewer; what is not here is dropped
 	Mime        string          // "video/VP8", "video/VP9": the numbers in payload descriptors go on too
 	Dependency  uint8           // id in the track of the dependency descriptor, whose frame numbers go on too; 0: none
+
+	// Mask is set where packets are left out by [Rewriter.Omit]: it appends a dependency descriptor with another mask of
+	// active decode targets, always or only where it has one.
+	Mask func(dst, descriptor []byte, active uint32, always bool) []byte
 }
 
 // A Rewriter makes one continuous RTP stream for one viewer out of packets of changing sources: other layers,
@@ -33,24 +39,28 @@ type Rewriter struct {
 	config     RewriterConfig
 	extensions [256]uint8
 
-	segs    [segments]segment // the newest is segs[newest%segments]
-	newest  int               // number of segments so far, minus one
-	fresh   bool              // the next packet begins a segment
-	source  int               // of the next segment
-	next    uint64            // the outgoing sequence number after the highest
-	time    uint64            // outgoing time of the packet with the highest sequence number
-	arrived int64             // of that packet
-	capture int64             // of that packet
+	segs    []segment // the newest is segs[newest%len(segs)]
+	newest  int       // number of segments so far, minus one
+	run     int       // the number of the first that has the same source as the newest
+	fresh   bool      // the next packet begins a segment
+	source  int       // of the next segment
+	next    uint64    // the outgoing sequence number after the highest
+	time    uint64    // outgoing time of the packet with the highest sequence number
+	arrived int64     // of that packet
+	capture int64     // of that packet
 	numbers func([]byte) (numbers, bool)
 	last    counts // of that packet, as they went out
+	scratch []byte // for a descriptor
 }
 
-// A segment is a run of one source's packets, whose numbers and times move by one constant each.
+// A segment is a run of one source's packets, whose numbers and times move by one constant each. None of them was left
+// out: what is missing may yet come.
 type segment struct {
 	source      int
-	first, last uint64 // sequence numbers in the source
+	first, last uint64 // sequence numbers in the source; first is last+1 where there is none yet
 	seq, time   uint64 // outgoing = incoming + this, modulo 2^64
 	shift       counts // the same for what a decoder counts
+	as          As     // of its packets; the marker is the last one's
 }
 
 // NewRewriter returns a Rewriter that waits for its first packet.
@@ -59,6 +69,9 @@ func NewRewriter(c RewriterConfig) *Rewriter {
 		c.Clock = 90000
 	}
 	r := &Rewriter{config: c, fresh: true, newest: -1, next: 1<<16 | uint64(c.Seq), time: 1<<32 | uint64(c.Time)}
+	if r.segs = make([]segment, segments); c.Mask != nil {
+		r.segs, r.scratch = make([]segment, thinSegments), make([]byte, 0, 256)
+	}
 	for in, out := range c.Extensions {
 		r.extensions[in] = out
 	}
@@ -79,12 +92,23 @@ func (r *Rewriter) Switch(source int) { r.fresh, r.source = true, source }
 // Rewrite appends p with the viewer's header to dst, and returns it with its extended outgoing sequence number.
 // It reports false for a packet from before the beginning of its source, which has no place in the stream.
 func (r *Rewriter) Rewrite(dst []byte, p *Packet) (out []byte, seq uint64, ok bool) {
+	return r.RewriteAs(dst, p, As{})
+}
+
+// RewriteAs is Rewrite for a packet that says of itself something else than it did.
+func (r *Rewriter) RewriteAs(dst []byte, p *Packet, as As) (out []byte, seq uint64, ok bool) {
 	s := r.current()
 	switch {
 	case r.fresh || s == nil || p.Seq > s.last+maxJump:
 		s = r.begin(p)
+		s.as = as.unmarked()
 	case p.Seq < s.first:
-		return dst, 0, false
+		if s = r.covering(p.Seq); s == nil {
+			return dst, 0, false
+		}
+	case p.Seq > s.last && s.as != as.unmarked():
+		s = r.follow(s, p.Seq, 0)
+		s.as = as.unmarked()
 	}
 	s.last = max(s.last, p.Seq)
 	seq = p.Seq + s.seq
@@ -95,7 +119,14 @@ func (r *Rewriter) Rewrite(dst []byte, p *Packet) (out []byte, seq uint64, ok bo
 			r.last = c.plus(s.shift)
 		}
 	}
-	return r.write(dst, p, s), seq, true
+	out = r.write(dst, p, s, as.Marker)
+	if as.Marker && !p.Marker && p.Seq == s.last { // who asks for it again gets it with the marker
+		s.as.Marker = true
+		if s == r.current() {
+			r.follow(s, p.Seq+1, 0)
+		}
+	}
+	return out, seq, true
 }
 
 // Source maps an outgoing sequence number back to the source and its extended sequence number there.
@@ -118,15 +149,17 @@ func (r *Rewriter) Resend(dst []byte, seq uint16, lookup func(source int, in uin
 	if p == nil {
 		return dst, false
 	}
-	return r.write(dst, p, s), true
+	return r.write(dst, p, s, s.as.Marker && p.Seq == s.last), true
 }
 
 func (r *Rewriter) current() *segment {
 	if r.newest < 0 {
 		return nil
 	}
-	return &r.segs[r.newest%segments]
+	return r.segment(r.newest)
 }
+
+func (r *Rewriter) segment(i int) *segment { return &r.segs[i%len(r.segs)] }
 
 // extend returns the extended outgoing number of seq, which is not newer than the newest.
 func (r *Rewriter) extend(seq uint16) uint64 {
@@ -136,8 +169,8 @@ func (r *Rewriter) extend(seq uint16) uint64 {
 
 func (r *Rewriter) find(seq uint16) *segment {
 	out := r.extend(seq)
-	for i := r.newest; i >= 0 && i > r.newest-segments; i-- {
-		s := &r.segs[i%segments]
+	for i := r.newest; i >= 0 && i > r.newest-len(r.segs); i-- {
+		s := r.segment(i)
 		if in := out - s.seq; in >= s.first && in <= s.last {
 			return s
 		}
@@ -170,25 +203,29 @@ func (r *Rewriter) begin(p *Packet) *segment {
 		}
 	}
 	r.newest++
+	r.run = r.newest
 	s := r.current()
 	*s = segment{source: r.source, first: p.Seq, last: p.Seq, seq: r.next - p.Seq, time: time - p.Time, shift: shift}
 	r.fresh = false
 	return s
 }
 
-// write appends p as it goes out in segment s.
-func (r *Rewriter) write(dst []byte, p *Packet, s *segment) []byte {
+// write appends p as it goes out in segment s, with a marker if it is set or has one.
+func (r *Rewriter) write(dst []byte, p *Packet, s *segment, marker bool) []byte {
 	start := len(dst)
 	csrcs := minHeader + 4*int(p.Raw[0]&0x0f)
 	dst = append(dst, p.Raw[:csrcs]...)
 	head := dst[start : csrcs+start]
 	head[0] &^= 0x10
 	head[1] = p.Raw[1]&0x80 | r.config.PayloadType&0x7f
+	if marker {
+		head[1] |= 0x80
+	}
 	binary.BigEndian.PutUint16(head[2:], uint16(p.Seq+s.seq))
 	binary.BigEndian.PutUint32(head[4:], uint32(p.Time+s.time))
 	binary.BigEndian.PutUint32(head[8:], r.config.SSRC)
 	n := len(dst)
-	dst = appendExtensions(dst, p, &r.extensions, r.config.Dependency, s.shift.frame)
+	dst = appendExtensions(dst, p, &r.extensions, descriptor{r.config.Dependency, s.shift.frame, r.described(p, s)})
 	if len(dst) > n {
 		dst[start] |= 0x10
 	}
