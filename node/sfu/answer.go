@@ -79,12 +79,13 @@ func (p *plan) answerViewer(me introduction, forwards []*forward) (string, error
 	line("a=fingerprint:%s", me.fingerprint)
 	line("a=ice-lite")
 	line("a=extmap-allow-mixed")
-	mids := make([]string, 0, len(p.used))
-	for _, c := range p.used {
+	accepted := p.accepted()
+	mids := make([]string, 0, len(accepted))
+	for _, c := range accepted {
 		mids = append(mids, c.section.mid)
 	}
 	line("a=group:BUNDLE %s", strings.Join(mids, " "))
-	for i, c := range p.used {
+	for i, c := range accepted {
 		c.answer(line, me, forwards[i])
 	}
 	return p.complete(b.String(), me.candidates)
@@ -92,11 +93,14 @@ func (p *plan) answerViewer(me introduction, forwards []*forward) (string, error
 
 // answer writes one section.
 func (c *chosen) answer(line func(string, ...any), me introduction, f *forward) {
-	formats := strconv.Itoa(int(c.format.payload))
-	if c.format.rtx != 0 {
-		formats += " " + strconv.Itoa(int(c.format.rtx))
+	var formats []string
+	for _, f := range c.all() {
+		formats = append(formats, strconv.Itoa(int(f.payload)))
+		if f.rtx != 0 {
+			formats = append(formats, strconv.Itoa(int(f.rtx)))
+		}
 	}
-	line("m=%s 9 UDP/TLS/RTP/SAVPF %s", c.section.kind, formats)
+	line("m=%s 9 UDP/TLS/RTP/SAVPF %s", c.section.kind, strings.Join(formats, " "))
 	line("c=IN IP4 0.0.0.0")
 	line("a=setup:passive")
 	line("a=mid:%s", c.section.mid)
@@ -104,7 +108,9 @@ func (c *chosen) answer(line func(string, ...any), me introduction, f *forward) 
 	line("a=ice-pwd:%s", me.pwd)
 	line("a=rtcp-mux")
 	line("a=rtcp-rsize")
-	c.describe(line)
+	for _, f := range c.all() {
+		f.describe(line)
+	}
 	for _, uri := range c.exts {
 		line("a=extmap:%d %s", c.section.exts[uri], uri)
 	}
@@ -146,10 +152,9 @@ func idle(s section, from *sdp.MediaDescription, d *sdp.SessionDescription) *sdp
 	return m
 }
 
-// describe writes what there is to say of the formats.
-func (c *chosen) describe(line func(string, ...any)) {
-	f := c.format
-	line("a=rtpmap:%d %s", f.payload, rtpmap(f))
+// describe writes what there is to say of a format.
+func (f *format) describe(line func(string, ...any)) {
+	line("a=rtpmap:%d %s", f.payload, rtpmap(*f))
 	if f.fmtp != "" {
 		line("a=fmtp:%d %s", f.payload, f.fmtp)
 	}

@@ -9,10 +9,12 @@ import (
 )
 
 // ID and StreamID are the two halves of the msid.
-func (f *forward) ID() string { return label(f.source.Name) }
+func (f *forward) ID() string { return f.msid[1] }
 
-// StreamID is the stream's name, which the tracks of one publisher share.
-func (f *forward) StreamID() string { return label(streamOf(f.source)) }
+// StreamID is the name of the stream that the section began with, which the tracks of one
+// publisher share; that of a spare one is its number among those of its kind, so that a
+// viewer keeps sound and picture of one publisher in step.
+func (f *forward) StreamID() string { return f.msid[0] }
 
 // RID is empty: one encoding goes out.
 func (f *forward) RID() string { return "" }
@@ -42,9 +44,9 @@ func (f *forward) settle() {
 	}
 	f.settled = true
 	if w := f.viewer.peer.way; w != nil && w.open() {
-		s, err := newBatched(w, f.ssrc, f.rtxSSRC, f.source.Info.Kind == wire.Audio)
+		s, err := newBatched(w, f.ssrc, f.rtxSSRC, f.kind == wire.Audio)
 		if err != nil { // half of its streams may be taken: neither path is safe
-			f.viewer.peer.sfu.log.Error("a stream has two writers", "source", f.source.Name, "err", err)
+			f.viewer.peer.sfu.log.Error("a stream has two writers", "section", f.ID(), "err", err)
 			f.sender = nil
 			return
 		}

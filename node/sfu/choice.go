@@ -216,7 +216,7 @@ const (
 // A viewer without RTX is tried with the layer itself.
 func (f *forward) pad(now time.Time) {
 	rate := f.choice.rate
-	if rate == 0 || f.rtxSSRC == 0 || f.sender == nil || f.packets < padReach {
+	if rate == 0 || f.rtxSSRC == 0 || f.format.rtx == 0 || f.sender == nil || f.packets < padReach {
 		f.choice.padded = time.Time{}
 		return
 	}

@@ -13,7 +13,7 @@ import (
 // the track or of the viewer. It belongs to a shard.
 type course struct {
 	forward *forward
-	ctx     context.Context // of the viewer
+	ctx     context.Context // of the viewer, with this source
 	leave   func()          // ends the demand
 	track   *relay.Track
 	layers  int // of the track
@@ -22,6 +22,7 @@ type course struct {
 	next    *turning // to another layer; nil: none
 	skips   uint64
 	before  uint64 // packets that the viewer had when it began
+	move    int    // of the forward's source
 	unwatch func() bool
 
 	// The following belong to the shard.
@@ -34,17 +35,17 @@ type course struct {
 
 // seek waits until the source is there and begins a course through it. It is where a
 // forward spends the time in which it has no track.
-func (f *forward) seek(ctx context.Context) {
+func (f *forward) seek(ctx context.Context, src Source, move int) {
 	for ctx.Err() == nil {
-		sub, err := f.source.Subscribe(ctx)
+		sub, err := src.Subscribe(ctx)
 		if err == nil {
-			if err = f.set(ctx, sub); err == nil {
+			if err = f.set(ctx, sub, move); err == nil {
 				return
 			}
 			sub.Close()
 		}
 		if ctx.Err() == nil {
-			f.viewer.peer.sfu.log.Debug("a source is not there", "source", f.source.Name, "err", err)
+			f.viewer.peer.sfu.log.Debug("a source is not there", "source", src.Name, "err", err)
 		}
 		f.breathe(ctx)
 	}
@@ -52,12 +53,14 @@ func (f *forward) seek(ctx context.Context) {
 
 // breathe waits before a source that is gone is asked for again: soon, then less often.
 func (f *forward) breathe(ctx context.Context) {
-	f.retry = max(f.retry, firstPause)
+	f.mu.Lock()
+	pause := max(f.retry, firstPause)
+	f.retry = min(2*pause, lastPause)
+	f.mu.Unlock()
 	select {
 	case <-ctx.Done():
-	case <-time.After(f.retry):
+	case <-time.After(pause):
 	}
-	f.retry = min(2*f.retry, lastPause)
 }
 
 const (
@@ -66,11 +69,13 @@ const (
 )
 
 // set begins a course through a track, as soon as media can flow.
-func (f *forward) set(ctx context.Context, sub *relay.Subscription) error {
+func (f *forward) set(ctx context.Context, sub *relay.Subscription, move int) error {
 	track := sub.Track()
 	peer := f.viewer.peer
 	if !f.same(track.Info()) {
-		peer.close(errCodecChanged)
+		if f.chosen.source >= 0 {
+			peer.close(errCodecChanged)
+		}
 		return errCodecChanged
 	}
 	select {
@@ -78,10 +83,16 @@ func (f *forward) set(ctx context.Context, sub *relay.Subscription) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := f.attach(); err != nil {
+		return err
+	}
 	f.settle()
-	layer := f.begin(track)
+	layer, ok := f.begin(track, move)
+	if !ok {
+		return errMovedOn
+	}
 	c := &course{
-		forward: f, ctx: ctx, leave: sub.Close, track: track, before: f.snapshot().Packets,
+		forward: f, ctx: ctx, move: move, leave: sub.Close, track: track, before: f.snapshot().Packets,
 		layers: track.Info().LayerCount(), layer: layer,
 		reader: track.Reader(layer), // at the newest key frame
 	}
@@ -118,6 +129,9 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 	defer f.mu.Unlock()
 	now := f.now()
 	c.stepped = now
+	if f.moves != c.move {
+		return 0, errMovedOn
+	}
 	f.look(c, now)
 	for i := 1; ; i++ {
 		if c.next != nil && c.next.ready(f, c, now) {
@@ -147,6 +161,9 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 		if i%maxBatch == 0 { // often enough: a batch takes a fraction of a millisecond
 			f.mu.Unlock() // for who has something to repair
 			f.mu.Lock()
+			if f.moves != c.move {
+				return 0, errMovedOn
+			}
 			now = f.now()
 		}
 	}
@@ -167,13 +184,16 @@ func (c *course) end(err error) {
 	}
 	f.metrics.on(c.layer, -1)
 	c.leave()
+	f.mu.Lock()
 	if f.snapshot().Packets > c.before {
 		f.retry = 0
 	}
-	if c.ctx.Err() == nil && !errors.Is(err, errHungUp) {
+	src, stays := f.source, f.moves == c.move
+	f.mu.Unlock()
+	if stays && c.ctx.Err() == nil && !errors.Is(err, errHungUp) {
 		f.viewer.peer.run(func() {
 			f.breathe(c.ctx)
-			f.seek(c.ctx)
+			f.seek(c.ctx, src, c.move)
 		})
 	}
 	f.viewer.peer.release()

@@ -151,6 +151,7 @@ func (f *forward) estimated(bitrate float64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.metrics.viewerEstimate.Observe(bitrate)
+	bitrate = f.viewer.share(f, bitrate)
 	f.choice.Estimated(bitrate, f.now())
 	f.pace = max(paceFactor*bitrate/8, paceLeast)
 	f.setPace()
@@ -206,7 +207,7 @@ func (f *forward) resend(seq uint16) string {
 	switch {
 	case f.sender == nil || f.rewriter == nil:
 		return "closed"
-	case f.rtxSSRC == 0:
+	case f.rtxSSRC == 0 || f.format.rtx == 0:
 		return "no_rtx"
 	case f.repaired.underway(seq, f.choice.RTT(), f.now()):
 		return "on_its_way"
@@ -229,7 +230,7 @@ func (f *forward) resend(seq uint16) string {
 
 // repair sends a packet, as it went out, as RTX, and returns its length.
 func (f *forward) repair(packet []byte) (n int, result string) {
-	packet, ok := rtp.AppendRTX(f.sender.buffer(), packet, f.rtxSSRC, f.chosen.format.rtx, f.rtxSeq)
+	packet, ok := rtp.AppendRTX(f.sender.buffer(), packet, f.rtxSSRC, f.format.rtx, f.rtxSeq)
 	if !ok {
 		return 0, "not_in_ring"
 	}
@@ -260,7 +261,7 @@ func (f *forward) again(dst []byte, seq uint16) []byte {
 // possible, through the track (which merges) where it is not.
 func (f *forward) keyWanted() {
 	f.count(func(s *TrackStats) { s.PLIs++ })
-	if f.source.Info.Kind != wire.Video {
+	if f.kind != wire.Video {
 		return
 	}
 	f.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -30,16 +31,23 @@ const reportEvery = time.Second
 // transceiver: pion binds it when the session is negotiated.
 type forward struct {
 	viewer  *Viewer
-	source  Source
 	chosen  chosen
+	kind    wire.Kind
+	msid    [2]string // the stream and the track, as the answer names them
 	clock   clock
 	rtp     *webrtc.RTPSender
 	metrics *metrics
 	counted counted
-	out     [2]out        // media, repairs
-	retry   time.Duration // before a source that is gone is asked for again
+	out     [2]out       // media, repairs
+	bits    atomic.Int64 // a second that go out; 0: nothing does
 
-	mu       sync.Mutex // between forwarding and feedback; guards the following
+	mu       sync.Mutex    // between forwarding and feedback; guards the following
+	source   Source        // without a Subscribe: none, the section is spare
+	retry    time.Duration // before a source that is gone is asked for again
+	moves    int           // how often the source was another one
+	leave    func()        // lets go of the source
+	attached bool          // pion knows of it
+	format   format        // that goes out
 	sender   sender
 	settled  bool // which sender it is stays as it is
 	ssrc     uint32
@@ -90,31 +98,41 @@ func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 	m := v.peer.sfu.metrics
 	return &forward{
 		out:    [2]out{m.out(src.Info.Kind, false), m.out(src.Info.Kind, true)},
-		viewer: v, source: src, chosen: c, metrics: m,
+		viewer: v, source: src, chosen: c, metrics: m, kind: src.Info.Kind, format: c.format, leave: func() {},
+		msid:  [2]string{label(streamOf(src)), label(src.Name)},
 		clock: clock{wall: w, rate: int64(src.Info.Clock)}, allow: newRepairs(),
 		counted: counted{TrackStats: TrackStats{Source: src.Name}},
 	}
 }
 
-// same reports whether a track can go on in the stream that was negotiated.
+// same reports whether a track can go out in what was negotiated.
 func (f *forward) same(info wire.TrackInfo) bool {
-	return canReceive(f.chosen.format, info.Mime, info.Clock, info.Fmtp)
+	_, ok := pick(f.chosen.all(), info)
+	return ok
 }
 
 // begin makes track the source of what follows, and returns the layer that it begins with.
-func (f *forward) begin(track *relay.Track) int {
+// It reports false where the source has become another one meanwhile.
+func (f *forward) begin(track *relay.Track, move int) (layer int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.moves != move {
+		return 0, false
+	}
 	info := track.Info()
-	layer := f.first(track)
+	layer = f.first(track)
 	f.enter(track, layer)
-	if f.rewriter == nil || !sameExtensions(f.exts, info.Extensions) {
+	before := f.format
+	if i, ok := pick(f.chosen.all(), info); ok {
+		f.format = f.chosen.all()[i]
+	}
+	if f.rewriter == nil || f.format.payload != before.payload || !sameExtensions(f.exts, info.Extensions) {
 		f.rewriter = f.newRewriter(info)
 		f.exts = info.Extensions
 	}
 	f.rewriter.Switch(f.nth)
 	f.count(func(s *TrackStats) { s.Layer = layer })
-	return layer
+	return layer, true
 }
 
 // enter makes a layer of a track the current place.
@@ -129,7 +147,7 @@ func (f *forward) enter(track *relay.Track, layer int) {
 // track numbers its extensions in another way.
 func (f *forward) newRewriter(info wire.TrackInfo) *rtp.Rewriter {
 	c := rtp.RewriterConfig{
-		SSRC: f.ssrc, PayloadType: f.chosen.format.payload, Clock: f.source.Info.Clock,
+		SSRC: f.ssrc, PayloadType: f.format.payload, Clock: info.Clock,
 		Seq: uint16(rand.Uint32N(1 << 15)), Time: rand.Uint32(), Extensions: make(map[uint8]uint8),
 		Mime: info.Mime, Dependency: info.Extension(extDependency),
 	}
@@ -179,7 +197,7 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 	if p.Marker || f.batch >= maxBatch {
 		f.push()
 	}
-	if f.source.Info.Kind == wire.Video && f.sender.waits() && f.now().Sub(now) > stalled {
+	if f.kind == wire.Video && f.sender.waits() && f.now().Sub(now) > stalled {
 		f.metrics.stalls.Inc()
 		f.needKey, f.askedKey = true, time.Time{}
 	}
@@ -197,7 +215,7 @@ func (f *forward) flush() {
 func (f *forward) push() {
 	f.batch = 0
 	f.drops(f.sender.flush())
-	if f.source.Info.Kind == wire.Video && f.unpaced > 0 {
+	if f.kind == wire.Video && f.unpaced > 0 {
 		now := f.now()
 		f.pause = f.pacer.Spend(now, f.unpaced)
 		f.choice.Sent(f.unpaced, now)
@@ -215,7 +233,7 @@ func (f *forward) skipped() {
 // wanted reports whether a packet is of use to the viewer now.
 func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool {
 	age := now.UnixNano() - p.Arrived
-	if f.source.Info.Kind == wire.Audio {
+	if f.kind == wire.Audio {
 		// The ring begins audio at the newest packet, so old means that we are late.
 		if age > int64(audioLate) {
 			f.drop("late")
@@ -259,6 +277,7 @@ func (f *forward) sent(p *rtp.Packet, out []byte, seq uint16, now time.Time) {
 	f.choice.carried(p)
 	if passed := now.Sub(f.reportAt); passed >= reportEvery {
 		f.rate, f.since = float64(f.since)/passed.Seconds(), 0
+		f.bits.Store(int64(8 * f.rate))
 		f.reportAt = now
 		f.report(now)
 	}

@@ -66,7 +66,7 @@ func newBench(t testing.TB, info wire.TrackInfo) *bench {
 	b.f = newForward(&Viewer{peer: &peer{sfu: s}, asked: b.now}, Source{Name: "main/x", Info: info}, c, &wall{})
 	b.f.sender, b.f.ssrc, b.f.rtxSSRC = b.out, 1, 2
 	b.f.reportAt = b.now.Add(time.Hour) // there is nobody to report to
-	b.f.begin(b.track)
+	b.f.begin(b.track, 0)
 	b.reader = b.track.Reader(0)
 	t.Cleanup(b.reader.Close)
 	return b
@@ -228,7 +228,7 @@ func TestAViewerIsToldTheExtensionsInItsOwnNumbers(t *testing.T) {
 	b.f.chosen.exts = []string{extPlayoutDelay}
 	b.f.chosen.section.exts = map[string]uint8{extPlayoutDelay: 3}
 	b.f.rewriter = nil
-	b.f.begin(b.track)
+	b.f.begin(b.track, 0)
 	p := pionrtp.Packet{Header: pionrtp.Header{Version: 2, SequenceNumber: 1, SSRC: 9, Marker: true}, Payload: []byte{0x65, 1, 2}}
 	for id, data := range map[uint8][]byte{9: {1, 2, 3}, 5: {7}} {
 		if err := p.SetExtension(id, data); err != nil {
@@ -254,7 +254,7 @@ func TestAViewerIsToldTheExtensionsInItsOwnNumbers(t *testing.T) {
 	info.Extensions = []wire.Extension{{ID: 4, URI: extPlayoutDelay}}
 	b.track = relay.NewTrack(b.track.ID(), info, 2)
 	b.now = b.now.Add(time.Second)
-	b.f.begin(b.track)
+	b.f.begin(b.track, 0)
 	b.reader = b.track.Reader(0)
 	b.frame(true, 1)
 	b.forward()

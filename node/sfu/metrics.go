@@ -30,6 +30,8 @@ type metrics struct {
 	switches, probes       *prometheus.CounterVec
 	layersIn               *prometheus.CounterVec
 	switchWait             prometheus.Histogram
+	slots                  *prometheus.GaugeVec
+	slotChanges            *prometheus.CounterVec
 	padding                prometheus.Counter
 }
 
@@ -95,11 +97,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		probes:   counter("layer_probes_total", "Attempts to send a viewer a larger layer, by result: the path took the padding (\"passed\") or not (\"failed\"), or the layer did not come (\"not_there\").", "result"),
 		switchWait: histogram("layer_switch_seconds", "From the choice of another layer to its first packet at a viewer: the time of its key frame.",
 			.02, .05, .1, .2, .3, .5, .75, 1, 2, 3),
+		slots: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stentor_sfu_slots_assigned", Help: "Sections of viewers' sessions that carry something of the stage, by kind.",
+		}, []string{"kind"}),
+		slotChanges: counter("slot_changes_total", "Changes of what a viewer's section carries without another description: somebody came to the stage (\"assigned\") or went (\"left\").", "change"),
 		padding: f.NewCounter(prometheus.CounterOpts{
 			Name: "stentor_sfu_padding_bytes_total", Help: "Bytes sent to viewers to find out whether their paths take a larger layer.",
 		}),
 	}
 }
+
+// assigned counts sections that carry something.
+func (m *metrics) assigned(kind wire.Kind, n float64) { m.slots.WithLabelValues(kind.String()).Add(n) }
 
 // on counts those who are sent a layer.
 func (m *metrics) on(layer int, n float64) { m.layers.WithLabelValues(strconv.Itoa(layer)).Add(n) }

@@ -23,6 +23,7 @@ type peer struct {
 	making    chan struct{} // held by who makes the connection, or changes how ICE begins; guards the following
 	me        introduction
 	answer    string
+	api       *webrtc.API // written before pc
 
 	connected chan struct{}   // closed when media can flow
 	ctx       context.Context // done as soon as the end is decided; its cause says why
@@ -79,8 +80,8 @@ func (c *peer) connect(reg *interceptor.Registry) error {
 	if c.direction == webrtc.RTPTransceiverDirectionRecvonly {
 		c.bound(&settings)
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{
+	c.api = webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reg))
+	pc, err := c.api.NewPeerConnection(webrtc.Configuration{
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, Certificates: []webrtc.Certificate{*c.cert},
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 type plan struct {
 	offer *offer
 	used  []chosen     // in the order of the offer
+	spare []chosen     // viewers: sections that nothing is for yet, which pion is not told of; in the order of the offer
 	extra int          // publishers: sections that send more than a stream has
 	again *credentials // of the other side since it began ICE anew; nil: those of the offer
 }
@@ -27,6 +28,7 @@ type plan struct {
 type chosen struct {
 	section *section
 	format  format
+	formats []format // viewers: all that may go out in it, format among them; nil: that alone
 	exts    []string // URIs of the extensions that we accept
 	rids    []string // publishers: the sizes of one picture that are taken; nil: one
 	source  int      // viewers: index of the source that it carries
@@ -79,6 +81,7 @@ func (p *plan) checkBundle() error {
 			payloads[c.format.payload] = now
 		}
 	}
+	p.agree(payloads)
 	return nil
 }
 
@@ -172,8 +175,9 @@ func (p *plan) complete(answer string, candidates []string) (string, error) {
 	if err := d.UnmarshalString(answer); err != nil {
 		return "", fmt.Errorf("sfu: %w", err)
 	}
-	if len(d.MediaDescriptions) != len(p.used) {
-		return "", fmt.Errorf("sfu: pion answered %d of %d sections", len(d.MediaDescriptions), len(p.used))
+	in := p.accepted()
+	if len(d.MediaDescriptions) != len(in) {
+		return "", fmt.Errorf("sfu: pion answered %d of %d sections", len(d.MediaDescriptions), len(in))
 	}
 	accepted := d.MediaDescriptions
 	for _, m := range accepted {
@@ -186,7 +190,7 @@ func (p *plan) complete(answer string, candidates []string) (string, error) {
 	}
 	accepted[0].WithPropertyAttribute("end-of-candidates")
 	d.MediaDescriptions = make([]*sdp.MediaDescription, len(p.offer.sections))
-	for i, c := range p.used {
+	for i, c := range in {
 		d.MediaDescriptions[c.section.index] = accepted[i]
 	}
 	for i, s := range p.offer.sections {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,19 +24,24 @@ type Source struct {
 	// Subscribe waits until the track is there. It is called again when the track
 	// ends (its publisher came anew, or another took over), and the viewer goes on
 	// in the same stream.
-	Subscribe func(ctx context.Context) (*relay.Subscription, error)
+	Subscribe   func(ctx context.Context) (*relay.Subscription, error)
+	Participant string // who sends it; "": not known
 }
 
 // A Viewer is one connection that media goes out by.
 type Viewer struct {
 	peer     *peer
 	asked    time.Time
-	forwards []*forward
+	forwards []*forward // as the sections of the answer
+	walls    map[string]*wall
+	turn     chan struct{} // held by who changes what is sent where; guards the following
+	entered  bool
 	bound    atomic.Pointer[func() (height, kilobits int)] // by the host
 }
 
 // View answers a viewer's offer with as many of the sources as it has sections
-// for, in the order of the sources. The connection lives until ctx is done, Close
+// for, in the order of the sources. Sections that are left stay free for what comes to the
+// stage later (see [Viewer.Assign]). The connection lives until ctx is done, Close
 // is called or the viewer goes. An offer that cannot take a source's codec comes
 // back as an [*OfferError] with [CodeCodec].
 func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer, error) {
@@ -55,8 +61,8 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 	if err != nil {
 		return nil, err
 	}
-	v := &Viewer{peer: c, asked: asked}
-	c.ended = func() { s.metrics.viewers.Dec() }
+	v := &Viewer{peer: c, asked: asked, turn: make(chan struct{}, 1)}
+	c.ended = v.counted
 	s.metrics.viewers.Inc()
 	v.choose(plan, sources)
 	if c.answer, err = plan.answerViewer(c.me, v.forwards); err != nil {
@@ -68,23 +74,49 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 	return v, nil
 }
 
-// choose makes what carries each source, with its SSRCs.
+// choose makes what carries each source, with its SSRCs, and what may carry one.
 func (v *Viewer) choose(p *plan, sources []Source) {
-	walls := make(map[string]*wall)
 	taken := make(map[uint32]bool)
-	for _, c := range p.used {
-		src := sources[c.source]
-		stream := streamOf(src)
-		if walls[stream] == nil {
-			walls[stream] = &wall{}
+	nth := make(map[string]int)
+	for _, c := range p.accepted() {
+		nth[c.section.kind]++
+		var f *forward
+		if c.source >= 0 {
+			src := sources[c.source]
+			f = newForward(v, src, c, v.wall(streamOf(src)))
+			f.attached = true
+			v.peer.sfu.metrics.assigned(f.kind, 1)
+		} else {
+			f = newSpare(v, c, nth[c.section.kind])
 		}
-		f := newForward(v, src, c, walls[stream])
 		f.ssrc = newSSRC(taken)
-		if c.format.rtx != 0 {
+		if repairs := slices.ContainsFunc(c.all(), func(f format) bool { return f.rtx != 0 }); repairs {
 			f.rtxSSRC = newSSRC(taken)
 		}
 		v.forwards = append(v.forwards, f)
 	}
+}
+
+// counted takes a viewer who has gone off the gauges.
+func (v *Viewer) counted() {
+	m := v.peer.sfu.metrics
+	m.viewers.Dec()
+	for _, f := range v.forwards {
+		if f.carried() != "" {
+			m.assigned(f.kind, -1)
+		}
+	}
+}
+
+// wall is that of a stream, for this viewer.
+func (v *Viewer) wall(stream string) *wall {
+	if v.walls == nil {
+		v.walls = make(map[string]*wall)
+	}
+	if v.walls[stream] == nil {
+		v.walls[stream] = &wall{}
+	}
+	return v.walls[stream]
 }
 
 // expect lets the viewer in by its first check.
@@ -108,9 +140,14 @@ func (v *Viewer) enter(first letter) {
 		return
 	}
 	c.sfu.inlet.push(first.packet, first.from)
+	v.turn <- struct{}{}
+	defer func() { <-v.turn }()
+	v.entered = true
 	for _, f := range v.forwards {
-		c.run(func() { f.seek(c.ctx) })
-		c.run(f.readFeedback)
+		if f.rtp != nil {
+			c.run(f.readFeedback)
+		}
+		f.start()
 	}
 }
 
@@ -192,7 +229,9 @@ func (v *Viewer) Stats() ViewerStats {
 	default:
 	}
 	for _, f := range v.forwards {
-		s.Tracks = append(s.Tracks, f.snapshot())
+		if t := f.snapshot(); t.Source != "" {
+			s.Tracks = append(s.Tracks, t)
+		}
 	}
 	return s
 }
@@ -231,6 +270,7 @@ func planView(o *offer, sources []Source) (*plan, error) {
 			p.used = append(p.used, chosen{section: s, format: formats[j], exts: s.offered(exts...), source: i, watches: true})
 		}
 	}
+	p.keepSpare()
 	switch {
 	case unable != nil && !sectionsForAll(p, o):
 		return nil, unable
@@ -258,21 +298,27 @@ func sectionsForAll(p *plan, o *offer) bool {
 // receivable returns the format of a section that takes a track: one with the
 // very same profile before one that takes more.
 func receivable(s *section, info wire.TrackInfo) (format, bool) {
-	best := -1
-	for i, f := range s.formats {
-		if !canReceive(f, info.Mime, info.Clock, info.Fmtp) {
-			continue
-		}
-		if best < 0 || sameProfile(f, info) && !sameProfile(s.formats[best], info) {
-			best = i
-		}
-	}
-	if best < 0 {
+	best, ok := pick(s.formats, info)
+	if !ok {
 		return format{}, false
 	}
 	f := normalise(s.formats[best])
 	f.feedback = feedback(f.feedback, "nack", "nack pli", "ccm fir", "goog-remb")
 	return f, true
+}
+
+// pick is which of some formats takes a track.
+func pick(formats []format, info wire.TrackInfo) (best int, ok bool) {
+	best = -1
+	for i, f := range formats {
+		if !canReceive(f, info.Mime, info.Clock, info.Fmtp) {
+			continue
+		}
+		if best < 0 || sameProfile(f, info) && !sameProfile(formats[best], info) {
+			best = i
+		}
+	}
+	return best, best >= 0
 }
 
 func sameProfile(f format, info wire.TrackInfo) bool {
@@ -288,6 +334,9 @@ func sameProfile(f format, info wire.TrackInfo) bool {
 // sections away.
 func (v *Viewer) addTracks() error {
 	for _, f := range v.forwards {
+		if f.chosen.source < 0 { // attach tells pion of it
+			continue
+		}
 		t, err := v.peer.pc.AddTransceiverFromTrack(f, webrtc.RTPTransceiverInit{
 			Direction:     webrtc.RTPTransceiverDirectionSendonly,
 			SendEncodings: []webrtc.RTPEncodingParameters{{RTPCodingParameters: webrtc.RTPCodingParameters{SSRC: webrtc.SSRC(f.ssrc)}}},

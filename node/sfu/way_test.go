@@ -278,7 +278,7 @@ func TestTheRollOverCounterSurvivesANewRewriter(t *testing.T) {
 	info := h264Info
 	info.Extensions = []wire.Extension{{ID: 9, URI: extPlayoutDelay}}
 	b.f.places[0], b.f.exts = place{}, info.Extensions // as if the last track had had them
-	b.f.begin(b.track)
+	b.f.begin(b.track, 0)
 	b.now = b.now.Add(time.Second)
 	b.frame(true, 10)
 	b.forward()

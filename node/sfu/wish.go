@@ -29,7 +29,7 @@ var ErrNoLayer = errors.New("sfu: no such layer")
 func (v *Viewer) Layers() map[int][]Layer {
 	out := make(map[int][]Layer)
 	for _, f := range v.forwards {
-		if f.source.Info.Kind == wire.Video {
+		if f.kind == wire.Video && f.carried() != "" {
 			out[f.chosen.section.index] = f.layers()
 		}
 	}
@@ -39,9 +39,8 @@ func (v *Viewer) Layers() map[int][]Layer {
 // layers are those of the track that goes out, or is to.
 func (f *forward) layers() []Layer {
 	f.mu.Lock()
-	at := f.at()
+	at, info := f.at(), f.source.Info
 	f.mu.Unlock()
-	info := f.source.Info
 	if at.track != nil {
 		info = at.track.Info()
 	}
@@ -71,7 +70,7 @@ func stepped(bits float64) int {
 // It fails with [ErrNoLayer].
 func (v *Viewer) Choose(section int, w Wish) error {
 	for _, f := range v.forwards {
-		if f.source.Info.Kind == wire.Video && (section < 0 || section == f.chosen.section.index) {
+		if f.kind == wire.Video && (section < 0 || section == f.chosen.section.index) {
 			return f.wish(w)
 		}
 	}
