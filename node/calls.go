@@ -48,6 +48,7 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("POST /inside", n.serveInside)
 	mux.HandleFunc("POST /supersede", n.serveSupersede)
 	mux.HandleFunc("POST /talk", n.serveTalk)
+	mux.Handle("GET /said", votersOnly(n.serveSaid))
 	if n.api != nil {
 		mux.Handle("/api/", fromMesh(n.api)) // a host at an edge; its token is checked here
 	}

@@ -105,6 +105,7 @@ type Config struct {
 	Keeper *personal.Keeper // of what people gave away about themselves; nil: one of PINKey
 
 	Recordings Recordings // nil: nothing is recorded
+	Talks      Talks      // nil: nothing is said
 
 	Accounts *account.Accounts // nil: nobody signs in, API tokens alone
 	// Participant returns who holds a session token ("sts1...."). The error is a
@@ -193,7 +194,7 @@ func New(c Config) (*API, error) {
 	for _, register := range []func(){
 		a.webinars, a.edits, a.pins, a.events, a.registration, a.registrants, a.publicRoutes,
 		a.invites, a.participants, a.removals, a.lobby, a.bans,
-		a.recordings, a.attendance, a.audit, a.webhooks, a.accounts, a.signIns, a.tokens, a.nodes, a.about,
+		a.recordings, a.chat, a.attendance, a.audit, a.webhooks, a.accounts, a.signIns, a.tokens, a.nodes, a.about,
 	} {
 		register()
 	}

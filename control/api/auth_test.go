@@ -75,7 +75,7 @@ func written() map[string][]string {
 		"stage":     {"get-webinar", "list-participants"},
 		"hosts": {"edit-webinar", "end-webinar", "rotate-link", "set-pin", "clear-pin", "watch-events", "open-registration", "close-registration",
 			"start-recording", "stop-recording", "list-recordings", "list-registrants", "get-registrant", "decide-registrants", "list-invites", "edit-participant", "disconnect", "reinvite",
-			"list-unconnected", "list-lobby", "admit", "list-bans", "lift-ban", "list-attendance", "list-audit", "undo"},
+			"list-unconnected", "list-lobby", "admit", "export-chat", "list-bans", "lift-ban", "list-attendance", "list-audit", "undo"},
 		"planners": {"edit-webinar: what is planned", "edit-participant: role", "set-registration", "clear-registration", "export-registrants",
 			"create-invite", "create-invites", "revoke-invite", "export-attendance", "get-recorded-file"},
 		"inside": {"raise-hand"},

@@ -160,7 +160,7 @@ func (r Row) Verdict(actor webinar.Actor, way Way, state webinar.State) string {
 		return codeWebinarNotFound
 	case !r.Right.has(actor, way):
 		return codeNotAllowed
-	case ended && r.Route.Writes() && !r.Route.Later:
+	case ended && (r.Route.Writes() && !r.Route.Later || r.Route.Living):
 		return codeEnded
 	}
 	return ""

@@ -26,6 +26,7 @@ type Route struct {
 	Body    int      // most bytes of the request's body; 0: maxBody
 	Media   string   // what the answer is; empty: JSON
 	Later   bool     // it changes something even after the webinar's end
+	Living  bool     // it reads what nobody has any more once the webinar has ended, and is refused then
 	Refuses []string // codes beside those that every route of its kind has
 }
 
@@ -179,6 +180,8 @@ func auditRoutes() []Route {
 			Summary: "List who was inside, and when"},
 		{Name: "export-attendance", Method: "GET", Path: oneWebinar + "/attendance.csv", Right: rightPlanners(), Status: 200, Tag: record, Media: mediaCSV,
 			Summary: "Export who was inside, as CSV"},
+		{Name: "export-chat", Method: "GET", Path: oneWebinar + "/chat.csv", Right: rightHosts(), Status: 200, Tag: people, Media: mediaCSV, Living: true,
+			Summary: "Export the chat and the questions as CSV, while the webinar lasts"},
 		{Name: "list-audit", Method: "GET", Path: oneWebinar + "/audit", Right: rightHosts(), Status: 200, Tag: record,
 			Summary: "List what was done in a webinar, the latest first"},
 		{Name: "undo", Method: "POST", Path: oneWebinar + "/audit/{seq}/undo", Right: rightHosts(), Status: 200, Tag: record, Later: true,

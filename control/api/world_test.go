@@ -162,6 +162,8 @@ type world struct {
 	accounts *account.Accounts
 	sessions map[string]Bearer // session token -> who holds it
 
+	said []Said // in every webinar
+
 	admin, host, other string // API tokens
 	hostID             string
 }
@@ -201,7 +203,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) serve(l Limits) {
 	w.t.Helper()
 	api, err := New(Config{
-		Store: w.store, Roster: w.crowd, Mesh: w.mesh, Recordings: shelf{}, PINKey: testKey, CA: testCA, Keeper: w.keeper, Accounts: w.accounts,
+		Store: w.store, Roster: w.crowd, Mesh: w.mesh, Recordings: shelf{}, Talks: w, PINKey: testKey, CA: testCA, Keeper: w.keeper, Accounts: w.accounts,
 		Participant: w.participant, Mail: true, Limits: l,
 		Pass: func(account, name string) (string, error) { return "stp1." + account + "." + name, nil },
 		ICS:  mailICS, Done: w.done,

@@ -27,6 +27,7 @@ type Commands struct {
 	Participant  ParticipantCommands  `cmd:"" help:"See who is inside, and moderate."`
 	Lobby        LobbyCommands        `cmd:"" help:"Let people in who wait."`
 	Ban          BanCommands          `cmd:"" help:"See who may not rejoin, and lift that."`
+	Chat         ChatCommands         `cmd:"" help:"Save what was written."`
 	Attendance   AttendanceCommands   `cmd:"" help:"See who was inside, and when."`
 	Recording    RecordingCommands    `cmd:"" help:"Record a webinar, and get the files."`
 	Audit        AuditCommands        `cmd:"" help:"See what was done, verify it and undo it."`

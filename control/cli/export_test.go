@@ -10,6 +10,7 @@ import (
 func TestS58TablesAreExported(t *testing.T) {
 	for _, c := range []struct{ name, args, want string }{
 		{"S58 registrants are exported as CSV", "registration export w-1", "id,first_name\r\nr-1,'=1+1\x1b[2J\r\n"},
+		{"the chat is exported as CSV", "chat export w-1", "at,kind,name,text\r\n2026-03-01T12:00:00Z,chat,Ada,'=1+1\x1b\r\n"},
 		{"stays are exported as CSV", "attendance export w-1", "participant,name\r\np-1,Ada\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

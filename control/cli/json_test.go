@@ -42,7 +42,7 @@ var printed = map[string]any{
 }
 
 // noJSON are the commands that print something else.
-var noJSON = []string{"registration export", "attendance export", "recording download", "completion"}
+var noJSON = []string{"registration export", "attendance export", "chat export", "recording download", "completion"}
 
 // TestJSONIsDocumented holds JSON.md to the types: a field that is renamed fails
 // here, before it fails in somebody's script. Write it anew with -update.

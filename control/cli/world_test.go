@@ -165,6 +165,7 @@ func answers() map[string]answer {
 			{ID: "s-1", Participant: "p-1", Name: "Ada", Role: "presenter", Node: "n1", JoinedAt: march, LeftAt: &later},
 			{ID: "s-2", Participant: "p-2", Name: "Bob", Role: "attendee", Guest: true, Node: "n3", JoinedAt: sunday.Add(-25 * time.Hour)},
 		}}},
+		"GET /api/v1/webinars/w-1/chat.csv":        {200, csvText("at,kind,name,text\r\n2026-03-01T12:00:00Z,chat,Ada,'=1+1\x1b\r\n")},
 		"GET /api/v1/webinars/w-1/attendance.csv":  {200, csvText("participant,name\r\np-1,Ada\r\n")},
 		"GET /api/v1/audit?limit=100":              {200, client.Audit{Items: []client.AuditEntry{entry(9, "participant.banned", "p-1", true), entry(8, "webinar.created", "", false)}}},
 		"GET /api/v1/webinars/w-1/audit?limit=100": {200, client.Audit{Items: []client.AuditEntry{entry(9, "participant.banned", "p-1\x1b", true)}}},

@@ -244,7 +244,7 @@ func TestEachGoesThroughAllPages(t *testing.T) {
 func TestExportsAreStreams(t *testing.T) {
 	long := strings.Repeat("a,b\r\n", 1<<18)
 	c, last, _ := serve(t, 200, "text/csv; charset=utf-8", long)
-	for path, export := range map[string]func(context.Context, string, io.Writer) error{"registrants.csv": c.ExportRegistrants, "attendance.csv": c.ExportAttendance} {
+	for path, export := range map[string]func(context.Context, string, io.Writer) error{"registrants.csv": c.ExportRegistrants, "attendance.csv": c.ExportAttendance, "chat.csv": c.ExportChat} {
 		var b strings.Builder
 		if err := export(t.Context(), "w", &b); err != nil || b.String() != long || last.RequestURI != "/api/v1/webinars/w/"+path {
 			t.Errorf("%s: %d bytes of %s, %v", path, b.Len(), last.RequestURI, err)

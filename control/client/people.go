@@ -109,6 +109,12 @@ func (c *Client) Attendance(ctx context.Context, id string, p Page) (AttendanceL
 	return out, err
 }
 
+// ExportChat writes the chat and the questions into w, as CSV. It is refused once the webinar
+// has ended: nothing of them is kept.
+func (c *Client) ExportChat(ctx context.Context, id string, w io.Writer) error {
+	return c.download(ctx, path("webinars", id, "chat.csv"), "text/csv", w)
+}
+
 // ExportAttendance writes who was inside, and when, to w, as CSV.
 func (c *Client) ExportAttendance(ctx context.Context, id string, w io.Writer) error {
 	return c.download(ctx, path("webinars", id, "attendance.csv"), "text/csv", w)
