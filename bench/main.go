@@ -20,6 +20,7 @@ type grammar struct {
 	Demo          demoScenario         `cmd:"" help:"The demo: start to first 4K frame, frame rate, hop, CPU, ban."`
 	Bans          banScenario          `cmd:"" help:"A ban on many edges: from the call to the last packet, and rejoins."`
 	Chaos         chaosScenario        `cmd:"" help:"Registrations and bans while nodes are killed, paused and cut off, held against one copy of the state."`
+	Drop          dropScenario         `cmd:"" help:"The path of a browser gets narrow, and wide again: frozen time, time to recover, switches."`
 	Edgekill      edgekillScenario     `cmd:"" help:"The node that a browser watches at is killed: how long it shows no frame."`
 	Failover      failoverScenario     `cmd:"" help:"The leader killed again and again: writes back, joins and picture meanwhile."`
 	Hop           hopScenario          `cmd:"" help:"What a hop costs on a clean network: CPU, time, bytes, beside plain QUIC."`

@@ -134,6 +134,11 @@ func (p *Page) Number(expression string) (float64, error) {
 	return evaluate[float64](p, "Promise.resolve("+expression+")")
 }
 
+// Pairs evaluates a JavaScript expression that is an array of pairs of numbers.
+func (p *Page) Pairs(expression string) ([][2]float64, error) {
+	return evaluate[[][2]float64](p, expression)
+}
+
 // Reload loads the page again.
 func (p *Page) Reload() error { return p.Do(chromedp.Reload()) }
 
