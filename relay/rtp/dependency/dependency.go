@@ -91,6 +91,16 @@ func (s *Structure) Layer(target int) Layer { return s.layers[target&(MaxTargets
 // ProtectedBy returns the chain of a decode target; there is one if Chains is not 0.
 func (s *Structure) ProtectedBy(target int) int { return int(s.protectedBy[target&(MaxTargets-1)]) }
 
+// Covers reports whether who gets the frames of a decode target gets all those of another.
+func (s *Structure) Covers(target, other int) bool {
+	for i := range s.count {
+		if f := &s.templates[i]; f.Target(other) != NotPresent && f.Target(target) == NotPresent {
+			return false
+		}
+	}
+	return true
+}
+
 // Size returns how large the pictures of a spatial layer are; the zero Size where that is not said.
 func (s *Structure) Size(spatial int) Size {
 	if !s.sized || spatial < 0 || spatial >= MaxLayers {
