@@ -24,7 +24,7 @@ import (
 func (n *Node) openPublic(Parts) error {
 	if n.voter != nil {
 		a, err := api.New(api.Config{
-			Store: n.voter, Roster: n, Mesh: n, Recordings: n, Talks: n, PINKey: n.keys.PINKey, CA: n.keys.Authority.Digest(),
+			Store: n.voter, Roster: n, Mesh: n, Recordings: n, Captions: n, Talks: n, PINKey: n.keys.PINKey, CA: n.keys.Authority.Digest(),
 			Keeper: n.personal, Accounts: n.accounts, Participant: n.participant, Pass: n.door.Pass,
 			ICS:  func(w *webinar.Webinar, uid string) []byte { return mail.ICS(w, n.cfg.baseURL(), uid) },
 			Mail: n.mailer != nil, Done: n.stopping, Now: n.now, Rand: rand.Reader, Version: n.build.Version, Logger: n.log, Registerer: n.reg,

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 
+	"stentor/control/api"
+	"stentor/control/client"
 	"stentor/control/webinar"
 	"stentor/node/talk"
 )
@@ -34,6 +36,13 @@ func (n *Node) openTalk(Parts) error {
 
 // Talk is the talks that this node takes part in.
 func (n *Node) Talk() *talk.Talk { return n.talk }
+
+// Caption shows what software of the host's writes along (POST /api/v1/webinars/{id}/captions).
+func (n *Node) Caption(ctx context.Context, webinar, by string, c client.WriteCaption) error {
+	return n.talk.Caption(ctx, webinar, by, talk.Said{Key: c.Key, Language: c.Language, Text: c.Text, Draft: c.Draft})
+}
+
+var _ api.Captions = (*Node)(nil)
 
 // serveTalk takes what somebody says at another node, whose door has let them in. Whether they may say it is asked
 // again here.

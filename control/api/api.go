@@ -77,8 +77,8 @@ type Present struct {
 type Roster interface {
 	// Participants returns who is inside, and the nodes that did not say.
 	Participants(ctx context.Context, webinar string) (inside []Present, unreachable []string, err error)
-	// Ask asks all nodes who is inside and calls heard with each answer as it comes, one
-	// at a time; it returns when every node has answered or failed to.
+	// Ask asks all nodes who is inside, or was put out a moment ago, and calls heard with each
+	// answer as it comes, one at a time; it returns when every node has answered or failed to.
 	Ask(ctx context.Context, webinar string, heard func([]Present))
 }
 
@@ -105,6 +105,7 @@ type Config struct {
 	Keeper *personal.Keeper // of what people gave away about themselves; nil: one of PINKey
 
 	Recordings Recordings // nil: nothing is recorded
+	Captions   Captions   // nil: there are none
 	Talks      Talks      // nil: nothing is said
 
 	Accounts *account.Accounts // nil: nobody signs in, API tokens alone
@@ -177,6 +178,7 @@ type API struct {
 	principals *buckets[string]
 	hands      *buckets[string]
 	streams    *streams
+	seen       glimpses
 }
 
 // New returns an API.
@@ -194,7 +196,7 @@ func New(c Config) (*API, error) {
 	for _, register := range []func(){
 		a.webinars, a.edits, a.pins, a.events, a.registration, a.registrants, a.publicRoutes,
 		a.invites, a.participants, a.removals, a.lobby, a.bans,
-		a.recordings, a.chat, a.attendance, a.audit, a.webhooks, a.accounts, a.signIns, a.tokens, a.nodes, a.about,
+		a.recordings, a.captions, a.chat, a.attendance, a.audit, a.webhooks, a.accounts, a.signIns, a.tokens, a.nodes, a.about,
 	} {
 		register()
 	}

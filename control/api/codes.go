@@ -71,4 +71,6 @@ const (
 	codeNodeRemoved       = "node_removed"
 	codeRotationRunning   = "rotation_running"
 	codeRecordingNotFound = "recording_not_found"
+	codeCaptionInvalid    = "caption_invalid"
+	codeCaptionLanguage   = "caption_language"
 )

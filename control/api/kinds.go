@@ -91,6 +91,8 @@ func accountKinds() []Kind {
 		{codeNodeSilent, 503, "Node silent", "The node did not answer. See whether it runs, and whether the status of the mesh shows it as alive."},
 		{codeNodeRemoved, 409, "Node removed", "This node was put out of the mesh before."},
 		{codeRecordingNotFound, 404, "No such recording", "There is no such file, or it was deleted with the webinar's personal data."},
+		{codeCaptionInvalid, 422, "Invalid caption", "A caption is one line of 1 to 200 characters."},
+		{codeCaptionLanguage, 422, "Invalid language", "A caption names its language, such as de or pt-BR, and there are captions in at most 16 languages."},
 		{codeRotationRunning, 409, "Rotation under way", "The key of the gossip is being changed already. The status of the mesh shows how far that is."},
 	}
 }

@@ -40,6 +40,7 @@ func (a *API) present(ctx context.Context, id string) (inside []client.Participa
 	if err != nil {
 		return nil, nil, fmt.Errorf("api: roster: %w", err)
 	}
+	a.seen.keep(w.ID, all, a.Now())
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(x, y Present) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Node, y.Node))

@@ -81,6 +81,12 @@ func refusals() map[string]func(w *world, id string) reply {
 		codeRecordingNotFound: func(w *world, id string) reply {
 			return w.do(ask{method: "GET", path: webinars + "/" + id + "/recordings/rec_2/n1/0001-main-video.webm", token: w.host})
 		},
+		codeCaptionInvalid: func(w *world, id string) reply {
+			return w.do(ask{method: "POST", path: webinars + "/" + id + "/captions", token: w.host, body: `{"language":"de","text":"` + strings.Repeat("x", 201) + `"}`})
+		},
+		codeCaptionLanguage: func(w *world, id string) reply {
+			return w.do(ask{method: "POST", path: webinars + "/" + id + "/captions", token: w.host, body: `{"language":"no tag","text":"x"}`})
+		},
 		codeProblemNotFound: func(w *world, _ string) reply { return w.do(ask{method: "GET", path: "/api/v1/problems/x"}) },
 		codeEnded: func(w *world, id string) reply {
 			w.do(ask{method: "POST", path: webinars + "/" + id + "/end", token: w.host}).must(200)

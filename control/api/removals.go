@@ -26,10 +26,10 @@ type disconnectInput struct {
 
 type disconnectAnswer struct{ Body client.Disconnected }
 
-// disconnect removes a participant. Whoever it is known to be comes from the
-// node that serves the sessions; where that node does not answer, or the
-// sessions are gone this moment, the participant id alone is kept out, which the
-// answer says.
+// disconnect removes a participant. Whoever it is known to be comes from what hosts were
+// just shown, or else from the node that serves the sessions; where that node does not
+// answer, or the sessions are gone this moment, the participant id alone is kept out, which
+// the answer says.
 func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectAnswer, error) {
 	p := principal(ctx)
 	w, err := a.find(a.Store.State(), p, in.ID)
@@ -40,22 +40,19 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 	if err != nil {
 		return nil, err
 	}
-	roster := a.askRoster(ctx, in.ID, in.Participant)
-	select {
-	case <-roster.found:
-	case <-roster.over:
-	case <-time.After(rosterGrace):
-	}
+	known, roster := a.whoIs(ctx, in)
 	if err := spared(p, w, in.Participant); err != nil {
 		return nil, err
 	}
-	known := roster.heard()
 	out, err := a.remove(ctx, r, in, known, 0)
 	if err != nil {
 		return nil, err
 	}
+	if roster == nil { // only now: nineteen answers at once would hold up the removal
+		roster = a.askRoster(ctx, in.ID, in.Participant)
+	}
 	<-roster.over
-	if all := roster.heard(); tellsMore(in, known, all) { // gone already; now what the ban is to know the participant by
+	if all := together(roster.heard(), known); tellsMore(in, known, all) { // gone already; now what the ban is to know the participant by
 		if out, err = a.complete(ctx, p, in, all, out); err != nil {
 			return nil, err
 		}
@@ -67,6 +64,21 @@ func (a *API) disconnect(ctx context.Context, in *disconnectInput) (*disconnectA
 		}
 	}
 	return &disconnectAnswer{answer}, nil
+}
+
+// whoIs returns what is known of a participant who is to go, and whoever is still being
+// asked; nil for nobody yet.
+func (a *API) whoIs(ctx context.Context, in *disconnectInput) ([]Present, *roster) {
+	if seen := a.seen.of(in.ID, in.Participant, a.Now()); seen != nil {
+		return seen, nil
+	}
+	r := a.askRoster(ctx, in.ID, in.Participant)
+	select {
+	case <-r.found:
+	case <-r.over:
+	case <-time.After(rosterGrace):
+	}
+	return r.heard(), r
 }
 
 // complete adds to a removal what other nodes knew of the participant, unless it was taken

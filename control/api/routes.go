@@ -201,6 +201,8 @@ func auditRoutes() []Route {
 
 func recordingRoutes() []Route {
 	return []Route{
+		{Name: "write-caption", Method: "POST", Path: oneWebinar + "/captions", Right: rightHosts(), Status: 204, Tag: recorded,
+			Summary: "Show a line of what is spoken to those who read along", Refuses: []string{codeCaptionInvalid, codeCaptionLanguage, codeNodeSilent}},
 		{Name: "start-recording", Method: "POST", Path: oneWebinar + "/recording/start", Right: rightHosts(), Status: 200, Tag: recorded,
 			Summary: "Write what publishers send into files, at the nodes where they are; everybody inside is told", Refuses: []string{codeFeatureLevel}},
 		{Name: "stop-recording", Method: "POST", Path: oneWebinar + "/recording/stop", Right: rightHosts(), Status: 200, Tag: recorded,

@@ -171,7 +171,7 @@ func TestTheDocumentBoundsEveryText(t *testing.T) {
 			}
 		}
 	}
-	if bodies != 19 {
+	if bodies != 20 {
 		t.Errorf("%d operations have a body", bodies)
 	}
 }

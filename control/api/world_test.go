@@ -166,6 +166,7 @@ type world struct {
 
 	admin, host, other string // API tokens
 	hostID             string
+	board              board
 }
 
 var testCA = [32]byte{1, 2, 3}
@@ -203,7 +204,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) serve(l Limits) {
 	w.t.Helper()
 	api, err := New(Config{
-		Store: w.store, Roster: w.crowd, Mesh: w.mesh, Recordings: shelf{}, Talks: w, PINKey: testKey, CA: testCA, Keeper: w.keeper, Accounts: w.accounts,
+		Store: w.store, Roster: w.crowd, Mesh: w.mesh, Recordings: shelf{}, Captions: &w.board, Talks: w, PINKey: testKey, CA: testCA, Keeper: w.keeper, Accounts: w.accounts,
 		Participant: w.participant, Mail: true, Limits: l,
 		Pass: func(account, name string) (string, error) { return "stp1." + account + "." + name, nil },
 		ICS:  mailICS, Done: w.done,

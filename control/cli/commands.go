@@ -30,6 +30,7 @@ type Commands struct {
 	Chat         ChatCommands         `cmd:"" help:"Save what was written."`
 	Attendance   AttendanceCommands   `cmd:"" help:"See who was inside, and when."`
 	Recording    RecordingCommands    `cmd:"" help:"Record a webinar, and get the files."`
+	Caption      CaptionCommand       `cmd:"" help:"Show what standard input says to those who read along, line by line."`
 	Audit        AuditCommands        `cmd:"" help:"See what was done, verify it and undo it."`
 	Watch        WatchCommand         `cmd:"" help:"Follow a webinar as it happens."`
 	Webhook      WebhookCommands      `cmd:"" help:"Have servers told what happens."`

@@ -37,7 +37,7 @@ var printed = map[string]any{
 	"account create": client.Account{}, "account edit": client.Account{}, "account password": client.Account{}, "account list": client.Accounts{}, "account delete": nil,
 	"token create": client.Token{}, "token list": client.Tokens{}, "token revoke": nil,
 	"join-token create": client.JoinToken{},
-	"node rotate-key":   client.GossipKey{}, "node remove": nil, "drain": nil,
+	"node rotate-key":   client.GossipKey{}, "node remove": nil, "drain": nil, "caption": nil,
 	"status": client.Status{},
 }
 

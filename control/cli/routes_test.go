@@ -44,6 +44,7 @@ var bodies = map[string]func() any{
 	"DELETE /api/v1/webinars/{id}/bans/{ban}":                          nil,
 	"GET /api/v1/webinars/{id}/attendance":                             nil,
 	"GET /api/v1/webinars/{id}/attendance.csv":                         nil,
+	"POST /api/v1/webinars/{id}/captions":                              of[client.WriteCaption],
 	"GET /api/v1/webinars/{id}/chat.csv":                               nil,
 	"POST /api/v1/webinars/{id}/recording/start":                       nil,
 	"POST /api/v1/webinars/{id}/recording/stop":                        nil,

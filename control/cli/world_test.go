@@ -152,6 +152,7 @@ func answers() map[string]answer {
 		"GET /api/v1/webinars/w-1/bans?limit=100": {200, client.Bans{Items: []client.Ban{
 			{ID: "b-1", Participant: "p-1", Name: "Ada", Strength: "weak", Keys: []string{"device", "participant"}, By: "t-1", At: march},
 		}}},
+		"POST /api/v1/webinars/w-1/captions":        {204, nil},
 		"POST /api/v1/webinars/w-1/recording/start": {200, with(allHands(), func(w *client.Webinar) { w.Recording = &client.Recording{ID: "rec-1", Since: march} })},
 		"POST /api/v1/webinars/w-1/recording/stop":  {200, allHands()},
 		"GET /api/v1/webinars/w-1/recordings": {200, client.Recordings{Unreachable: []string{"n4"}, Items: []client.Recorded{
