@@ -57,21 +57,27 @@ func (c *camera) call(ctx context.Context, url, bearer string) error {
 
 func (c *camera) offer() (*webrtc.RTPSender, error) {
 	m := &webrtc.MediaEngine{}
-	if err := errors.Join(m.RegisterDefaultCodecs(), webrtc.ConfigureSimulcastExtensionHeaders(m)); err != nil {
+	coded := webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+	}
+	offered := coded
+	offered.RTCPFeedback = []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}}
+	err := errors.Join(
+		m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: offered, PayloadType: 102}, webrtc.RTPCodecTypeVideo),
+		webrtc.ConfigureSimulcastExtensionHeaders(m),
+	)
+	if err != nil {
 		return nil, err
 	}
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	var err error
 	if c.pc, err = webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return nil, err
 	}
 	var sender *webrtc.RTPSender
 	for _, s := range sizes {
-		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
-		}, "video", "camera", webrtc.WithRTPStreamID(s.rid))
+		track, err := webrtc.NewTrackLocalStaticRTP(coded, "video", "camera", webrtc.WithRTPStreamID(s.rid))
 		if err != nil {
 			return nil, err
 		}

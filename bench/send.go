@@ -155,7 +155,11 @@ func median(figures []sendFigure, of func(sendFigure) float64) float64 {
 // open starts a server.
 func (s *sendScenario) open(ctx context.Context, way string, n int) (*sendSeat, error) {
 	if way == wayLivekit {
-		return s.openLivekit(ctx)
+		seat, err := s.openLivekit(ctx)
+		for again := 0; err != nil && again < 4; again++ { // its publisher waits for ever, too, now and then: see crowd.join
+			seat, err = s.openLivekit(ctx)
+		}
+		return seat, err
 	}
 	return openSendSeat(ctx, way, s.Server, s.profile(way, n))
 }
