@@ -42,7 +42,7 @@ const (
 )
 
 // choosy reports whether a course may go on in another layer.
-func (c *course) choosy() bool { return c.layers > 1 }
+func (c *course) choosy() bool { return c.layers > 1 || c.svc != nil }
 
 // first is the layer that a viewer begins with.
 func (f *forward) first(track *relay.Track) int {
@@ -126,6 +126,10 @@ func (f *forward) look(c *course, now time.Time) {
 		return
 	}
 	f.choice.looked = now
+	if f.svc != nil {
+		f.lookRungs(c, now)
+		return
+	}
 	f.bounded()
 	target, pad := f.choice.Choose(f.survey(place{c.track, c.layer}, now), now)
 	f.results()

@@ -16,8 +16,9 @@ type course struct {
 	ctx     context.Context // of the viewer, with this source
 	leave   func()          // ends the demand
 	track   *relay.Track
-	layers  int // of the track
-	layer   int // that is read
+	layers  int       // of the track
+	svc     *thinning // its one layer may have several in it; nil: not
+	layer   int       // that is read
 	reader  *relay.Reader
 	next    *turning // to another layer; nil: none
 	skips   uint64
@@ -96,6 +97,11 @@ func (f *forward) set(ctx context.Context, sub *relay.Subscription, move int) er
 		layers: track.Info().LayerCount(), layer: layer,
 		reader: track.Reader(layer), // at the newest key frame
 	}
+	f.mu.Lock()
+	if f.moves == move {
+		c.svc = f.svc
+	}
+	f.mu.Unlock()
 	f.metrics.on(layer, 1)
 	if !peer.hold() {
 		c.reader.Close()
@@ -182,7 +188,7 @@ func (c *course) end(err error) {
 	if c.next != nil {
 		c.next.reader.Close()
 	}
-	f.metrics.on(c.layer, -1)
+	f.metrics.on(c.shown(), -1)
 	c.leave()
 	f.mu.Lock()
 	if f.snapshot().Packets > c.before {

@@ -160,7 +160,7 @@ func (f *forward) estimated(bitrate float64) {
 // setPace tells the pacer of the newest estimate and of what goes out, or is to. f.mu is held.
 func (f *forward) setPace() {
 	if f.pace > 0 {
-		f.pacer.SetRate(max(f.pace, paceStream*f.rate, paceStream*f.choice.known[f.at().layer].Rate/8))
+		f.pacer.SetRate(max(f.pace, paceStream*f.rate, paceStream*f.choice.known[f.shown()].Rate/8))
 	}
 }
 

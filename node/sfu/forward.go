@@ -59,6 +59,7 @@ type forward struct {
 	nth      int       // number of the current place, the rewriter's source
 	position uint64    // sequence number of the newest packet sent, in the current place
 	choice   choice    // of the layer
+	svc      *thinning // of a stream that has several layers in one; nil: it has not
 	keyAt    time.Time // when the newest key frame began to go out
 	needKey  bool      // drop video until a key frame comes
 	askedKey time.Time // when a key frame was last asked for, while needKey
@@ -126,7 +127,9 @@ func (f *forward) begin(track *relay.Track, move int) (layer int, ok bool) {
 	if i, ok := pick(f.chosen.all(), info); ok {
 		f.format = f.chosen.all()[i]
 	}
-	if f.rewriter == nil || f.format.payload != before.payload || !sameExtensions(f.exts, info.Extensions) {
+	thinned := f.svc != nil
+	f.thins(track)
+	if f.rewriter == nil || thinned != (f.svc != nil) || f.format.payload != before.payload || !sameExtensions(f.exts, info.Extensions) {
 		f.rewriter = f.newRewriter(info)
 		f.exts = info.Extensions
 	}
@@ -154,6 +157,9 @@ func (f *forward) newRewriter(info wire.TrackInfo) *rtp.Rewriter {
 	if f.rewriter != nil {
 		c.Seq = f.lastSeq + 1
 		c.Time = f.clock.out + max(1, uint32(f.now().Sub(f.lastAt).Microseconds()*int64(c.Clock)/1e6))
+	}
+	if f.svc != nil {
+		c.Mask = f.mask
 	}
 	for _, uri := range f.chosen.exts {
 		if id := info.Extension(uri); id != 0 {
@@ -183,7 +189,12 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 	if !f.wanted(track, p, now) {
 		return nil
 	}
-	out, seq, ok := f.rewriter.Rewrite(f.sender.buffer(), p)
+	as, ok := f.thinned(p, now)
+	if !ok {
+		f.rewriter.Omit(p)
+		return nil
+	}
+	out, seq, ok := f.rewriter.RewriteAs(f.sender.buffer(), p, as)
 	if !ok {
 		f.drop("before_start")
 		return nil
@@ -194,7 +205,7 @@ func (f *forward) packet(track *relay.Track, p *rtp.Packet, now time.Time) error
 		return nil // lost, as on any network: the viewer asks for it again
 	}
 	f.sent(p, out, uint16(seq), now)
-	if p.Marker || f.batch >= maxBatch {
+	if p.Marker || as.Marker || f.batch >= maxBatch {
 		f.push()
 	}
 	if f.kind == wire.Video && f.sender.waits() && f.now().Sub(now) > stalled {

@@ -40,6 +40,10 @@ func (v *Viewer) Layers() map[int][]Layer {
 func (f *forward) layers() []Layer {
 	f.mu.Lock()
 	at, info := f.at(), f.source.Info
+	if f.svc != nil {
+		defer f.mu.Unlock()
+		return f.svc.sizes()
+	}
 	f.mu.Unlock()
 	if at.track != nil {
 		info = at.track.Info()
@@ -83,6 +87,9 @@ func (v *Viewer) Choose(section int, w Wish) error {
 func (f *forward) wish(w Wish) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.svc != nil {
+		return f.want(w)
+	}
 	info := f.source.Info
 	if at := f.at(); at.track != nil {
 		info = at.track.Info()

@@ -173,7 +173,7 @@ func (c *Chooser) fixed(layers []Layer) int {
 	if f >= len(layers) {
 		return -1
 	}
-	for f > 0 && c.beyond(layers[f]) {
+	for f > 0 && c.beyond(layers[f], layers[0]) {
 		f--
 	}
 	return f
@@ -300,12 +300,13 @@ func (c *Chooser) above(layers []Layer, now time.Time) int {
 
 // allowed reports whether a layer is there and within bounds.
 func (c *Chooser) allowed(layers []Layer, i int, now time.Time) bool {
-	return !layers[i].Dead && !now.Before(c.dead[i]) && (i == 0 || !c.beyond(layers[i]))
+	return !layers[i].Dead && !now.Before(c.dead[i]) && (i == 0 || !c.beyond(layers[i], layers[0]))
 }
 
-// beyond reports whether a layer is more than is wanted.
-func (c *Chooser) beyond(l Layer) bool {
-	return c.want.Height > 0 && l.Height > c.want.Height || c.want.Bitrate > 0 && l.Rate > c.want.Bitrate
+// beyond reports whether a layer is more than is wanted. Of those that are as small as the smallest and have more frames
+// none has too many lines.
+func (c *Chooser) beyond(l, least Layer) bool {
+	return c.want.Height > 0 && l.Height > max(c.want.Height, least.Height) || c.want.Bitrate > 0 && l.Rate > c.want.Bitrate
 }
 
 // lowest is the smallest layer that is there; 0 where none is.

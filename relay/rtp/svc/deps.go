@@ -85,13 +85,17 @@ func (d *deps) seen(n uint64) fate {
 	return fate(d.fates[n/32%(memory/32)] >> (n % 32 * 2) & 3)
 }
 
-// read reads a descriptor and says what becomes of the packet's frame. News says that the layers may be others than before.
-func (d *deps) read(p *rtp.Packet, b []byte, want Layer, hurry bool) (f fate, news bool) {
+// read reads a descriptor. It says what became of the packet's frame where that is settled, or the packet cannot be judged,
+// and unseen where it is to be judged. News says that the layers may be others than before.
+func (d *deps) read(b []byte) (f fate, news bool) {
 	const attached = 0x80
 	if len(b) > 3 && b[3]&attached != 0 && d.target >= 0 {
 		n := rtp.Nearest(d.frames.Newest(), uint16(b[1])<<8|uint16(b[2]))
 		if n < d.newest { // a key frame's, and late: a newer structure may hold already
-			return d.seen(n), false
+			if d.seen(n) == forwarded {
+				return unjudged, false
+			}
+			return omitted, false
 		}
 	}
 	switch err := d.reader.Parse(b, &d.now); {
@@ -100,19 +104,16 @@ func (d *deps) read(p *rtp.Packet, b []byte, want Layer, hurry bool) (f fate, ne
 	case err != nil:
 		return omitted, false
 	}
-	n := d.frames.Unwrap(d.now.Number)
-	if d.number = n; n >= d.newest && (d.now.Attached || d.now.Masked && d.now.Active != d.sent) {
+	d.number = d.frames.Unwrap(d.now.Number)
+	if d.number >= d.newest && (d.now.Attached || d.now.Masked && d.now.Active != d.sent) {
 		d.sent, news = d.now.Active, true
 	}
-	return d.judge(p, want, hurry), news
+	return d.seen(d.number), news
 }
 
-// judge says what becomes of the frame of d.now, which p is a packet of.
+// judge says what becomes of the frame of d.now, which p is the first packet of that came.
 func (d *deps) judge(p *rtp.Packet, want Layer, hurry bool) fate {
 	n := d.number
-	if f := d.seen(n); f != unseen {
-		return f
-	}
 	late := n <= d.newest
 	if !late {
 		if d.advance(n); d.now.Attached { // a key frame: what was before does not matter

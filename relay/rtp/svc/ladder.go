@@ -70,13 +70,15 @@ func (s *Selector) climb(rungs []Rung) {
 		}
 	}
 	if !same {
-		s.fresh = true
 		s.meter = meter{}
 		for i := range rungs {
 			rungs[i].Rate = 0
 		}
 	}
 	s.count = copy(s.rungs[:], rungs)
+	if !same {
+		s.told()
+	}
 }
 
 // A meter measures the rungs, in windows of at least a second of arrivals.

@@ -65,7 +65,7 @@ type Selector struct {
 	rungs  [MaxRungs]Rung
 	count  int
 	meter  meter
-	fresh  bool // the rungs are others than before
+	told   func() // the rungs are others than before
 }
 
 // A kind is what tells of the stream's layers.
@@ -84,9 +84,14 @@ func Scalable(mime string) bool {
 }
 
 // New returns a selector for a stream of that MIME type whose packets carry the dependency descriptor under an id (0: none).
-// Until it is told by [Selector.Aim] it forwards all.
-func New(mime string, descriptor uint8) *Selector {
-	s := &Selector{descriptor: descriptor, want: Layer{dependency.MaxLayers - 1, dependency.MaxLayers - 1}}
+// Until it is told by [Selector.Aim] it forwards all. Told is called when the rungs are others than before, ahead of the
+// first packet to be judged that says so: with a key frame, as a rule, so that the first one can be of the right layer. It
+// may be nil.
+func New(mime string, descriptor uint8, told func()) *Selector {
+	if told == nil {
+		told = func() {}
+	}
+	s := &Selector{descriptor: descriptor, told: told, want: Layer{dependency.MaxLayers - 1, dependency.MaxLayers - 1}}
 	if strings.EqualFold(mime, "video/VP9") {
 		s.numbers = readVP9
 	}
@@ -134,13 +139,6 @@ func (s *Selector) NeedsKey() bool {
 // selector until the next packet.
 func (s *Selector) Rungs() []Rung { return s.rungs[:s.count] }
 
-// Fresh reports, once, that the rungs are others than before.
-func (s *Selector) Fresh() bool {
-	f := s.fresh
-	s.fresh = false
-	return f
-}
-
 // Take judges the next packet of the ring.
 func (s *Selector) Take(p *rtp.Packet) Verdict {
 	if len(p.Payload()) == 0 && s.kind != plain {
@@ -169,9 +167,12 @@ func (s *Selector) Mask(dst, descriptor []byte, active uint32, always bool) []by
 
 // described judges by the dependency descriptor.
 func (s *Selector) described(p *rtp.Packet, b []byte) Verdict {
-	f, news := s.deps.read(p, b, s.want, s.hurry)
+	f, news := s.deps.read(b)
 	if news {
 		s.ladder()
+	}
+	if f == unseen {
+		f = s.deps.judge(p, s.want, s.hurry)
 	}
 	if s.began = s.deps.target >= 0; s.began {
 		s.active = s.deps.layer()
@@ -198,14 +199,10 @@ func (s *Selector) payload(p *rtp.Packet) Verdict {
 		return Verdict{Forward: true}
 	}
 	s.kind = payloads
-	before := s.pictures.top()
-	if u.structure {
-		s.pictures.structure(&u)
-	}
-	v := s.pictures.judge(p, &u, s.want)
-	if u.structure || s.pictures.top() != before {
+	if s.pictures.learn(&u) {
 		s.ladderOf(&s.pictures)
 	}
+	v := s.pictures.judge(p, &u, s.want)
 	s.active, s.began = s.pictures.active, true
 	s.measurePicture(p, &u)
 	return v

@@ -141,7 +141,7 @@ func TestAViewerGetsWhatItsLayerNeedsAndNothingElse(t *testing.T) {
 		{"a quarter of them", "av1-l1t3.rtp", Layer{0, 0}, 0, 0, [2]float64{0.2, 0.8}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New("video/AV1", ddID)
+			s := New("video/AV1", ddID, nil)
 			v := newViewer(t, s)
 			s.Aim(test.want, false)
 			all := 0
@@ -184,13 +184,10 @@ func TestTheRungsAreWhatTheStreamSays(t *testing.T) {
 		{"av1-l1t3.rtp", []int{720, 720, 720}, 1},
 	} {
 		t.Run(test.stream, func(t *testing.T) {
-			s := New("video/AV1", ddID)
 			fresh := 0
+			s := New("video/AV1", ddID, func() { fresh++ })
 			for _, p := range chromium(t, test.stream) {
 				s.Take(p)
-				if s.Fresh() {
-					fresh++
-				}
 			}
 			var heights []int
 			whole := 0
@@ -234,7 +231,7 @@ func TestDownAtOnceUpWhereTheStreamSaysSo(t *testing.T) {
 		{"more frames soon, AV1", "av1-l1t3.rtp", Layer{0, 0}, Layer{0, 2}, false, true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New("video/AV1", ddID)
+			s := New("video/AV1", ddID, nil)
 			v := newViewer(t, s)
 			s.Aim(test.from, false)
 			keys, turned, pictures, time := 0, -1, 0, uint64(0)
@@ -283,7 +280,7 @@ func TestWhatIsForwardedRefersOnlyToWhatWasForwarded(t *testing.T) {
 		packets := chromium(t, stream)
 		for seed := range uint64(12) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
-			s := New("video/AV1", ddID)
+			s := New("video/AV1", ddID, nil)
 			v := newViewer(t, s)
 			for _, p := range packets {
 				if rnd.IntN(15) == 0 {
@@ -304,7 +301,7 @@ func TestWhatIsForwardedRefersOnlyToWhatWasForwarded(t *testing.T) {
 // lossy is one run with packets that are lost, or come late: no frame that was forwarded may refer to one that was left
 // out although it had come.
 func lossy(t *testing.T, packets []*rtp.Packet, rnd *rand.Rand) {
-	s := New("video/AV1", ddID)
+	s := New("video/AV1", ddID, nil)
 	v := newViewer(t, s)
 	var waiting []*rtp.Packet
 	left := make(map[uint64]bool) // frames that were left out, by their extended number
@@ -355,7 +352,7 @@ func lossy(t *testing.T, packets []*rtp.Packet, rnd *rand.Rand) {
 
 func TestToJudgeAPacketCostsNoAllocation(t *testing.T) {
 	packets := chromium(t, "vp9-l3t3-key.rtp")
-	s := New("video/VP9", ddID)
+	s := New("video/VP9", ddID, nil)
 	i := 0
 	if n := testing.AllocsPerRun(len(packets)-1, func() {
 		s.Take(packets[i])
@@ -367,7 +364,7 @@ func TestToJudgeAPacketCostsNoAllocation(t *testing.T) {
 
 func BenchmarkTake(b *testing.B) {
 	packets := chromium(b, "av1-l3t3.rtp")
-	s := New("video/AV1", ddID)
+	s := New("video/AV1", ddID, nil)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if i == len(packets) {

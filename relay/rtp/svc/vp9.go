@@ -90,11 +90,18 @@ type pictures struct {
 
 func (p *pictures) top() Layer { return Layer{p.spatial, p.temporal} }
 
-func (p *pictures) structure(u *picture) { p.spatial, p.sizes = u.spatial, u.sizes }
+// learn takes in which layers there are, and reports whether that is news.
+func (p *pictures) learn(u *picture) bool {
+	before := p.top()
+	if u.structure {
+		p.spatial, p.sizes = u.spatial, u.sizes
+	}
+	p.spatial, p.temporal = max(p.spatial, u.Spatial), max(p.temporal, u.Temporal)
+	return u.structure || p.top() != before
+}
 
 // judge says what becomes of a packet.
 func (p *pictures) judge(packet *rtp.Packet, u *picture, want Layer) Verdict {
-	p.spatial, p.temporal = max(p.spatial, u.Spatial), max(p.temporal, u.Temporal)
 	of := p.active
 	switch {
 	case !p.began || packet.Time > p.time:

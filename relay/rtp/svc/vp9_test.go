@@ -23,7 +23,7 @@ func TestVP9WithoutADescriptor(t *testing.T) {
 		{"the smallest of two, half the frames", "vp9-l2t2.rtp", Layer{0, 0}, Layer{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New("video/VP9", 0)
+			s := New("video/VP9", 0, nil)
 			v := newViewer(t, s)
 			s.Aim(test.want, false)
 			for _, p := range chromium(t, test.stream) {
@@ -45,7 +45,7 @@ func TestVP9WithoutADescriptorRefersOnlyToWhatWasForwarded(t *testing.T) {
 		packets := chromium(t, stream)
 		for seed := range uint64(12) {
 			rnd := rand.New(rand.NewPCG(seed, 9))
-			s := New("video/VP9", 0)
+			s := New("video/VP9", 0, nil)
 			v := newViewer(t, s)
 			for _, p := range packets {
 				if rnd.IntN(15) == 0 {
@@ -64,7 +64,7 @@ func unmasked(v Verdict) Verdict {
 }
 
 func TestTheRungsOfVP9WithoutADescriptor(t *testing.T) {
-	s := New("video/VP9", 0)
+	s := New("video/VP9", 0, nil)
 	for _, p := range chromium(t, "vp9-l3t3-key.rtp") {
 		s.Take(p)
 	}
@@ -95,7 +95,7 @@ func TestAStreamWithoutLayersIsForwarded(t *testing.T) {
 		{"video/VP9", nil},
 		{"video/AV1", []byte{0x10, 0x0a, 0x01}},
 	} {
-		s := New(test.mime, ddID)
+		s := New(test.mime, ddID, nil)
 		for i := range 4 {
 			raw := append([]byte{0x80, 98, 0, byte(i), 0, 0, 0, byte(i), 0, 0, 0, 1}, test.payload...)
 			p, err := rtp.Parse(raw)
@@ -127,7 +127,7 @@ func FuzzTake(f *testing.F) {
 		f.Add(steps, uint16(0x0201))
 	}
 	f.Fuzz(func(t *testing.T, steps []byte, wants uint16) {
-		described, payloads := New("video/AV1", 1), New("video/VP9", 0)
+		described, payloads := New("video/AV1", 1, nil), New("video/VP9", 0, nil)
 		for n := 0; len(steps) > 2 && n < 400; n++ {
 			a, b := min(int(steps[0]), len(steps)-2), int(steps[1]&15)
 			d := steps[2 : 2+a]
