@@ -35,7 +35,7 @@ func (n *Node) calls() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /propose", n.servePropose)
 	mux.Handle("GET /sessions", votersOnly(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, n.door.Sessions(r.URL.Query().Get("webinar")))
+		answer(w, n.sessions(r.URL.Query().Get("webinar"), r.URL.Query().Has("put-out")))
 	}))
 	mux.Handle("GET /status", votersOnly(func(w http.ResponseWriter, _ *http.Request) { answer(w, n.report()) }))
 	mux.Handle("POST /drain", votersOnly(n.serveDrain))
@@ -46,6 +46,7 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("GET /keys", n.serveKeys)
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
 	mux.HandleFunc("POST /inside", n.serveInside)
+	mux.HandleFunc("GET /name", n.serveName)
 	mux.HandleFunc("POST /supersede", n.serveSupersede)
 	mux.HandleFunc("POST /talk", n.serveTalk)
 	mux.Handle("GET /said", votersOnly(n.serveSaid))

@@ -37,6 +37,9 @@ type stage struct {
 
 	carried func(id wire.TrackID) bool // some node is known to have the track
 
+	// name asks a node who publishes there is; nil: nobody has a name.
+	name func(ctx context.Context, node, webinar, participant string) (string, error)
+
 	mu       sync.Mutex // guards the following
 	claims   map[uint64]*claim
 	claiming map[streamName]int // proposals on their way

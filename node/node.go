@@ -253,6 +253,7 @@ func (n *Node) openMedia(p Parts) (err error) {
 		return err
 	}
 	n.stage = newStage(n.cfg.Name, n.epoch, n.store, n.relay, n.dead, n.routing.carried, n.log)
+	n.stage.name = n.nameOf
 	if p.Sockets.RTC == nil {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 
 	"stentor/control/webinar"
 	"stentor/node/sfu"
-	"stentor/node/signal"
+	"stentor/node/sfu/slots"
 	"stentor/relay"
 	"stentor/relay/wire"
 )
@@ -21,8 +21,8 @@ const findWithin = 2 * time.Second
 // viewer who is answered without it never gets it.
 const alsoWithin = 300 * time.Millisecond
 
-// Sources returns the flows that are on the stage of a webinar, those of the
-// stream "main" first. It starts pulling them, so that they are on their way
+// Sources returns the flows of the most important stream on the stage of a webinar, which is
+// "main" where there is one; Watch tells of the others. It starts pulling them, so that they are on their way
 // while the viewer still negotiates. It fails with webinar.ErrNotLive when nobody
 // publishes.
 func (g *stage) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
@@ -30,20 +30,23 @@ func (g *stage) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
 	if w == nil {
 		return nil, webinar.ErrNotFound
 	}
-	var streams []string
-	for s := range w.Streams() {
-		if s.Name == signal.DefaultStream {
-			streams = append([]string{s.Name}, streams...)
-		} else if s.Name != webinar.TalkStream {
-			streams = append(streams, s.Name)
-		}
-	}
-	for _, name := range streams {
-		if sources := g.find(ctx, id, name); len(sources) > 0 {
+	for _, s := range streamsOf(w) {
+		if sources := g.find(ctx, id, s.Name); len(sources) > 0 {
 			return sources, nil
 		}
 	}
 	return nil, webinar.ErrNotLive
+}
+
+// streamsOf are the streams that can be seen or heard, the most important first.
+func streamsOf(w *webinar.Webinar) (out []slots.Stream) {
+	for s := range w.Streams() {
+		if s.Name != webinar.TalkStream {
+			out = append(out, slots.Stream{Name: s.Name, Since: s.Since})
+		}
+	}
+	slots.Order(out)
+	return out
 }
 
 // find subscribes to the flows of a stream and returns those that are there.
@@ -79,14 +82,15 @@ func (g *stage) find(ctx context.Context, id, stream string) []sfu.Source {
 		}
 		defer sub.Close() // the pull goes on for a while, and the viewer's own subscription takes it over
 		track := sub.Track()
-		sources = append(sources, sfu.Source{
-			Name: stream + "/" + track.ID().Name,
-			Info: track.Info(),
-			Subscribe: func(ctx context.Context) (*relay.Subscription, error) {
-				return g.relay.Subscribe(ctx, track.ID())
-			},
-		})
+		sources = append(sources, g.source(track.ID(), track.Info()))
 		defer time.AfterFunc(alsoWithin, enough).Stop()
 	}
 	return sources
+}
+
+// source is a flow as viewers are given it; without an info it is still to come.
+func (g *stage) source(id wire.TrackID, info wire.TrackInfo) sfu.Source {
+	return sfu.Source{Name: id.Stream + "/" + id.Name, Info: info, Subscribe: func(ctx context.Context) (*relay.Subscription, error) {
+		return g.relay.Subscribe(ctx, id)
+	}}
 }

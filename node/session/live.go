@@ -25,6 +25,7 @@ type live struct {
 	mu       sync.Mutex // guards the following
 	webinars map[string]map[string]map[string]*Session
 	crowds   map[crowd]int
+	put      []outside // put out lately, in order
 }
 
 // crowd is the guests of a webinar whom nothing but one network names.
@@ -147,6 +148,14 @@ func (d *Door) Sessions(id string) []Info {
 	return out
 }
 
+// NameOf is the name of a participant with a session here, "" where there is none.
+func (d *Door) NameOf(id, participant string) string {
+	for _, s := range d.live.participant(id, participant) {
+		return s.Name
+	}
+	return ""
+}
+
 // Run changes and ends sessions as the state changes, until ctx is done; then it ends
 // them all.
 func (d *Door) Run(ctx context.Context) error {
@@ -235,6 +244,7 @@ func (d *Door) end(s *Session, reason error) {
 	if errors.As(reason, &denial) {
 		code = denial.Code
 	}
+	d.putOut(s, reason) // first: whoever asks finds s here or there
 	if d.forget(s) {
 		d.metrics.ended.WithLabelValues(code).Inc()
 		d.cfg.Logger.Info("session ended", "webinar", s.Webinar, "participant", s.Participant, "code", code,

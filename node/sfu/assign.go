@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pion/webrtc/v4"
@@ -44,6 +45,7 @@ func (v *Viewer) Assign(sources []Source, loudest []string) (changed bool) {
 		return false
 	}
 	by := make(map[string]Source, len(sources))
+	sources = slices.DeleteFunc(slices.Clone(sources), func(src Source) bool { return src.coming() && !v.holds(src.Name) })
 	for _, src := range sources {
 		by[src.Name] = src
 	}
@@ -61,6 +63,11 @@ func (v *Viewer) Assign(sources []Source, loudest []string) (changed bool) {
 		heard = named(only(sources, at), wire.Audio)
 	}
 	return v.fill(voices, by, slots.Audible(heard, loudest, len(voices)), at) || changed
+}
+
+// holds reports whether a section carries the source of that name. v.turn is held.
+func (v *Viewer) holds(name string) bool {
+	return slices.ContainsFunc(v.forwards, func(f *forward) bool { return f.source.Name == name })
 }
 
 // sections are those of one kind.
@@ -98,7 +105,9 @@ func (v *Viewer) fill(sections []*forward, by map[string]Source, want []string, 
 	for i, f := range sections {
 		held[i] = f.source.Name // written with v.turn held
 	}
-	takes := func(i int, name string) bool { return sections[i].same(by[name].Info) }
+	takes := func(i int, name string) bool {
+		return held[i] == name || !by[name].coming() && sections[i].same(by[name].Info)
+	}
 	beside := func(name string) int {
 		if i, ok := pictures[streamOf(by[name])]; ok {
 			return i
@@ -112,7 +121,7 @@ func (v *Viewer) fill(sections []*forward, by map[string]Source, want []string, 
 			f.empty()
 		case name != held[i]:
 			f.take(by[name], v.wall(streamOf(by[name])))
-		case name != "" && f.source.Participant != by[name].Participant:
+		case name != "" && !by[name].coming() && (f.source.Participant != by[name].Participant || f.source.Person != by[name].Person):
 			f.mu.Lock()
 			f.source = by[name]
 			f.mu.Unlock()

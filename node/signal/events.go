@@ -36,7 +36,9 @@ type events struct {
 	cancel context.CancelCauseFunc
 	heard  chan struct{} // a message came from the page
 	talk   chatter
-	spoke  func() // it has said who it is
+	who    string        // webinar and participant, once they are known; guarded by Server.mu
+	stage  chan struct{} // what they are shown has changed; one may wait in it
+	spoke  func()        // it has said who it is
 }
 
 // serveEvents opens the WebSocket.
@@ -58,7 +60,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) error {
 		return nil // it has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1), spoke: spoke, talk: newChatter()}
+	e := &events{server: s, conn: conn, link: r.PathValue("link"), heard: make(chan struct{}, 1), spoke: spoke, talk: newChatter(), stage: make(chan struct{}, 1)}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	if !s.listen(e) {
 		e.close(session.ErrStopping)
@@ -134,6 +136,10 @@ func (e *events) run(r *http.Request) error {
 		return err
 	}
 	defer sess.End()
+	e.server.mu.Lock()
+	e.who = sess.Webinar + "/" + sess.Participant
+	e.server.mu.Unlock()
+	e.see() // what is shown already
 	stop := context.AfterFunc(sess.Context(), func() { e.cancel(context.Cause(sess.Context())) })
 	defer stop()
 	go e.listen() // until close
@@ -214,6 +220,10 @@ func (e *events) tell(sess *session.Session) error {
 				return err
 			}
 			known = now
+		case <-e.stage:
+			if err := e.write(e.seen(sess)...); err != nil {
+				return err
+			}
 		case <-t.changed:
 		case <-t.pause:
 			t.pause = nil
@@ -232,6 +242,25 @@ func (e *events) tell(sess *session.Session) error {
 			}
 		}
 	}
+}
+
+// see has the page told what it is shown.
+func (e *events) see() {
+	select {
+	case e.stage <- struct{}{}:
+	default:
+	}
+}
+
+// seen are the messages that say who is in which section of the participant's sessions.
+func (e *events) seen(sess *session.Session) (out []any) {
+	for _, r := range e.server.watched(sess.Webinar, sess.Participant) {
+		if r.pictures < 2 {
+			continue
+		}
+		out = append(out, shown{Type: "slots", Session: r.path, Slots: slotsOf(r)})
+	}
+	return out
 }
 
 // ping asks the connection whether it is alive: the page by a message, since

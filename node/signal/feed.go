@@ -20,6 +20,7 @@ const (
 	tellInactive  = "inactive"
 	tellLayers    = "layers"
 	tellReconnect = "reconnect"
+	tellSlots     = "slots" // ours: who is in which section
 	tellViewers   = "viewercount"
 )
 
@@ -50,7 +51,7 @@ type feed struct {
 // tells are the kinds of events that a resource can tell.
 func (r *resource) tells() []string {
 	if _, ok := r.conn.(layered); ok {
-		return []string{tellActive, tellInactive, tellLayers, tellReconnect, tellViewers}
+		return []string{tellActive, tellInactive, tellLayers, tellReconnect, tellSlots, tellViewers}
 	}
 	return []string{tellActive, tellInactive, tellReconnect, tellViewers}
 }
@@ -178,6 +179,7 @@ type telling struct {
 	live    bool
 	viewers int
 	layers  string
+	slots   string
 }
 
 func (t *telling) run(ctx context.Context) error {
@@ -230,6 +232,13 @@ func (t *telling) look() error {
 		if b, _ := json.Marshal(now); string(b) != t.layers { // what cannot be marshalled is not told
 			t.layers = string(b)
 			err = t.tell(tellLayers, now)
+		}
+	}
+	if _, ok := t.resource.conn.(slotted); ok && err == nil {
+		now := slotsOf(t.resource)
+		if b, _ := json.Marshal(now); string(b) != t.slots {
+			t.slots = string(b)
+			err = t.tell(tellSlots, now)
 		}
 	}
 	if n := t.server.audience(t.resource.sess.Webinar); n != t.viewers && err == nil {

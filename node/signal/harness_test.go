@@ -225,6 +225,36 @@ func (e *edge) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
 	return out, nil
 }
 
+// Watch tells of the pictures of all streams.
+func (e *edge) Watch(ctx context.Context, id string, tell func([]sfu.Source)) {
+	seen := uint64(0)
+	for {
+		changed := e.Changed()
+		var out []sfu.Source
+		sum := uint64(1)
+		for s := range e.State().Webinar(id).Streams() {
+			sum = sum*31 + s.Epoch
+			track := wire.TrackID{Webinar: id, Stream: s.Name, Name: "video"}
+			subscribe := func(ctx context.Context) (*relay.Subscription, error) { return e.relay.Subscribe(ctx, track) }
+			sub, err := subscribe(ctx)
+			if err != nil {
+				return
+			}
+			out = append(out, sfu.Source{Name: s.Name + "/video", Info: sub.Track().Info(), Subscribe: subscribe, Participant: s.Participant, Person: "Name of " + s.Name})
+			sub.Close()
+		}
+		if sum != seen {
+			seen = sum
+			tell(out)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 type claim struct {
 	edge            *edge
 	webinar, stream string

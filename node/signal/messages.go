@@ -12,6 +12,8 @@ import (
 //	stage        live: somebody is on air; on_stage: the participant is, or is free to go
 //	permissions  what is taken from the participant, their role, and what a host stopped
 //	hand         raised: whether the participant's hand is up
+//	slots        who is in which section of a session by which the page watches: session is its
+//	             path, a slot has mid, kind, stream, and the participant and the name behind it
 //	recording    on: what is sent here is being recorded from now on
 //	admitted     the lobby is over; media may begin
 //	removed      last: why the connection ends (banned, superseded, ended, ...)
@@ -54,6 +56,12 @@ type (
 	recording struct {
 		Type string `json:"type"`
 		On   bool   `json:"on"`
+	}
+
+	shown struct {
+		Type    string `json:"type"`
+		Session string `json:"session"`
+		Slots   []slot `json:"slots"`
 	}
 
 	permissions struct {

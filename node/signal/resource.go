@@ -25,6 +25,7 @@ type resource struct {
 	at       string // its address: the path, or the whole URL for who was sent here by another node
 	sess     *session.Session
 	watches  bool
+	pictures int // sections of the offer
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	conn     connection
@@ -86,6 +87,7 @@ func (s *Server) keep(r *resource, conn connection, offer string, over func()) e
 		conn.Close()
 		s.mu.Lock()
 		delete(s.resources, r.id)
+		s.unattend(r)
 		s.mu.Unlock()
 		over()
 		r.cancel(nil)

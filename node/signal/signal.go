@@ -44,6 +44,9 @@ type Stage interface {
 	// Sources are the tracks that viewers are given, the most important first. It
 	// fails with webinar.ErrNotLive when nobody publishes.
 	Sources(ctx context.Context, webinar string) ([]sfu.Source, error)
+	// Watch tells all that is on the stage, the most important first, and again when that
+	// changes, until ctx is done. A source without a codec is still to come.
+	Watch(ctx context.Context, webinar string, tell func([]sfu.Source))
 }
 
 // A Claim is the right to publish under a stream name.
@@ -109,6 +112,7 @@ type Server struct {
 	work      sync.WaitGroup
 	moving    chan struct{} // closed when sessions are to begin anew elsewhere
 	audiences map[string]audience
+	casts     map[string]*cast // by webinar
 }
 
 // New returns a server without any session.
@@ -122,7 +126,7 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, log: cfg.Logger,
 		resources: make(map[string]*resource), events: make(map[*events]struct{}), silent: make(map[netip.Prefix]int),
-		moving: make(chan struct{}), audiences: make(map[string]audience),
+		moving: make(chan struct{}), audiences: make(map[string]audience), casts: make(map[string]*cast),
 	}
 }
 

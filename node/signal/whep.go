@@ -48,6 +48,7 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 			return c.Height, c.Bitrate
 		})
 		sess.Carry(view.Flowing)
+		res.pictures = pictures(offer)
 		if err = s.keep(res, view, offer, sess.End); err != nil {
 			view.Close()
 		}
@@ -59,6 +60,7 @@ func (s *Server) whepPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.log.Debug("watching", "webinar", sess.Webinar, "participant", sess.Participant)
 	s.created(w, res)
+	s.attend(res)
 	return nil
 }
 
