@@ -25,8 +25,13 @@ type Source struct {
 	// ends (its publisher came anew, or another took over), and the viewer goes on
 	// in the same stream.
 	Subscribe   func(ctx context.Context) (*relay.Subscription, error)
-	Participant string // who sends it; "": not known
+	Participant string // who sends it, "": not known
+	Person      string // and their name
 }
+
+// coming reports whether a source is on the stage, and not here yet: a section that carries
+// it goes on waiting for it, and no other one begins to.
+func (s Source) coming() bool { return s.Info.Mime == "" }
 
 // A Viewer is one connection that media goes out by.
 type Viewer struct {
