@@ -154,10 +154,19 @@ func present(node string, sessions []session.Info) []api.Present {
 	return out
 }
 
-// Ask asks all nodes who is inside a webinar and calls heard with each answer as it
-// comes, this node's own first.
+// sessions are those of a webinar here, and if asked for those that hosts have just ended.
+func (n *Node) sessions(id string, putOut bool) []session.Info {
+	out := n.door.Sessions(id)
+	if putOut {
+		out = append(out, n.door.PutOut(id)...)
+	}
+	return out
+}
+
+// Ask asks all nodes who is inside a webinar, or was put out of it a moment ago, and calls
+// heard with each answer as it comes, this node's own first.
 func (n *Node) Ask(ctx context.Context, id string, heard func([]api.Present)) {
-	each(ctx, n, "/sessions?webinar="+id, n.door.Sessions(id), func(node string, sessions []session.Info) { heard(present(node, sessions)) })
+	each(ctx, n, "/sessions?put-out&webinar="+id, n.sessions(id, true), func(node string, sessions []session.Info) { heard(present(node, sessions)) })
 }
 
 // ask asks every other node that gossip believes alive, all at once, and returns

@@ -94,6 +94,7 @@ type crowd struct {
 	unreachable []string
 	fail        error
 	late        func()
+	first       func() // is called when the nodes are asked
 }
 
 func (c *crowd) Participants(_ context.Context, webinar string) ([]Present, []string, error) {
@@ -102,6 +103,9 @@ func (c *crowd) Participants(_ context.Context, webinar string) ([]Present, []st
 
 // Ask answers for each node by itself; those after the first only when late returns.
 func (c *crowd) Ask(_ context.Context, webinar string, heard func([]Present)) {
+	if c.first != nil {
+		c.first()
+	}
 	var order []string
 	by := map[string][]Present{}
 	for _, p := range c.inside[webinar] {

@@ -90,6 +90,9 @@ func (v *Voter) begin(r *raft.Raft) bool {
 	if r.State() != raft.Leader || v.gate.wait(func() raft.Future { return r.Barrier(tryFor) }) != nil {
 		return false
 	}
+	if r.State() != raft.Leader || r.CurrentTerm() != term { // another one may have led in that term
+		return false
+	}
 	v.leading.Store(term)
 	return true
 }

@@ -23,11 +23,13 @@ type machine struct {
 	latch   *latch
 	metrics *metrics
 
+	passed func(mark) // hears of each entry that was applied; does not change
+
 	known uint64 // Raft goes through the log again up to here, which is applied
 }
 
 func newMachine(latch *latch, m *metrics) *machine {
-	f := &machine{feed: newFeed(), latch: latch, metrics: m}
+	f := &machine{feed: newFeed(), latch: latch, metrics: m, passed: func(mark) {}}
 	f.state.Store(control.NewState())
 	return f
 }
@@ -60,6 +62,7 @@ func (m *machine) Apply(l *raft.Log) any {
 	m.state.Store(next)
 	m.feed.append(r.Change)
 	m.metrics.applied(l.Index, time.Since(start))
+	m.passed(mark{l.Index, l.Term})
 	return r
 }
 

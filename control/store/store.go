@@ -67,9 +67,9 @@ func (t Timers) orDefault() Timers {
 	or(&t.Heartbeat, 500*time.Millisecond)
 	or(&t.Election, 500*time.Millisecond)
 	or(&t.Lease, t.Heartbeat) // never longer than the heartbeat timeout
-	// How long the other voters may not know that an entry is committed, and so the
-	// most of what a ban takes on one machine: 72 ms at 50, 17 ms at 15, for one per
-	// cent of a core on each voter.
-	or(&t.Commit, 15*time.Millisecond)
+	// How long the other voters may not know that an entry is committed where the leader's
+	// own word of it was lost; see herald. Shorter ones cost every voter: 1 per cent of a
+	// core at 15 ms.
+	or(&t.Commit, 50*time.Millisecond)
 	return t
 }

@@ -81,6 +81,7 @@ type Voter struct {
 
 	raft     atomic.Pointer[raft.Raft] // nil until Run
 	leading  atomic.Uint64             // the term in which this leader has everything of earlier ones
+	herald   atomic.Pointer[herald]    // nil until Run
 	gate     *gate
 	leaders  news // this voter has another leader, or none
 	reads    barriers
@@ -117,6 +118,7 @@ func OpenVoter(cfg VoterConfig) (*Voter, error) {
 	v.clock = newClock(time.Now, cfg.Boot) // Now may be off; it stamps commands
 	v.metrics = newMetrics(cfg.Registerer, v.staleness)
 	v.machine = newMachine(v.latch, v.metrics)
+	v.machine.passed = v.announce
 	if err := v.openFiles(); err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", cfg.Dir, err)
 	}
@@ -187,7 +189,10 @@ func (v *Voter) Run(ctx context.Context) (err error) {
 		Stream: newNamed(v.cfg.Streams, v.cfg.Node), MaxPool: 3, Timeout: 10 * time.Second,
 		Logger: cfg.Logger, MsgpackUseNewTimeFormat: true,
 	})
+	h := &herald{node: v.cfg.Node, trans: trans}
+	defer h.wg.Wait()
 	defer trans.Close()
+	v.herald.Store(h)
 	r, err := v.startRaft(cfg, trans)
 	if err != nil {
 		return fmt.Errorf("store: start raft: %w", err)
