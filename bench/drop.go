@@ -27,10 +27,12 @@ type dropScenario struct {
 // A dropFigure is what one run showed; times in s, -1 where it did not come to it.
 type dropFigure struct {
 	small, large float64 // from the change of the path to the smaller picture, and back to the largest
-	frozen, gap  float64 // all pauses of more than 150 ms from the drop on, and the longest
-	after        float64 // pauses from 5 s after the drop on: what is left when all has settled
+	frozen, gap  float64 // all pauses of more than 150 ms while narrow, and the longest
+	after        float64 // of these, from 5 s after the drop on: what is left when all has settled
+	wide         float64 // all pauses from when it is wide again
 	switches     float64
 	lines, rate  float64 // median of what was shown while narrow: lines, frames a second
+	course       string  // the sizes that were shown, and when, in s after the drop
 }
 
 // Run runs the scenario.
@@ -69,7 +71,7 @@ func (s *dropScenario) Run(ctx context.Context, g *grammar) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("run %d: %+v\n", i+1, f)
+		fmt.Printf("run %d: 4K%s; frozen for %.2f s while narrow, the longest %.2f; %.2f s after\n", i+1, f.course, f.frozen, f.gap, f.wide)
 		all = append(all, f)
 	}
 	s.print(all)
@@ -87,10 +89,11 @@ func (s *dropScenario) print(all []dropFigure) {
 	}
 	fmt.Printf("\n| %-58s | %s |\n|---|---|\n", fmt.Sprintf("medians of %d", len(all)), "figure")
 	figure(fmt.Sprintf("%d -> %d Mbps: until a size that fits is shown", s.Wide, s.Narrow), "%.1f s", m(func(f dropFigure) float64 { return f.small }))
-	figure("frozen from then on (pauses over 150 ms): all, longest, from 5 s after the drop on", "%.2f, %.2f, %.2f s",
+	figure("frozen while narrow (pauses over 150 ms): all, longest, from 5 s after the drop on", "%.2f, %.2f, %.2f s",
 		m(func(f dropFigure) float64 { return f.frozen }), m(func(f dropFigure) float64 { return f.gap }), m(func(f dropFigure) float64 { return f.after }))
 	figure("shown while narrow", "%.0f lines, %.0f frames a second", m(func(f dropFigure) float64 { return f.lines }), m(func(f dropFigure) float64 { return f.rate }))
 	figure(fmt.Sprintf("%d -> %d Mbps: until 4K is back", s.Narrow, s.Wide), "%.1f s", m(func(f dropFigure) float64 { return f.large }))
+	figure("frozen from when it is wide again", "%.2f s", m(func(f dropFigure) float64 { return f.wide }))
 	figure("switches", "%.0f", m(func(f dropFigure) float64 { return f.switches }))
 }
 
@@ -222,12 +225,18 @@ func read(frames [][2]float64, dropped, widened float64) dropFigure {
 		before := frames[i-1]
 		if now[1] != before[1] {
 			f.switches++
+			f.course += fmt.Sprintf(", %.0f at %.1f s", now[1], (now[0]-dropped)/1e3)
 		}
 		if pause := (now[0] - before[0]) / 1e3; pause > 0.15 {
-			f.frozen += pause
-			f.gap = max(f.gap, pause)
-			if now[0] > dropped+5e3 {
+			switch {
+			case now[0] > widened:
+				f.wide += pause
+			case now[0] > dropped+5e3:
 				f.after += pause
+				fallthrough
+			default:
+				f.frozen += pause
+				f.gap = max(f.gap, pause)
 			}
 		}
 		switch {

@@ -21,8 +21,8 @@ func TestReadADiary(t *testing.T) {
 			at30(0, 10_000, 2160), at30(11_000, 32_000, 1080), at30(32_000, 40_000, 2160),
 		}, dropFigure{small: 1, large: 2, frozen: 1, gap: 1, switches: 2, lines: 1080, rate: 30}},
 		{"it stands again later", [][][2]float64{
-			at30(0, 10_500, 2160), at30(10_500, 20_000, 540), at30(21_000, 40_000, 540),
-		}, dropFigure{small: .5, large: -1, frozen: 1, gap: 1, after: 1, switches: 1, lines: 540, rate: 28}},
+			at30(0, 10_500, 2160), at30(10_500, 20_000, 540), at30(21_000, 33_000, 540), at30(35_000, 40_000, 540),
+		}, dropFigure{small: .5, large: -1, frozen: 1, gap: 1, after: 1, wide: 2, switches: 1, lines: 540, rate: 28}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var frames [][2]float64
@@ -36,7 +36,7 @@ func TestReadADiary(t *testing.T) {
 			}{
 				{"small", got.small, c.want.small}, {"large", got.large, c.want.large}, {"frozen", got.frozen, c.want.frozen},
 				{"gap", got.gap, c.want.gap}, {"after", got.after, c.want.after}, {"switches", got.switches, c.want.switches},
-				{"lines", got.lines, c.want.lines},
+				{"after", got.after, c.want.after}, {"wide", got.wide, c.want.wide}, {"lines", got.lines, c.want.lines},
 			} {
 				if d := v.got - v.want; d > .05 || d < -.05 {
 					t.Errorf("%s %.2f, not %.2f", v.what, v.got, v.want)
