@@ -18,6 +18,9 @@ type av1Codec struct {
 	flags         byte // high_bitdepth to chroma_sample_position, as the configuration has them
 }
 
+// maxSide bounds what a header may claim; codecs end at 65,536.
+const maxSide = 1 << 16
+
 func (c *av1Codec) frame(payloads [][]byte) ([]byte, bool, error) {
 	var units []byte
 	var d codecs.AV1Depacketizer // keeps fragments between packets

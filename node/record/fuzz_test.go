@@ -54,8 +54,10 @@ func FuzzSizes(f *testing.F) {
 	f.Add([]byte{0x67, 0x42, 0xc0, 0x0a, 0xdd, 0x08, 0x1f, 0x9b})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		began := time.Now()
-		if w, h, err := spsSize(b); err == nil && (w <= 0 || h <= 0 || w > maxSide || h > maxSide) {
-			t.Errorf("%d x %d", w, h)
+		h264 := newH264("")
+		h264.keep(b)
+		if h264.sps != nil && (h264.width <= 0 || h264.height <= 0 || h264.width > maxSide || h264.height > maxSide) {
+			t.Errorf("%d x %d", h264.width, h264.height)
 		}
 		var c av1Codec
 		if c.read(b) && (c.width <= 0 || c.height <= 0) {
