@@ -58,7 +58,7 @@ func (f *forward) first(track *relay.Track) int {
 func (f *forward) survey(at place, now time.Time) []layers.Layer {
 	info := at.track.Info()
 	n := min(info.LayerCount(), layers.MaxLayers)
-	known := f.choice.known[:n]
+	known, sized := f.choice.known[:n], f.sizes.of(at.track)
 	var states [layers.MaxLayers]relay.LayerState
 	var newest time.Time
 	for i := range n {
@@ -68,7 +68,7 @@ func (f *forward) survey(at place, now time.Time) []layers.Layer {
 		}
 	}
 	for i := range n {
-		l, s := info.Layers[i], states[i]
+		l, s := sized[i], states[i]
 		quiet := now.Sub(s.Newest)
 		known[i] = layers.Layer{
 			Rate: s.Bitrate, Height: int(l.Height),
@@ -78,7 +78,7 @@ func (f *forward) survey(at place, now time.Time) []layers.Layer {
 			known[i].Rate = float64(l.Bitrate)
 		}
 	}
-	expect(known, info.Layers)
+	expect(known, sized)
 	return known
 }
 

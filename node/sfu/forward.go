@@ -59,6 +59,7 @@ type forward struct {
 	nth      int       // number of the current place, the rewriter's source
 	position uint64    // sequence number of the newest packet sent, in the current place
 	choice   choice    // of the layer
+	sizes    sizes     // of the layers
 	svc      *thinning // of a stream that has several layers in one; nil: it has not
 	keyAt    time.Time // when the newest key frame began to go out
 	needKey  bool      // drop video until a key frame comes

@@ -333,3 +333,34 @@ func TestAPublisherWhoseSourcesChangeWithoutEndIsEnded(t *testing.T) {
 		t.Errorf("%v counted", n)
 	}
 }
+
+func TestAPictureThatChangesItsSizeChangesThoseOfItsLayers(t *testing.T) {
+	s, _ := newSFU(t)
+	st := newStage(t)
+	c := newStudio(t, s, st, threeSizes())
+	c.opens(st, c.lenses...)
+	w := newWatcher(t, s, st)
+	told := func() (out [3][2]int) {
+		for i, l := range w.view.Layers()[0] {
+			out[i] = [2]int{l.Width, l.Height}
+		}
+		return out
+	}
+	until(t, "the sizes of the camera", func() bool {
+		return told() == [3][2]int{{960, 540}, {1920, 1080}, {3840, 2160}}
+	})
+	c.lenses[1].width, c.lenses[1].height = 800, 600 // a window is shown instead; of one size the key frame comes first
+	c.frame(c.lenses[1], true, 3)
+	until(t, "the sizes of the window", func() bool {
+		return told() == [3][2]int{{400, 300}, {800, 600}, {1600, 1200}}
+	})
+	if err := w.view.Choose(-1, Wish{Width: 900}); err != nil {
+		t.Fatal(err)
+	}
+	f := w.view.forwards[0]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.choice.own.Height != 1199 {
+		t.Errorf("a wish for 900 pixels bounds the lines at %d", f.choice.own.Height)
+	}
+}

@@ -39,17 +39,16 @@ func (v *Viewer) Layers() map[int][]Layer {
 // layers are those of the track that goes out, or is to.
 func (f *forward) layers() []Layer {
 	f.mu.Lock()
-	at, info := f.at(), f.source.Info
+	defer f.mu.Unlock()
 	if f.svc != nil {
-		defer f.mu.Unlock()
 		return f.svc.sizes()
 	}
-	f.mu.Unlock()
+	at, told := f.at(), f.source.Info.Layers
 	if at.track != nil {
-		info = at.track.Info()
+		told = f.sizes.of(at.track)
 	}
-	out := make([]Layer, 0, len(info.Layers))
-	for i, l := range info.Layers {
+	out := make([]Layer, 0, len(told))
+	for i, l := range told {
 		layer := Layer{RID: l.RID, Width: int(l.Width), Height: int(l.Height)}
 		if at.track != nil {
 			if s := at.track.LayerState(i); f.now().Sub(s.Newest) < silentBeside {
@@ -90,12 +89,12 @@ func (f *forward) wish(w Wish) error {
 	if f.svc != nil {
 		return f.want(w)
 	}
-	info := f.source.Info
+	told := f.source.Info.Layers
 	if at := f.at(); at.track != nil {
-		info = at.track.Info()
+		told = f.sizes.of(at.track)
 	}
 	want := layers.Want{Height: w.Height}
-	for i, l := range info.Layers {
+	for i, l := range told {
 		switch {
 		case w.RID != "" && w.RID == l.RID:
 			want.Fixed = i + 1
