@@ -65,8 +65,8 @@ func (n *Node) openPublic(Parts) error {
 }
 
 // participant returns who holds a session token, which this node's door knows.
-func (n *Node) participant(_ context.Context, token string, remote netip.Addr) (api.Bearer, error) {
-	b, err := n.door.Bearer(token, remote)
+func (n *Node) participant(ctx context.Context, token string, remote netip.Addr) (api.Bearer, error) {
+	b, err := n.door.Bearer(ctx, token, remote)
 	return api.Bearer{Webinar: b.Webinar, Standing: b.Standing, Name: b.Name, Trusted: b.Trusted}, err
 }
 

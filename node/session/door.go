@@ -26,6 +26,7 @@ import (
 // State is the node's own copy of the replicated state at one moment: of a voter
 // all of it, of an edge what an edge may hold. *control.State is one.
 type State interface {
+	Index() uint64                      // of the last command in it
 	Webinar(id string) *webinar.Webinar // nil: none
 	WebinarByLink(link string) *webinar.Webinar
 }

@@ -165,7 +165,7 @@ func (d *Door) ask(ctx context.Context, w *webinar.Webinar, v webinar.Visitor) (
 // grant gives c a token that is fresh.
 func (d *Door) grant(w *webinar.Webinar, c claims) (Grant, error) {
 	expires := d.cfg.Now().Add(tokenLife)
-	c.Expires = expires.UnixMilli()
+	c.Expires, c.Index = expires.UnixMilli(), max(c.Index, d.cfg.State().Index())
 	token, err := mint(c, d.cfg.Credentials())
 	if err != nil {
 		return Grant{}, err

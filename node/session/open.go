@@ -12,11 +12,11 @@ import (
 // Refresh exchanges a token that still holds for a new one, so that a page which
 // is open for hours can reconnect. What has changed since (a ban, the end of the
 // webinar) is asked again.
-func (d *Door) Refresh(_ context.Context, token string, remote netip.Addr) (Grant, error) {
+func (d *Door) Refresh(ctx context.Context, token string, remote netip.Addr) (Grant, error) {
 	if !d.tokens.pass(remote, d.cfg.Now()) {
 		return Grant{}, errTooOften
 	}
-	c, w, err := d.bearer(token, remote)
+	c, w, err := d.bearer(ctx, token, remote)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -35,8 +35,8 @@ type Bearer struct {
 
 // Bearer returns who stands behind a session token, seen from remote, or why its
 // holder may not be inside, as a [*webinar.Denial].
-func (d *Door) Bearer(token string, remote netip.Addr) (Bearer, error) {
-	c, _, err := d.bearer(token, remote)
+func (d *Door) Bearer(ctx context.Context, token string, remote netip.Addr) (Bearer, error) {
+	c, _, err := d.bearer(ctx, token, remote)
 	if err != nil {
 		return Bearer{}, err
 	}
@@ -193,7 +193,7 @@ func (d *Door) identify(ctx context.Context, link string, e entrance) (claims, *
 
 // identifyToken is identify for who was at the door before, here or elsewhere.
 func (d *Door) identifyToken(ctx context.Context, e entrance) (claims, *webinar.Webinar, error) {
-	c, w, err := d.bearer(e.bearer, e.remote)
+	c, w, err := d.bearer(ctx, e.bearer, e.remote)
 	if err == nil {
 		err = d.strict(w)
 	}
@@ -224,24 +224,35 @@ func knockOf(e entrance) Knock {
 
 // bearer checks a session token and asks the rules whether its participant may
 // still be inside.
-func (d *Door) bearer(token string, remote netip.Addr) (claims, *webinar.Webinar, error) {
+func (d *Door) bearer(ctx context.Context, token string, remote netip.Addr) (claims, *webinar.Webinar, error) {
 	now := d.cfg.Now()
 	c, err := d.issuers.verify(token, d.cfg.Credentials().CA, now)
 	if err != nil {
 		d.cfg.Logger.Debug("session token refused", "reason", err)
 		return claims{}, nil, errToken
 	}
-	w := d.cfg.State().Webinar(c.Webinar)
-	switch {
-	case w == nil:
-		return claims{}, nil, errNotFound
-	case now.Sub(time.UnixMilli(c.Admitted)) > admittedFor:
-		return claims{}, nil, errToken
-	case d.dead.has(c, now):
-		return claims{}, nil, webinar.ErrSuperseded
+	w, err := d.vouchedBy(c, remote)
+	if err != nil && d.caughtUp(ctx, c.Index) {
+		w, err = d.vouchedBy(c, remote)
 	}
-	if err := w.Allowed(c.standing(remote), now); err != nil {
+	if err != nil {
 		return claims{}, nil, err
 	}
 	return c, w, nil
+}
+
+// vouchedBy returns the webinar that somebody with these claims may be in now, by the state
+// that is here.
+func (d *Door) vouchedBy(c claims, remote netip.Addr) (*webinar.Webinar, error) {
+	now := d.cfg.Now()
+	w := d.cfg.State().Webinar(c.Webinar)
+	switch {
+	case w == nil:
+		return nil, errNotFound
+	case now.Sub(time.UnixMilli(c.Admitted)) > admittedFor:
+		return nil, errToken
+	case d.dead.has(c, now):
+		return nil, webinar.ErrSuperseded
+	}
+	return w, w.Allowed(c.standing(remote), now)
 }

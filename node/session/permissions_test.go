@@ -174,7 +174,7 @@ func TestS21RoleAndStageChangeLive(t *testing.T) {
 		if err != nil || fresh.Role != webinar.Moderator {
 			t.Errorf("a new token says %s, %v", fresh.Role, err)
 		}
-		if b, err := e.Bearer(fresh.Token, home); err != nil || !e.now().Webinar(webinarID).May(b.Standing, webinar.Control) {
+		if b, err := e.Bearer(ctx, fresh.Token, home); err != nil || !e.now().Webinar(webinarID).May(b.Standing, webinar.Control) {
 			t.Errorf("the control API sees %+v, %v", b, err)
 		}
 		if in := e.Sessions(webinarID); len(in) != 1 || in[0].Role != webinar.Moderator {

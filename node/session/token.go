@@ -39,6 +39,7 @@ type claims struct {
 	Account      string       `json:"u,omitempty"`
 	Keys         []string     `json:"k,omitempty"` // identity keys, without network prefixes
 	Since        uint64       `json:"s"`           // [webinar.Admission.Since]
+	Index        uint64       `json:"v,omitempty"` // of the state by which this token was made
 	Admission    string       `json:"j,omitempty"` // names this admission among those of the participant
 	TookOver     bool         `json:"o,omitempty"` // from another device of the same person
 	Alone        bool         `json:"f,omitempty"` // asked for the end of what is on other devices

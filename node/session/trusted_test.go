@@ -38,7 +38,7 @@ func TestS21OnlyVotersVouchForHosts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b, err := e.Bearer(g.Token, home)
+			b, err := e.Bearer(ctx, g.Token, home)
 			if err != nil || b.Trusted != tt.trusted {
 				t.Errorf("trusted: %t, %v", b.Trusted, err)
 			}
