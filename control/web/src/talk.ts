@@ -1,4 +1,5 @@
 // What the guest page fetches with the stage, as a bundle of its own: the talk, and the menu of sizes.
+import { Captions } from "./guest/captions";
 import { Quality } from "./guest/quality";
 import { loadTexts } from "./texts";
 import { type TalkLink, TalkModel } from "./talk/model";
@@ -10,6 +11,7 @@ import { h } from "./ui/dom";
 export async function mount(place: HTMLElement, link: TalkLink, texts: string, style: string): Promise<void> {
   await Promise.all([loadTexts(texts), dress(style)]);
   const el = document.createElement("stentor-talk") as Talk;
+  link.shows?.set(new Captions());
   el.model = new TalkModel(link);
   place.append(el);
 }

@@ -32,12 +32,13 @@ export class Stage extends Part {
       this.#recorded(),
       h("span", { class: "grow" }),
       this.#button(() => (this.#silenced() ? "silent" : "sound"), () => (this.#silenced() ? "stage.unmute" : "stage.mute"), () => this.#mute(video)),
+      () => this.visit.shows()?.button,
       () => this.#quality()?.button,
       document.pictureInPictureEnabled && this.#button(() => "inset", () => "stage.inset", () => inset(video)),
       this.#button(() => (this.#full() ? "small" : "full"), () => (this.#full() ? "stage.small" : "stage.full"), () => this.#fullScreen(video)),
       this.#button(() => "leave", () => "stage.leave", () => this.leave()),
     );
-    const frame = h("div", { class: "frame" }, video, () => this.#veil(), () => this.#unmute(video));
+    const frame = h("div", { class: "frame" }, video, () => this.#veil(), () => this.visit.shows()?.layer, () => this.#unmute(video));
     this.#quiet();
     return [frame, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures()), () => this.#quality()?.note];
   }

@@ -5,6 +5,7 @@ import { Problem, asProblem, send } from "../http";
 import { signal } from "../ui/signals";
 import { Backoff, pause } from "../wait";
 import { type Door, type Grant, type Knock, dead } from "./door";
+import type { Captions } from "./captions";
 import type { Connection } from "./connection";
 import { Player, type Stats, nothing } from "./player";
 
@@ -64,6 +65,7 @@ export class Visit {
   readonly onStage = signal(true); // or free to go; until the events say otherwise
   readonly figures = signal(nothing()); // looked at every second
   readonly stream = signal<MediaStream | null>(null);
+  readonly shows = signal<Captions | null>(null); // once the talk is there
   readonly session = signal<Connection | null>(null); // by which the picture comes
   readonly grant;
   readonly #door: Door;

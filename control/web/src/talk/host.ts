@@ -2,6 +2,8 @@
 import { t } from "../texts";
 import { type Child, h } from "../ui/dom";
 import { type Signal, derived } from "../ui/signals";
+import { captioner } from "../guest/captioner";
+import { Captions } from "../guest/captions";
 import { bar } from "./bar";
 import { chat } from "./chat";
 import { type Part, type TalkLink, TalkModel } from "./model";
@@ -14,11 +16,12 @@ import { names, title } from "./talk";
 export function talkTabs(visit: Signal<TalkLink | null> | (() => TalkLink | null)): { id: string; title: Child; body: Child }[] {
   const model = derived(() => {
     const link = visit();
+    link?.shows?.set(new Captions()); // before it hears any
     return link && new TalkModel(link);
   });
   const tab = (id: Part, make: (m: TalkModel) => Child) => ({
     id, title: () => (model() ? title(model()!, id) : t(names[id])),
     body: () => h("div", { class: "talk" }, model() ? make(model()!) : quiet(t("talk.outside"))),
   });
-  return [tab("chat", (m) => [chat(m), bar(m)]), tab("questions", questions), tab("polls", polls)];
+  return [tab("chat", (m) => [chat(m), bar(m), captioner(m)]), tab("questions", questions), tab("polls", polls)];
 }

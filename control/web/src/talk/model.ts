@@ -1,8 +1,9 @@
 // TalkModel: what was said in the webinar, as this page knows it, and the way to say more. It hears the messages of the
 // events connection (node/signal/messages.go) and sends its own over it. What was not answered when the connection broke is
 // sent again under the same key, so that it is said once.
+import type { Caption, Captions } from "../guest/captions";
 import { Problem } from "../http";
-import { derived, signal } from "../ui/signals";
+import { type Signal, derived, signal } from "../ui/signals";
 
 export interface Line {
   id: string;
@@ -53,6 +54,8 @@ export interface TalkLink {
   say(m: object): boolean;
   /** raise raises or lowers the participant's hand. */
   raise(up: boolean): Promise<void>;
+  /** captions is where the stage finds what shows them. */
+  readonly shows?: Signal<Captions | null>;
 }
 
 /** Heard is any message; members that are not there are undefined. */
@@ -67,6 +70,7 @@ interface Heard {
   chat?: Line[];
   questions?: Question[];
   polls?: Poll[];
+  captions?: Caption[];
   before?: string;
   id?: string;
   key?: string;
@@ -105,6 +109,7 @@ export class TalkModel {
   readonly until = signal(0); // when the next may be sent, in milliseconds of this device
   readonly reactions = signal<Record<string, number>>({}); // the last that came
   readonly hosts = derived(() => this.role() === "owner" || this.role() === "moderator");
+  readonly captions = derived(() => this.hosts() || (this.role() === "presenter" && this.may())); // may be written by this page
   readonly unread = { chat: signal(0), questions: signal(0), polls: signal(0) };
   readonly #seen = { chat: false, questions: false, polls: false };
   readonly #waiting = new Map<string, Waiting>();
@@ -194,6 +199,10 @@ export class TalkModel {
         return this.questions.set(this.questions.peek().filter((q) => q.id !== m.id));
       case "poll_deleted":
         return this.polls.set(this.polls.peek().filter((p) => p.id !== m.id));
+      case "caption":
+        return this.link.shows?.peek()?.hears(m as unknown as Caption);
+      case "caption_deleted":
+        return this.link.shows?.peek()?.forgets(m.id ?? "");
       case "reaction":
         return this.reactions.set(m.counts ?? {});
       case "said":
@@ -221,6 +230,7 @@ export class TalkModel {
     if (m.chat || m.begins) this.before.set(m.before ?? "");
     else if (m.before === undefined && !m.questions && !m.polls) this.before.set("");
     this.#lines(m.chat ?? [], false);
+    this.link.shows?.peek()?.knows(m.captions ?? []);
     for (const q of m.questions ?? []) this.#question(q, first);
     for (const p of m.polls ?? []) this.#poll(p, first);
     this.here.set(true);
@@ -252,6 +262,7 @@ export class TalkModel {
   }
 }
 
-function makeKey(): string {
+/** makeKey is a name of what is said that nobody else has. */
+export function makeKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(36).padStart(2, "0")).join("");
 }

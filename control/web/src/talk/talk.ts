@@ -2,6 +2,7 @@
 import { t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
 import { tabs } from "../host/tabs";
+import { captioner } from "../guest/captioner";
 import { bar } from "./bar";
 import { chat } from "./chat";
 import { type Part as Tab, TalkModel } from "./model";
@@ -27,7 +28,7 @@ export class Talk extends Part {
       { id: "questions", title: title(m, "questions"), body: questions(m) },
       { id: "polls", title: title(m, "polls"), body: polls(m) },
     ]);
-    return h("section", { class: "talk", "aria-label": t("talk.title"), hidden: () => !m.here() }, el, bar(m));
+    return h("section", { class: "talk", "aria-label": t("talk.title"), hidden: () => !m.here() }, el, bar(m), captioner(m));
   }
 }
 
