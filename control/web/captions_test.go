@@ -10,9 +10,9 @@ import (
 	"stentor/control/client"
 )
 
-// TestCaptionsEndToEnd has a host and software write captions at a real node, and guests read them in the language
+// TestCaptions has a host and software write captions at a real node, and guests read them in the language
 // of their choice.
-func TestCaptionsEndToEnd(t *testing.T) {
+func TestCaptions(t *testing.T) {
 	c := &crowd{realNode: startNode(t)}
 	var err error
 	if c.webinar, err = c.api.CreateWebinar(t.Context(), client.CreateWebinar{Title: "Tides and moons"}); err != nil {
