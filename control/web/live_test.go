@@ -32,6 +32,7 @@ const small = `navigator.mediaDevices.getUserMedia = async () => {
 // crowd is a webinar at a real node with a presenter on air, a guest who watches, and a host.
 type crowd struct {
 	*realNode
+	browser                *browser
 	webinar                client.Webinar
 	host, presenter, guest *tab
 }
@@ -48,6 +49,7 @@ func gather(t *testing.T) *crowd {
 		t.Fatal(err)
 	}
 	browser := newBrowser(t)
+	c.browser = browser
 	c.presenter, c.guest, c.host = browser.open("live-presenter"), browser.open("live-guest"), browser.open("live-host")
 	c.presenter.do("open", chromedp.Navigate(c.url+invite.LinkPath))
 	c.presenter.click("#join button")

@@ -22,6 +22,26 @@ const silentLooks = 3;
 /** steadyLooks are how many looks with something new make what comes steady: the end of a slow screen share is no sign. */
 const steadyLooks = 10;
 
+/**
+ * spare are the sections beside the first two, for those who come to the stage later: they are
+ * put into these without another description.
+ */
+const spare = { video: 8, audio: 4 };
+
+/** sent are the codecs that anybody publishes with; more would only make the offer long. */
+function sent(c: { mimeType: string; sdpFmtpLine?: string }): boolean {
+  const line = c.sdpFmtpLine ?? "";
+  switch (c.mimeType.toLowerCase()) {
+    case "video/h264":
+      return /packetization-mode=1/.test(line) && /profile-level-id=(42e0|640c|6400)/i.test(line);
+    case "video/vp9":
+      return !/profile-id=[1-9]/.test(line);
+    case "video/av1":
+      return !/profile=[1-9]/.test(line);
+  }
+  return /^(video\/(vp8|rtx)|audio\/opus)$/i.test(c.mimeType);
+}
+
 export class Connection {
   readonly stream = new MediaStream();
   readonly pc: RTCPeerConnection;
@@ -29,6 +49,8 @@ export class Connection {
   onsilent: () => void = () => {};
   /** onbroken is called when the transport lost its way. */
   onbroken: () => void = () => {};
+  /** shown is the track in the large picture, by its name; "" is the first. */
+  shown = "";
   /** links are the Link headers of the answer: what else the session can do. */
   links = "";
   #resource = "";
@@ -41,7 +63,9 @@ export class Connection {
 
   constructor(readonly bearer: string) {
     this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-    this.pc.ontrack = (e) => this.stream.addTrack(e.track);
+    this.pc.ontrack = (e) => {
+      if (this.pc.getTransceivers().indexOf(e.transceiver) < 2) this.stream.addTrack(e.track);
+    };
   }
 
   /** resource is the address of the session, "" where it has ended. */
@@ -54,6 +78,13 @@ export class Connection {
     const pc = this.pc;
     pc.addTransceiver("video", { direction: "recvonly" });
     pc.addTransceiver("audio", { direction: "recvonly" });
+    for (const kind of ["video", "audio"] as const) {
+      const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs.filter(sent) ?? [];
+      for (let i = 0; i < spare[kind]; i++) {
+        const way = pc.addTransceiver(kind, { direction: "recvonly" });
+        if (codecs.length) way.setCodecPreferences?.(codecs);
+      }
+    }
     await pc.setLocalDescription();
     const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: pc.localDescription!.sdp, signal: ended });
     const location = answer.headers.get("Location");
@@ -61,6 +92,16 @@ export class Connection {
     this.links = answer.headers.get("Link") ?? "";
     this.#tag = answer.headers.get("ETag") ?? "*";
     await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  }
+
+  /** track is what comes in a section. */
+  track(mid: string): MediaStreamTrack | null {
+    return this.pc.getTransceivers().find((w) => w.mid === mid)?.receiver.track ?? null;
+  }
+
+  /** section is the number of a section in the description. */
+  section(mid: string): number {
+    return this.pc.getTransceivers().findIndex((w) => w.mid === mid);
   }
 
   /** connected waits for the transport, and then watches over it. */

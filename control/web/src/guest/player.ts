@@ -37,7 +37,7 @@ export class Player {
   }
 
   async stats(): Promise<Stats> {
-    return summarise(await this.connection.pc.getStats());
+    return summarise(await this.connection.pc.getStats(), this.connection.shown || (this.stream.getVideoTracks()[0]?.id ?? ""));
   }
 
   close(): void {
@@ -69,13 +69,13 @@ export function nothing(): Stats {
   };
 }
 
-function summarise(report: RTCStatsReport): Stats {
+function summarise(report: RTCStatsReport, shown: string): Stats {
   const out = nothing();
   report.forEach((s) => {
     if (s.type === "inbound-rtp") {
       out.bytesReceived += s.bytesReceived ?? 0;
       if (s.kind === "audio") out.audioPacketsReceived += s.packetsReceived ?? 0;
-      if (s.kind === "video") {
+      if (s.kind === "video" && (s.trackIdentifier === shown || !s.trackIdentifier)) {
         for (const k of ["frameWidth", "frameHeight", "framesPerSecond", "framesDecoded", "framesDropped", "keyFramesDecoded", "freezeCount", "packetsReceived", "packetsLost"] as const) {
           out[k] = s[k] ?? 0;
         }

@@ -72,6 +72,7 @@ export class Publish extends Part {
         ? h("button", { type: "button", class: "danger", id: "off-air", onclick: () => this.#end() }, t("publish.stop"))
         : [
             h("button", { type: "button", class: "primary", id: "on-air", disabled: () => !this.#capture() || this.#busy(), onclick: () => void this.#go(false) }, t("publish.start")),
+            this.#problem()?.code === "stream_taken" && h("button", { type: "button", class: "button", id: "beside", onclick: () => void this.#go(false, this.#beside()) }, t("gallery.beside")),
             this.#problem()?.code === "stream_taken" && h("button", { type: "button", class: "danger", onclick: () => void this.#go(true) }, t("publish.takeover")),
           ]);
   }
@@ -105,13 +106,18 @@ export class Publish extends Part {
     this.#microphones.set(await devices("audioinput"));
   }
 
-  async #go(takeover: boolean): Promise<void> {
+  /** beside is a stream name of one's own, beside who is on the stage already. */
+  #beside(): string {
+    return `${this.#capture.peek()?.from === "screen" ? "screen" : "camera"}-${Math.random().toString(36).slice(2, 10)}`;
+  }
+
+  async #go(takeover: boolean, name?: string): Promise<void> {
     const capture = this.#capture.peek();
     if (!capture) return;
     this.#problem.set(null);
     this.#busy.set(true);
     try {
-      const publisher = await Publisher.go(this.link, this.token(), capture.stream, takeover);
+      const publisher = await Publisher.go(this.link, this.token(), capture.stream, takeover, name);
       if (!this.isConnected || this.#capture.peek() !== capture) return publisher.close();
       this.#publisher.set(publisher);
       void publisher.lost.then(() => this.#lost(publisher));

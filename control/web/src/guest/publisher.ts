@@ -18,11 +18,26 @@ const sizes = [
 /** enoughCores is what several sizes of 4K take: with fewer, one whole picture is worth more than three that stutter. */
 const enoughCores = 4;
 
-/** encodings of a picture that is so wide; what is no wider than 1280 is small enough for everyone. */
-export function encodings(width: number): RTCRtpEncodingParameters[] {
-  if (width <= 1280 || (navigator.hardwareConcurrency ?? 0) < enoughCores) return [{ maxBitrate: ceiling, maxFramerate: 30 }];
-  return sizes;
+/** Encoding is one with what TypeScript does not know of yet (https://www.w3.org/TR/webrtc-svc/). */
+type Encoding = RTCRtpEncodingParameters & { scalabilityMode?: string };
+
+/** layered are the codecs that carry several sizes and rates of a picture in one stream, of which a node leaves out what a viewer's network does not take. */
+const layered = ["video/av1", "video/vp9"];
+
+/**
+ * encodings of a picture that is so wide; what is no wider than 1280 is small enough for everyone. H.264 and VP8 are sent in
+ * several streams (simulcast), which H.264 cannot do otherwise. AV1 and VP9 do it in one: three sizes that share their key
+ * frames, each at three rates; and where one size has to do, three rates, which cost nothing to encode.
+ */
+export function encodings(width: number, codec = ""): Encoding[] {
+  const one = width <= 1280 || (navigator.hardwareConcurrency ?? 0) < enoughCores;
+  const whole: Encoding = { maxBitrate: ceiling, maxFramerate: 30 };
+  if (layered.includes(codec)) return [{ ...whole, scalabilityMode: one ? "L1T3" : "L3T3_KEY" }];
+  return one ? [whole] : sizes;
 }
+
+/** without is the same for a browser that refuses modes of scalability. */
+const without = ({ scalabilityMode: _, ...rest }: Encoding): Encoding => rest;
 
 /** start is where the browser begins: without it "4K" goes out as 1080p (kbit/s). */
 const start = 8000;
@@ -53,11 +68,11 @@ export class Publisher {
 
   private constructor(readonly bearer: string) {}
 
-  /** go sends a stream under the name main; takeover replaces whoever sends under it. */
-  static async go(link: string, bearer: string, stream: MediaStream, takeover: boolean): Promise<Publisher> {
+  /** go sends a stream under a name; takeover replaces whoever sends under it. */
+  static async go(link: string, bearer: string, stream: MediaStream, takeover: boolean, name = "main"): Promise<Publisher> {
     const p = new Publisher(bearer);
     try {
-      await p.#negotiate(`/whip/${encodeURIComponent(link)}/main${takeover ? "?takeover=true" : ""}`, stream);
+      await p.#negotiate(`/whip/${encodeURIComponent(link)}/${encodeURIComponent(name)}${takeover ? "?takeover=true" : ""}`, stream);
       await p.#connected();
     } catch (e) {
       p.close();
@@ -71,7 +86,7 @@ export class Publisher {
       // Both are negotiated, whether they are there yet or not: what comes later finds its place.
       const track = stream.getTracks().find((t) => t.kind === kind) ?? kind;
       const video = kind === "video";
-      const way = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings: video ? encodings(typeof track === "string" ? 0 : (track.getSettings().width ?? 0)) : undefined });
+      const way = this.#add(track, stream, video ? encodings(typeof track === "string" ? 0 : (track.getSettings().width ?? 0), first()) : undefined);
       if (video) prefer(way);
       this.#senders.set(kind, way.sender);
     }
@@ -81,6 +96,15 @@ export class Publisher {
     if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
     await this.#pc.setRemoteDescription({ type: "answer", sdp: begin(await answer.text()) });
     await Promise.all(this.#pc.getSenders().map(keepResolution));
+  }
+
+  #add(track: MediaStreamTrack | string, stream: MediaStream, sendEncodings?: Encoding[]): RTCRtpTransceiver {
+    const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
+    try {
+      return this.#pc.addTransceiver(track, { ...init, sendEncodings });
+    } catch {
+      return this.#pc.addTransceiver(track, { ...init, sendEncodings: sendEncodings?.map(without) });
+    }
   }
 
   #connected(): Promise<void> {
@@ -140,11 +164,18 @@ export class Publisher {
   }
 }
 
+/** ordered are the codecs that the browser can send, the preferred ones first. */
+function ordered(): RTCRtpCodec[] {
+  const rank = (c: RTCRtpCodec) => (preferred.indexOf(c.mimeType.toLowerCase()) + preferred.length + 1) % (preferred.length + 1);
+  return [...(RTCRtpSender.getCapabilities("video")?.codecs ?? [])].sort((a, b) => rank(a) - rank(b));
+}
+
+/** first is the codec that will be sent, since a node takes all that are preferred. */
+const first = (): string => ordered()[0]?.mimeType.toLowerCase() ?? "";
+
 /** prefer orders the codecs; what the browser lacks is passed over. */
 function prefer(way: RTCRtpTransceiver): void {
-  const all = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
-  const rank = (c: { mimeType: string }) => (preferred.indexOf(c.mimeType.toLowerCase()) + preferred.length + 1) % (preferred.length + 1);
-  way.setCodecPreferences?.([...all].sort((a, b) => rank(a) - rank(b)));
+  way.setCodecPreferences?.(ordered());
 }
 
 /** keepResolution says that a slow network or computer costs frames, not size. */

@@ -31,7 +31,7 @@ interface Layer {
 const settle = 5_000;
 
 /** extension is the address that a Link header has for one of WHEP's extensions, "" where there is none. */
-function extension(s: Session, name: string): string {
+export function extension(s: Session, name: string): string {
   const at = new RegExp(`<([^>]+)>\\s*;\\s*rel="urn:ietf:params:whep:ext:core:${name}"`).exec(s.links)?.[1];
   return at ? new URL(at, s.resource).href : "";
 }
@@ -51,6 +51,7 @@ export class Quality {
   readonly #problem = signal<Problem | null>(null);
   #session: Session | null = null;
   #media = ""; // the section of the video
+  #shown = ""; // the section of the large picture; "" is the first
   #feed: EventSource | null = null;
   #again = false; // the session is another one, and does not know of the choice
   #timer = 0;
@@ -77,6 +78,15 @@ export class Quality {
     this.#again = Boolean(session && this.#wish.peek());
     if (session) this.#look();
     else this.#layers.set([]);
+  }
+
+  /** on says in which section the large picture comes. */
+  on(section: number): void {
+    const now = section < 0 ? "" : String(section);
+    if (now === this.#shown) return;
+    this.#shown = now;
+    this.#again = Boolean(this.#session && this.#wish.peek());
+    if (this.#session) this.#look();
   }
 
   /** shows takes in what is played; another size may mean that other sizes are sent. */
@@ -117,7 +127,7 @@ export class Quality {
   }
 
   #take(by: Record<string, Layer[] | null>): void {
-    const [media, all] = Object.entries(by)[0] ?? ["", null];
+    const [media, all] = Object.entries(by).find(([at]) => at === this.#shown) ?? Object.entries(by)[0] ?? ["", null];
     this.#media = media;
     this.#layers.set([...(all ?? [])].sort((a, b) => lines(b.width, b.height) - lines(a.width, a.height)));
   }

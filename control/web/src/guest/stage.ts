@@ -3,6 +3,7 @@ import { Part, type Child, h } from "../ui/dom";
 import { icon, type Icon } from "../ui/icons";
 import { effect, onEnd, signal } from "../ui/signals";
 import { type Key, megabits, number, t } from "../texts";
+import { Gallery } from "./gallery";
 import type { Quality } from "./quality";
 import type { Visit } from "./visit";
 
@@ -25,26 +26,31 @@ export class Stage extends Part {
 
   render(): Child {
     const video = h("video", { playsinline: true, autoplay: true, "aria-label": t("stage.picture") }) as IOSVideo;
-    this.#feed(video);
-    this.#choices();
+    const gallery = new Gallery(this.visit, () => this.#silenced());
+    this.#feed(video, gallery);
+    this.#echoes(video, gallery);
+    this.#choices(gallery);
     const controls = h("div", { class: "controls", role: "group", "aria-label": t("stage.controls") },
       this.#state(),
       this.#recorded(),
       h("span", { class: "grow" }),
       this.#button(() => (this.#silenced() ? "silent" : "sound"), () => (this.#silenced() ? "stage.unmute" : "stage.mute"), () => this.#mute(video)),
       () => this.visit.shows()?.button,
+      gallery.toggle(),
       () => this.#quality()?.button,
       document.pictureInPictureEnabled && this.#button(() => "inset", () => "stage.inset", () => inset(video)),
       this.#button(() => (this.#full() ? "small" : "full"), () => (this.#full() ? "stage.small" : "stage.full"), () => this.#fullScreen(video)),
       this.#button(() => "leave", () => "stage.leave", () => this.leave()),
     );
-    const frame = h("div", { class: "frame" }, video, () => this.#veil(), () => this.visit.shows()?.layer, () => this.#unmute(video));
+    const frame = h("div", { class: () => (gallery.large() && !gallery.large()!.picture ? "frame unseen" : "frame") }, video, gallery.name(), () => this.#veil(), () => this.visit.shows()?.layer, () => this.#unmute(video));
     this.#quiet();
-    return [frame, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures()), () => this.#quality()?.note];
+    const floor = h("div", { class: () => ["floor", gallery.many() && "many", gallery.many() && gallery.alike() && "alike"].filter(Boolean).join(" ") }, frame, gallery.list);
+    effect(() => floor.setAttribute("data-columns", String(Math.ceil(Math.sqrt(gallery.seats().length || 1)))));
+    return [floor, controls, h("p", { class: "figures", id: "figures" }, () => this.#figures()), () => this.#quality()?.note];
   }
 
   /** choices keeps the menu of sizes with the session, as long as somebody is on the stage. */
-  #choices(): void {
+  #choices(gallery: Gallery): void {
     let here = true;
     onEnd(() => {
       here = false;
@@ -52,14 +58,15 @@ export class Stage extends Part {
       this.#quality.set(null);
     });
     this.sizes().then((q) => (here ? this.#quality.set(q) : q.close())).catch((e) => console.warn(e)); // the picture is there without it
+    effect(() => this.#quality()?.on(gallery.large()?.section ?? -1));
     effect(() => this.#quality()?.follow(this.visit.live() ? this.visit.session() : null));
     effect(() => this.#quality()?.shows(this.visit.figures()));
   }
 
   /** feed gives the video what comes, and starts it with sound where the browser lets it. */
-  #feed(video: HTMLVideoElement): void {
+  #feed(video: HTMLVideoElement, gallery: Gallery): void {
     effect(() => {
-      const stream = this.visit.stream();
+      const stream = gallery.main();
       if (video.srcObject !== stream) video.srcObject = stream;
       if (stream) void this.#play(video);
     });
@@ -121,8 +128,18 @@ export class Stage extends Part {
   /** hush takes the sound off while this page sends itself. */
   hush(on: boolean): void {
     this.#hushed.set(on);
-    const video = this.querySelector("video");
-    if (on && video) video.muted = true;
+  }
+
+  /** echoes takes the sound off while it is one's own, and gives it back when somebody else is heard. */
+  #echoes(video: HTMLVideoElement, gallery: Gallery): void {
+    let silencedHere = false;
+    const own = () => gallery.seats().every((s) => s.participant === this.visit.grant().participant);
+    effect(() => {
+      const echo = this.#hushed() && own();
+      if (echo && !video.muted) silencedHere = video.muted = true;
+      else if (!echo && silencedHere && this.#hushed()) silencedHere = video.muted = false;
+      else if (!this.#hushed()) silencedHere = false;
+    });
   }
 
   #mute(video: HTMLVideoElement): void {

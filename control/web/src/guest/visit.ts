@@ -7,6 +7,7 @@ import { Backoff, pause } from "../wait";
 import { type Door, type Grant, type Knock, dead } from "./door";
 import type { Captions } from "./captions";
 import type { Connection } from "./connection";
+import type { Slot } from "./gallery";
 import { Player, type Stats, nothing } from "./player";
 
 export type Phase = "connecting" | "lobby" | "waiting" | "watching" | "reconnecting" | "gone";
@@ -53,6 +54,8 @@ interface Said {
   role?: string;
   code?: string;
   detail?: string;
+  session?: string;
+  slots?: Slot[];
 }
 
 export class Visit {
@@ -67,6 +70,7 @@ export class Visit {
   readonly stream = signal<MediaStream | null>(null);
   readonly shows = signal<Captions | null>(null); // once the talk is there
   readonly session = signal<Connection | null>(null); // by which the picture comes
+  readonly slots = signal<Slot[]>([]); // who is in which section of the session
   readonly grant;
   readonly #door: Door;
   readonly #knock: Knock | null;
@@ -75,6 +79,7 @@ export class Visit {
   #player: Player | null = null;
   #socket: WebSocket | null = null;
   #hearing = false; // the events come
+  #seated = { session: "", slots: [] as Slot[] }; // as the events said last
   #told = 0; // how often the events spoke of the stage
   #renewal: Promise<boolean> | null = null;
 
@@ -171,7 +176,9 @@ export class Visit {
         backoff.reset();
         if (told === this.#told) this.live.set(true); // the stage opens to viewers only while somebody is on it
         this.phase.set("watching");
+        this.slots.set([]);
         this.session.set(this.#player.connection);
+        this.#seat();
         await this.#player.lost;
         if (this.#ended) return;
         this.session.set(null);
@@ -370,6 +377,13 @@ export class Visit {
     });
   }
 
+  /** seat takes over who is in which section, where that is said of this session. */
+  #seat(): void {
+    const last = (at: string) => at.split("/").pop();
+    const at = this.session.peek()?.resource;
+    if (at && last(at) === last(this.#seated.session)) this.slots.set(this.#seated.slots);
+  }
+
   /** said takes over what the events say of the participant and of the stage. */
   #said(m: Said): void {
     if (m.type === "welcome") {
@@ -379,6 +393,10 @@ export class Visit {
     }
     if (this.#hearer) this.#hearer(m);
     else if (this.#heard.length < unheard) this.#heard.push(m);
+    if (m.type === "slots") {
+      this.#seated = { session: m.session ?? "", slots: m.slots ?? [] };
+      this.#seat();
+    }
     if (m.type === "welcome") this.recorded.set(m.recording === true);
     if (m.type === "recording") this.recorded.set(m.on === true);
     if (m.type === "admitted") this.#waits(false);

@@ -19,6 +19,8 @@ const outlines = {
   sliders: "M4 7h8M17 7h3M14.5 4.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 1 0 0-5M4 17h3M12 17h8M9.5 14.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 1 0 0-5",
   captions: "M3 5h18v14H3zM10.5 10.3a2.3 2.3 0 1 0 0 3.4M17.5 10.3a2.3 2.3 0 1 0 0 3.4",
   screen: "M3 4.5h18v12H3zM8 20.5h8M12 16.5v4",
+  grid: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
+  speaker: "M3 4h18v11H3zM3 18h5v3H3zM9.5 18h5v3h-5zM16 18h5v3h-5z",
 } as const;
 
 export type Icon = keyof typeof outlines;
