@@ -113,12 +113,21 @@ func (f *forward) onRung(rung int, now time.Time) {
 	})
 }
 
-// lookRungs thinks the layer over.
+// lookRungs thinks the layer over, and asks for the key frame that it takes.
 func (f *forward) lookRungs(c *course, now time.Time) {
 	t := f.svc
-	if !t.known || len(t.Rungs()) < 2 {
-		return
+	if t.known && len(t.Rungs()) > 1 {
+		f.climb(c, now)
 	}
+	if t.NeedsKey() && now.Sub(t.asked) > time.Second {
+		t.asked = now
+		c.track.RequestKeyFrame(0) // merged there with those of others
+	}
+}
+
+// climb aims at the layer that the choice wants.
+func (f *forward) climb(c *course, now time.Time) {
+	t := f.svc
 	f.bounded()
 	known := f.surveyRungs(c.track)
 	target, pad := f.choice.Choose(known, now)
@@ -127,11 +136,8 @@ func (f *forward) lookRungs(c *course, now time.Time) {
 	if target != t.target {
 		t.target, t.since = target, now
 	}
-	t.Aim(t.Rungs()[target].Layer, target < t.rung && known[t.rung].Rate > f.choice.Takes(now))
-	if t.NeedsKey() && now.Sub(t.asked) > time.Second {
-		t.asked = now
-		c.track.RequestKeyFrame(0) // merged there with those of others
-	}
+	shown := known[min(t.rung, len(known)-1)] // there may have been more rungs
+	t.Aim(t.Rungs()[target].Layer, target < t.rung && shown.Rate > f.choice.Takes(now))
 }
 
 // surveyRungs is what this node knows of the layers. It belongs to f until the next.

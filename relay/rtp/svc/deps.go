@@ -1,8 +1,6 @@
 package svc
 
 import (
-	"errors"
-
 	"stentor/relay/rtp"
 	"stentor/relay/rtp/dependency"
 )
@@ -37,13 +35,14 @@ type deps struct {
 	begun   bool   // something of that picture was forwarded
 	over    bool   // and its last packet
 	changed uint64 // time of the picture with which the target changed
+	broken  bool   // the viewer's layer lacks something that will not come
 }
 
 func (d *deps) reset() {
 	d.reader.Forget()
 	d.frames = rtp.Sequence{}
 	d.fates = [memory / 32]uint64{}
-	d.newest, d.start, d.target, d.time, d.begun, d.over, d.changed = 0, 0, -1, 0, false, false, 0
+	d.newest, d.start, d.target, d.time, d.begun, d.over, d.changed, d.broken = 0, 0, -1, 0, false, false, 0, false
 }
 
 func (d *deps) fate(n uint64) fate {
@@ -98,11 +97,8 @@ func (d *deps) read(b []byte) (f fate, news bool) {
 			return omitted, false
 		}
 	}
-	switch err := d.reader.Parse(b, &d.now); {
-	case errors.Is(err, dependency.ErrStructure):
+	if d.reader.Parse(b, &d.now) != nil {
 		return unjudged, false
-	case err != nil:
-		return omitted, false
 	}
 	d.number = d.frames.Unwrap(d.now.Number)
 	if d.number >= d.newest && (d.now.Attached || d.now.Masked && d.now.Active != d.sent) {
@@ -123,6 +119,7 @@ func (d *deps) judge(p *rtp.Packet, want Layer, hurry bool) fate {
 			d.time, d.begun, d.over = p.Time, false, false
 		}
 		d.choose(want, hurry)
+		d.broken = d.target >= 0 && d.breaks()
 	}
 	f := omitted
 	if d.target >= 0 && d.now.Target(d.target) != dependency.NotPresent && n+memory > d.newest && d.complete() {
@@ -151,6 +148,14 @@ func (d *deps) whole(target int) bool {
 	}
 	diff := uint64(d.now.Chain(s.ProtectedBy(target)))
 	return diff == 0 && d.number == d.start || diff != 0 && diff <= d.number && d.fate(d.number-diff) != omitted
+}
+
+// breaks reports whether nothing of the viewer's layer can be decoded from the frame on, but for a key frame.
+func (d *deps) breaks() bool {
+	if d.reader.Structure().Chains > 0 {
+		return !d.whole(d.target)
+	}
+	return d.broken || d.now.Temporal == 0 && d.now.Target(d.target) != dependency.NotPresent && !d.complete()
 }
 
 // choose goes to the decode target of the wanted layer, or on the way to it, if that can be at this frame.

@@ -122,13 +122,13 @@ func (s *Selector) Active() int {
 	return best
 }
 
-// NeedsKey reports whether the layer that is wanted waits for a key frame.
+// NeedsKey reports whether the layer that is wanted waits for a key frame, or the one that is forwarded is broken.
 func (s *Selector) NeedsKey() bool {
 	switch {
 	case !s.began:
 		return false
 	case s.kind == described:
-		return s.active.Spatial != s.deps.wanted(s.want).Spatial
+		return s.deps.broken || s.active.Spatial != s.deps.wanted(s.want).Spatial
 	case s.kind == payloads:
 		return s.active.Spatial < min(s.want.Spatial, s.pictures.top().Spatial)
 	}
@@ -178,7 +178,7 @@ func (s *Selector) described(p *rtp.Packet, b []byte) Verdict {
 		s.active = s.deps.layer()
 	}
 	switch f {
-	case unjudged: // the key frame that says it may be on its way
+	case unjudged: // the key frame that tells of it may be on its way
 		return Verdict{Forward: true}
 	case forwarded:
 		s.measure(p)

@@ -350,6 +350,47 @@ func lossy(t *testing.T, packets []*rtp.Packet, rnd *rand.Rand) {
 	}
 }
 
+func TestBehindALongOutageAKeyFrameIsNeeded(t *testing.T) {
+	packets := chromium(t, "av1-l3t3.rtp")
+	s := New("video/AV1", ddID, nil)
+	for i, p := range packets[:300] {
+		if v := s.Take(p); i < 300 && (!v.Forward || s.NeedsKey()) {
+			t.Fatalf("packet %d: %+v", i, v)
+		}
+	}
+	for _, p := range packets[300:] {
+		d := p.Extension(ddID)
+		if len(d) > 3 && d[3]&0x80 != 0 {
+			break // a key frame
+		}
+		binary.BigEndian.PutUint16(d[1:], binary.BigEndian.Uint16(d[1:])+far+1)
+		if s.Take(p).Forward || !s.NeedsKey() {
+			t.Fatal("it goes on without what it refers to, or does not ask for a key frame")
+		}
+	}
+	v := newViewer(t, s)
+	for _, p := range chromium(t, "av1-l1t3.rtp") {
+		d := p.Extension(ddID)
+		binary.BigEndian.PutUint16(d[1:], binary.BigEndian.Uint16(d[1:])+1000)
+		v.take(p, s.Take(p))
+	}
+	if v.keys == 0 || s.NeedsKey() {
+		t.Error("a key frame does not mend it")
+	}
+}
+
+func TestWhatCannotBeReadIsForwarded(t *testing.T) {
+	s := New("video/AV1", ddID, nil)
+	for i, p := range chromium(t, "av1-l1t3.rtp")[:60] {
+		d := p.Extension(ddID)
+		d[len(d)-1] ^= 0xff
+		d[0] |= 0x3f // a template that there is not
+		if v := s.Take(p); v != (Verdict{Forward: true}) {
+			t.Fatalf("packet %d: %+v", i, v)
+		}
+	}
+}
+
 func TestToJudgeAPacketCostsNoAllocation(t *testing.T) {
 	packets := chromium(t, "vp9-l3t3-key.rtp")
 	s := New("video/VP9", ddID, nil)
