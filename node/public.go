@@ -48,6 +48,7 @@ func (n *Node) openPublic(Parts) error {
 		for _, prefix := range []string{"/whip/", "/whep/", "/api/v1/door/"} {
 			mux.Handle(prefix, h)
 		}
+		mux.Handle("POST /preflight/{way}", http.NewCrossOriginProtection().Handler(newProbes(n.sfu.Publish)))
 	}
 	control := n.api
 	if control == nil {
@@ -93,6 +94,7 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 	}
 	if full := n.State().Webinar(w.ID); full != nil {
 		out.Description = full.Description
+		out.Accounts = w.Accounts
 		if start, _, ok := full.Occurrence(n.now()); ok {
 			out.Start, out.Zone = start, full.Schedule.Zone
 		}

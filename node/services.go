@@ -27,7 +27,7 @@ func (n *Node) openPeople(Parts) (err error) {
 	}
 	n.accounts, err = account.New(account.Config{
 		Directory: func() account.Directory { return n.store.State() }, Propose: n.proposeApplied,
-		Key: n.personal.CookieKey(), Base: n.cfg.baseURL(), Now: n.now, Rand: rand.Reader,
+		Key: n.personal.CookieKey(), Base: n.cfg.baseURL(), Refusals: "/signin", Now: n.now, Rand: rand.Reader,
 		OIDC: provider, Logger: n.log, Registerer: n.reg,
 	})
 	if err != nil {

@@ -26,6 +26,9 @@ func (a *API) signIns() {
 func (a *API) counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if wait, ok := a.public.take(network(a.Remote(r)), a.Now()); !ok {
+			if a.Accounts.RefusedBy(w, r, codeTooManyRequests, "") {
+				return
+			}
 			var l limited
 			errors.As(tooManyRequests(wait), &l)
 			w.Header().Set("Retry-After", l.seconds())

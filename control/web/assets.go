@@ -19,7 +19,7 @@ import (
 // The bundle is made from src and committed, so that building and running the
 // node needs Go alone; TestBundle makes it again and compares the bytes.
 //
-//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/talk.ts src/worker.ts src/style.css src/talk.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
+//go:generate go tool esbuild src/guest.ts src/host.ts src/operator.ts src/registration.ts src/signin.ts src/talk.ts src/worker.ts src/style.css src/talk.css --bundle --minify --format=esm --target=es2022,safari16.4 --charset=utf8 --legal-comments=none --outdir=dist
 //go:generate go run icon_generate.go
 
 //go:embed dist static
@@ -59,6 +59,7 @@ func newAssets(t *texts) *assets {
 	for _, lang := range t.languages {
 		a.addTexts("texts-guest-"+lang+".json", t.of(lang, "common.", "denial.", "guest.", "stage.", "publish."))
 		a.addTexts("texts-host-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "stage.", "publish.", "talk.", "quality."))
+		a.addTexts("texts-signin-"+lang+".json", t.of(lang, "denial.", "signin.", "host.signin", "host.login", "host.password", "host.signout", "host.signed_in"))
 		a.addTexts("texts-talk-"+lang+".json", t.of(lang, "common.role_", "common.mbps", "talk.", "quality."))
 		a.addTexts("texts-operator-"+lang+".json", t.of(lang, "common.", "denial.", "host.", "operator."))
 	}

@@ -39,18 +39,37 @@ type crowd struct {
 
 // gather lets the presenter in and on air, then the guest and the host.
 func gather(t *testing.T) *crowd {
+	c := newCrowd(t)
+	browser := newBrowser(t)
+	c.browser = browser
+	c.guest, c.host = browser.open("live-guest"), browser.open("live-host")
+	c.onAir(browser)
+	c.enter(c.guest, "Ada Lovelace")
+	c.guest.until("the guest watches", `(await stentor.stats()).framesDecoded > 0`)
+	c.host.do("open", chromedp.Navigate(c.url+"/host#token="+c.token))
+	c.host.click(".row-link")
+	c.host.until("both are listed", `document.querySelectorAll("#participants li").length === 2`)
+	return c
+}
+
+// newCrowd is a webinar in which nobody is yet.
+func newCrowd(t *testing.T) *crowd {
 	c := &crowd{realNode: startNode(t)}
 	var err error
 	if c.webinar, err = c.api.CreateWebinar(t.Context(), client.CreateWebinar{Title: "Tides and moons"}); err != nil {
 		t.Fatal(err)
 	}
-	invite, err := c.api.Invite(t.Context(), c.webinar.ID, client.CreateInvite{Name: "Grace Hopper", Role: "presenter"})
+	return c
+}
+
+// onAir lets the presenter in, who sends a small picture from then on.
+func (c *crowd) onAir(b *browser) {
+	c.t.Helper()
+	invite, err := c.api.Invite(c.t.Context(), c.webinar.ID, client.CreateInvite{Name: "Grace Hopper", Role: "presenter"})
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	browser := newBrowser(t)
-	c.browser = browser
-	c.presenter, c.guest, c.host = browser.open("live-presenter"), browser.open("live-guest"), browser.open("live-host")
+	c.presenter = b.open("live-presenter")
 	c.presenter.do("open", chromedp.Navigate(c.url+invite.LinkPath))
 	c.presenter.click("#join button")
 	c.presenter.do("a small picture", chromedp.Evaluate[chromedp.Void](small))
@@ -58,12 +77,6 @@ func gather(t *testing.T) *crowd {
 	c.presenter.until("a preview", `document.querySelector(".preview").videoWidth > 0`)
 	c.presenter.click("#on-air")
 	c.presenter.until("it leaves", `(await stentor.stats()).outbound.framesEncoded > 0`)
-	c.enter(c.guest, "Ada Lovelace")
-	c.guest.until("the guest watches", `(await stentor.stats()).framesDecoded > 0`)
-	c.host.do("open", chromedp.Navigate(c.url+"/host#token="+c.token))
-	c.host.click(".row-link")
-	c.host.until("both are listed", `document.querySelectorAll("#participants li").length === 2`)
-	return c
 }
 
 // enter goes through the guest's page into the webinar.

@@ -31,7 +31,7 @@ func serveAccounts(t *testing.T) *planner {
 				_, err := p.Propose(ctx, c)
 				return err
 			},
-			Key: bytes.Repeat([]byte{9}, 32), Base: base, Now: time.Now, Rand: rand.Reader,
+			Key: bytes.Repeat([]byte{9}, 32), Base: base, Refusals: "/signin", Now: time.Now, Rand: rand.Reader,
 			OIDC: &account.OIDCConfig{Issuer: sso.url, ClientID: "stentor", ClientSecret: "secret", Redirect: base + "/api/v1/oidc/callback", AllowSignUp: true, SignUpRole: "host"},
 		})
 		if err != nil {

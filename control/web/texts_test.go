@@ -14,7 +14,7 @@ import (
 
 var (
 	place   = regexp.MustCompile(`\{\w+\}`)
-	literal = regexp.MustCompile(`"((?:common|home|offline|guest|register|stage|publish|host|operator|talk|quality|denial)\.[a-z_]+)"`)
+	literal = regexp.MustCompile(`"((?:common|home|offline|guest|register|stage|publish|signin|host|operator|talk|quality|denial)\.[a-z_]+)"`)
 	// pattern finds keys that are put together, such as `host.state_${state}`.
 	pattern = regexp.MustCompile("`((?:common|stage|host|operator|talk|denial)\\.[a-z_]*)\\$\\{")
 )
@@ -58,14 +58,14 @@ func TestEveryKeyIsWrittenAndUsed(t *testing.T) {
 	c := catalogue(t)
 	used := map[string]bool{"language.name": true, "home.bad_link": true, "common.no_page": true}
 	var patterns []string
-	for _, dir := range []string{"src", "templates", "register.go", "register_form.go"} {
+	for _, dir := range []string{"src", "templates", "register.go", "register_form.go", "signin.go"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(path, ".css") {
 				return err
 			}
 			text, err := os.ReadFile(path)
 			for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
-				if m[1] == "guest.js" || m[1] == "host.js" || m[1] == "operator.js" || m[1] == "talk.js" || m[1] == "talk.css" || m[1] == "register.html" {
+				if m[1] == "guest.js" || m[1] == "host.js" || m[1] == "operator.js" || m[1] == "signin.js" || m[1] == "signin.html" || m[1] == "talk.js" || m[1] == "talk.css" || m[1] == "register.html" {
 					continue
 				}
 				used[m[1]] = true

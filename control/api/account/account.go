@@ -49,6 +49,9 @@ type Config struct {
 	Rand io.Reader        // crypto/rand
 
 	OIDC *OIDCConfig // nil: passwords alone
+	// Refusals is the path of the page that tells browsers, by the query "problem", why they are
+	// not signed in by a provider. Empty: they get a sentence as plain text.
+	Refusals string
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

@@ -1,10 +1,13 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -26,12 +29,47 @@ var (
 // exchangeFor bounds what a callback waits for: two answers of the provider and a command.
 const exchangeFor = 20 * time.Second
 
+// refuse answers r with why somebody is not signed in: a browser is sent to the page that
+// says it in its language, with where it wanted to go; others get a sentence. The code is in
+// Stentor-Error.
+func (a *Accounts) refuse(w http.ResponseWriter, r *http.Request, status int, d *webinar.Denial, next string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Stentor-Error", d.Code)
+	if a.RefusedBy(w, r, d.Code, next) {
+		return
+	}
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(d.Detail + "\n")) // a browser that is gone does not want it
+}
+
+// RefusedBy sends a browser to the page of refusals, and reports whether r is one's and there
+// is such a page. next is the path where the browser wanted to be, or empty.
+func (a *Accounts) RefusedBy(w http.ResponseWriter, r *http.Request, code, next string) bool {
+	if a.Refusals == "" || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return false
+	}
+	q := url.Values{"problem": {code}}
+	if next != "" {
+		q.Set("next", next)
+	}
+	http.Redirect(w, r, a.Refusals+"?"+q.Encode(), http.StatusSeeOther)
+	return true
+}
+
 // StartHandler sends the browser to the provider. The query's next is the path to land on
 // afterwards; whatever is no path of this site becomes the start page.
 func (a *Accounts) StartHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next := ""
+		if asked := r.URL.Query().Get("next"); asked != "" {
+			next = localPath(asked)
+		}
 		if a.oidc == nil {
-			a.refuse(w, http.StatusNotFound, ErrNoOIDC)
+			a.refuse(w, r, http.StatusNotFound, ErrNoOIDC, next)
 			return
 		}
 		ctx, done := context.WithTimeout(r.Context(), exchangeFor)
@@ -39,17 +77,13 @@ func (a *Accounts) StartHandler() http.Handler {
 		provider, err := a.oidc.found(ctx)
 		if err != nil {
 			a.Logger.Warn("the OIDC provider cannot be used", "err", err)
-			a.refuse(w, http.StatusBadGateway, ErrProvider)
+			a.refuse(w, r, http.StatusBadGateway, ErrProvider, next)
 			return
 		}
-		next := a.oidc.Home
-		if asked := r.URL.Query().Get("next"); asked != "" {
-			next = localPath(asked)
-		}
-		f, err := newFlow(a.oidc.rand, next, a.Now())
+		f, err := newFlow(a.oidc.rand, cmp.Or(next, a.oidc.Home), a.Now())
 		if err != nil {
 			a.Logger.Error("a sign-in failed", "err", err)
-			a.refuse(w, http.StatusInternalServerError, ErrProvider)
+			a.refuse(w, r, http.StatusInternalServerError, ErrProvider, next)
 			return
 		}
 		http.SetCookie(w, a.newCookie(a.flowCookie(f.State), a.oidc.flows.seal(f), flowFor))
@@ -64,13 +98,13 @@ func (a *Accounts) StartHandler() http.Handler {
 func (a *Accounts) CallbackHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.oidc == nil {
-			a.refuse(w, http.StatusNotFound, ErrNoOIDC)
+			a.refuse(w, r, http.StatusNotFound, ErrNoOIDC, "")
 			return
 		}
 		f, ok := a.flowOf(r)
 		if !ok {
 			a.metrics.signIn("oidc", "failed")
-			a.refuse(w, http.StatusBadRequest, ErrFlow)
+			a.refuse(w, r, http.StatusBadRequest, ErrFlow, "")
 			return
 		}
 		http.SetCookie(w, a.newCookie(a.flowCookie(f.State), "", 0)) // once
@@ -78,7 +112,7 @@ func (a *Accounts) CallbackHandler() http.Handler {
 		defer done()
 		found, err := a.callback(ctx, r, f)
 		if err != nil {
-			a.failed(w, err)
+			a.failed(w, r, err, f.Next)
 			return
 		}
 		a.metrics.signIn("oidc", "ok")
@@ -90,25 +124,15 @@ func (a *Accounts) CallbackHandler() http.Handler {
 }
 
 // failed says to the browser what it may know of err, and the rest to the log.
-func (a *Accounts) failed(w http.ResponseWriter, err error) {
+func (a *Accounts) failed(w http.ResponseWriter, r *http.Request, err error, next string) {
 	a.metrics.signIn("oidc", "failed")
 	var denial *webinar.Denial
 	if errors.As(err, &denial) {
-		a.refuse(w, http.StatusForbidden, denial)
+		a.refuse(w, r, http.StatusForbidden, denial, next)
 		return
 	}
 	a.Logger.Warn("a sign-in by OIDC failed", "err", err)
-	a.refuse(w, http.StatusBadGateway, ErrAnswer)
-}
-
-func (a *Accounts) refuse(w http.ResponseWriter, status int, d *webinar.Denial) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Stentor-Error", d.Code)
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(d.Detail + "\n")) // a browser that is gone does not want it
+	a.refuse(w, r, http.StatusBadGateway, ErrAnswer, next)
 }
 
 func (a *Accounts) flowCookie(state string) string { return a.cookieName() + "-oidc-" + short(state) }

@@ -1,9 +1,9 @@
 // The guest page: the form at the door, the stay behind it, and the sentence at
 // its end. The server has made the form; this takes it over.
-import { Problem, asProblem } from "./http";
+import { Problem, asProblem, get } from "./http";
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
-import { derived, effect, root } from "./ui/signals";
+import { derived, effect, root, signal, untracked } from "./ui/signals";
 import { install } from "./install";
 import { newer } from "./version";
 import { localTimes } from "./when";
@@ -55,6 +55,7 @@ class GuestPage {
     if (!open) return;
     if (!("RTCPeerConnection" in window)) return this.#say(new Problem("browser", ""));
     await this.#resume();
+    await this.#account();
   }
 
   /** prepare takes over the form. */
@@ -102,16 +103,37 @@ class GuestPage {
     form.setAttribute("aria-busy", "true");
     must("problem").textContent = "";
     await this.#texts;
+    await this.#knock(knock);
+    button.disabled = false;
+    form.removeAttribute("aria-busy");
+  }
+
+  async #knock(knock: Knock): Promise<void> {
     try {
       this.#enter(await this.#door.join(knock), knock, this.#entrance);
     } catch (e) {
       const why = asProblem(e);
       if (why.code === "already_inside") this.#elsewhere(knock, this.#entrance);
       else this.#refused(why);
-    } finally {
-      button.disabled = false;
-      form.removeAttribute("aria-busy");
     }
+  }
+
+  /** account lets in who is signed in, where a registration lets them pass (S53). */
+  async #account(): Promise<void> {
+    const link = document.getElementById("sign-in");
+    const me = link && (await get<{ kind: string; name: string }>("/api/v1/me", { cookie: true }).catch(() => null));
+    if (me?.kind !== "account") return;
+    const join = h("button", { type: "button", class: "primary", id: "by-account", onclick: async () => {
+      join.disabled = true;
+      must("problem").textContent = "";
+      try {
+        await this.#knock({ name: me.name, ...(await get<{ pass: string }>("/api/v1/me/pass", { method: "POST", cookie: true })) });
+      } catch (e) {
+        this.#say(asProblem(e));
+      }
+      join.disabled = false;
+    } }, t("guest.join_as", { name: me.name }));
+    link!.replaceWith(join);
   }
 
   /** refused says why, and puts the visitor where it can be mended. */
@@ -186,11 +208,18 @@ class GuestPage {
     stage.sizes = async () => (await this.#later()).sizes(this.#box.dataset.talkTexts!);
     let inside!: HTMLElement;
     const stop = root(() => {
+      const hosts = signal(false);
+      effect(() => {
+        if (visit.role() !== "moderator" || visit.waiting()) return hosts.set(false);
+        const bearer = untracked(visit.grant).token; // of a voter's door; another one's says nothing of a role to the control API
+        void get<{ role: string }>("/api/v1/me", { bearer }).then((me) => hosts.set(me.role === "moderator"), () => {});
+      });
       const sends = derived(() => !visit.waiting() && senders.has(visit.role()));
       inside = h("div", { class: () => (sends() && visit.role() === "presenter" ? "inside presents" : "inside") }, stage,
         h("div", { class: "under" },
           h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
-          h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)])),
+          h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)]),
+          () => hosts() && h("p", {}, h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(visit) }, t("guest.to_host")))),
         this.#talk(visit),
         () => sends() && this.#publish(visit, stage));
       effect(() => {
@@ -204,6 +233,14 @@ class GuestPage {
     document.body.classList.add("on-stage");
     inside.querySelector("h1")!.focus({ preventScroll: true });
     void visit.run();
+  }
+
+  /** toHost opens the host's view in a tab of its own, which takes the session over in its storage and not by its address. */
+  #toHost(visit: Visit): void {
+    const { token, webinar } = visit.grant.peek();
+    sessionStorage.setItem("stentor.token", token);
+    open(`/host#/webinars/${encodeURIComponent(webinar)}`);
+    sessionStorage.removeItem("stentor.token");
   }
 
   /** later is the bundle that comes with the stage. */

@@ -33,7 +33,7 @@ function look(): void {
 
 /** settle brings who came by a moderator's link to the one webinar that it opens. */
 async function settle(): Promise<void> {
-  if (!api.token.peek().startsWith("sti_") || location.hash.startsWith("#/webinars/")) return;
+  if (!/^st(i_|s1\.)/.test(api.token.peek()) || location.hash.startsWith("#/webinars/")) return;
   const me = await api.me().catch(() => null); // a link that opens nothing any more signs out by itself
   if (me?.webinar) location.replace(`#/webinars/${encodeURIComponent(me.webinar)}`);
 }

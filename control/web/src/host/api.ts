@@ -319,6 +319,12 @@ function changing(version?: number): Record<string, string> {
   return version === undefined ? key : { ...key, "If-Match": `"${version}"` };
 }
 
+/** renewEvery is how often the token of a session is renewed, in milliseconds: it is good for five minutes. */
+const renewEvery = 60_000;
+
+/** session reports whether a token is that of a participant's session. */
+export const session = (token: string): boolean => token.startsWith("sts1.");
+
 /** most bounds how many pages of a list are read: 10,000 items. */
 const most = 50;
 
@@ -330,6 +336,8 @@ export class API {
   readonly token = signal(sessionStorage.getItem(kept) ?? "");
   /** self is who that is; null until the server has said so. */
   readonly self = signal<Me | null>(null);
+
+  #renewal = 0;
 
   /** signedIn reports whether the console can be shown. */
   signedIn = (): boolean => this.token() !== "" || this.self() !== null;
@@ -344,8 +352,22 @@ export class API {
 
   /** begin finds out who signed in before, by token or cookie; a token that is none any more signs out by itself. */
   async begin(): Promise<void> {
+    this.#keepSession();
     const me = await get<Me>("/api/v1/me", this.#as()).catch((e: unknown) => (this.token.peek() && e instanceof Problem && e.status === 401 ? this.#forget() : null));
     if (me) this.self.set(me);
+  }
+
+  /** keepSession renews the token of a session, of who came from the guest page, for as long as its door lets it. */
+  #keepSession(): void {
+    if (this.#renewal || !session(this.token.peek())) return;
+    this.#renewal = window.setInterval(() => {
+      const token = this.token.peek();
+      if (!session(token)) return clearInterval(this.#renewal);
+      get<{ token: string }>("/api/v1/door/-/refresh", { method: "POST", bearer: token }).then((grant) => { // the token names its webinar
+        sessionStorage.setItem(kept, grant.token);
+        this.token.set(grant.token);
+      }, (e: unknown) => (e instanceof Problem && e.status === 401 ? this.#forget() : null));
+    }, renewEvery);
   }
 
   signIn(token: string): void {
@@ -406,6 +428,7 @@ export class API {
   inviteAll = (id: string, invites: NewInvite[]) => this.#post<List<Invite>>(this.#of(id, "invites", "batch"), { invites }).then((made) => made.items);
   attendance = (id: string) => this.#all<Stay>(this.#of(id, "attendance"));
   attendanceCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "attendance.csv"), this.#as()).then((a) => a.blob()));
+  chatCSV = (id: string) => this.#guard(send("/api/v1" + this.#of(id, "chat.csv"), this.#as()).then((a) => a.blob()));
   audit = (id: string, cursor = "") => this.#get<List<AuditEntry>>(`${this.#of(id, "audit")}?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
   undo = (id: string, seq: number) => this.#post<object>(this.#of(id, "audit", String(seq), "undo"));
   participants = (id: string) => this.#get<{ items: Participant[]; unreachable: string[] }>(this.#of(id, "participants"));

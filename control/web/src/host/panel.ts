@@ -1,8 +1,11 @@
 // The panel beside the stage: people, and what they say. Each tab is one element; whoever adds one adds it to panels.
+import { asProblem } from "../http";
 import { t } from "../texts";
 import { h } from "../ui/dom";
+import { signal } from "../ui/signals";
 import { bans } from "./bans";
 import type { Live } from "./live";
+import { problemLine, saveFile } from "./parts";
 import { lobby } from "./lobby";
 import { people } from "./people";
 import type { Presence } from "./presence";
@@ -18,8 +21,18 @@ function panels(live: Live, presence: Presence): Tab[] {
   const count = () => live.inside().length + live.waiting().length;
   return [
     { id: "people", title: [t("host.live_people"), " ", h("span", { class: "count" }, () => count() || "")], body: [lobby(live), people(live), unconnected(live), bans(live)] },
-    ...talkTabs(presence.visit),
+    ...talkTabs(presence.visit, saveChat(live)),
   ];
+}
+
+/** saveChat is the button that saves what was written: it ends with the webinar. */
+export function saveChat(live: Live): HTMLElement {
+  const problem = signal("");
+  const save = () => {
+    problem.set("");
+    void live.api.chatCSV(live.id).then((file) => saveFile(file, "chat.csv"), (e: unknown) => problem.set(asProblem(e).sentence));
+  };
+  return h("div", { class: "save-chat", hidden: () => !live.open() }, h("button", { type: "button", class: "button", onclick: save }, t("host.chat_csv")), problemLine(problem));
 }
 
 /** panel is the list of tabs with what they show. */

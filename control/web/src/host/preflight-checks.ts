@@ -109,6 +109,46 @@ async function took(body: BodyInit): Promise<number> {
   return performance.now() - begun;
 }
 
+/** throughWithin is how long a connection may take to come up, in milliseconds: four repetitions of what is lost. */
+const throughWithin = 6000;
+
+/** paths finds out by which ways media gets through to this node, with connections like those of the stage. */
+export async function paths(): Promise<Verdict> {
+  try {
+    const [udp, tcp] = await Promise.all([through("udp"), through("tcp")]);
+    const places = { udp: number(udp.ms), tcp: number(tcp.ms), port: udp.port || tcp.port };
+    if (udp.busy || tcp.busy) return warn(t("host.pf_paths_busy"));
+    if (udp.ms) return good(t(tcp.ms ? "host.pf_paths_both" : "host.pf_paths_udp", places));
+    return tcp.ms ? warn(t("host.pf_paths_tcp", places)) : { state: "bad", words: t("host.pf_paths_none", places) };
+  } catch (e) {
+    return bad(e);
+  }
+}
+
+/** through is how long a connection takes by one way, in milliseconds; 0: it does not come up. */
+async function through(way: "udp" | "tcp"): Promise<{ ms: number; port: string; busy: boolean }> {
+  const pc = new RTCPeerConnection();
+  try {
+    pc.addTransceiver("audio", { direction: "sendonly" });
+    await pc.setLocalDescription();
+    const answer = await fetch(`/preflight/${way}`, { method: "POST", headers: { "Content-Type": "application/sdp" }, body: pc.localDescription!.sdp, cache: "no-store", credentials: "omit" });
+    const sdp = await answer.text();
+    if (answer.status === 429) return { ms: 0, port: "", busy: true };
+    if (answer.status === 404) return { ms: 0, port: "", busy: false }; // the node has no such way
+    if (!answer.ok) throw new Error(`preflight ${way}: ${answer.status}`);
+    const port = /^a=candidate:\S+ 1 \S+ \d+ \S+ (\d+)/m.exec(sdp)?.[1] ?? "";
+    const begun = performance.now();
+    const up = new Promise<number>((done) => {
+      pc.onconnectionstatechange = () => pc.connectionState === "connected" && done(Math.max(1, performance.now() - begun));
+      setTimeout(() => done(0), throughWithin);
+    });
+    await pc.setRemoteDescription({ type: "answer", sdp });
+    return { ms: await up, port, busy: false };
+  } finally {
+    pc.close();
+  }
+}
+
 /** encode sends what the camera gives to this page itself, and looks at what leaves the encoder. */
 export async function encode(track: MediaStreamTrack | undefined, ended: AbortSignal): Promise<Verdict> {
   if (!track) return { state: "bad", words: named(new DOMException("", "NotFoundError")).sentence };

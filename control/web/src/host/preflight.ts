@@ -3,9 +3,9 @@ import { t } from "../texts";
 import { type Child, Part, h } from "../ui/dom";
 import { type Signal, onEnd, signal } from "../ui/signals";
 import type { API } from "./api";
-import { type Verdict, encode, hear, network, versions, view } from "./preflight-checks";
+import { type Verdict, encode, hear, network, paths, versions, view } from "./preflight-checks";
 
-const checks = ["versions", "camera", "microphone", "network", "encode"] as const;
+const checks = ["versions", "camera", "microphone", "network", "paths", "encode"] as const;
 type Check = (typeof checks)[number];
 type Standing = Verdict | "running" | null;
 
@@ -75,7 +75,7 @@ export class Preflight extends Part {
     const seen = this.#seen.peek();
     const microphone = seen?.getAudioTracks()[0];
     this.#listening.set(microphone?.label ?? "");
-    await Promise.all([took("microphone", hear(microphone, this.#level, ended)), took("network", network())]);
+    await Promise.all([took("microphone", hear(microphone, this.#level, ended)), took("network", network()).then(() => took("paths", paths()))]);
     await took("encode", encode(seen?.getVideoTracks()[0], ended)); // alone: what else works would slow it
     this.#busy.set(false);
   }

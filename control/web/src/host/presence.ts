@@ -3,8 +3,9 @@
 // by one gets a personal link of a moderator under the name that they give.
 import { asProblem } from "../http";
 import { onEnd, signal } from "../ui/signals";
-import { Door, type Knock } from "../guest/door";
+import { Door, type Grant, type Knock } from "../guest/door";
 import { Visit } from "../guest/visit";
+import { session } from "./api";
 import type { Live } from "./live";
 
 /** unnamed is what the door hears of the invited instead of a name; nobody is shown it. */
@@ -25,6 +26,11 @@ export class Presence {
   async begin(): Promise<void> {
     if (this.visit.peek() || this.busy.peek() || !this.live.open()) return;
     await this.#try(async () => {
+      const token = this.live.api.token.peek();
+      if (session(token)) { // who came from the guest page is inside, and looks from here too
+        const door = new Door(this.live.webinar.peek()!.link);
+        return this.#stay(door, await door.refresh(token), null);
+      }
       const knock = await this.#known();
       if (knock) await this.#join(knock);
     });
@@ -72,7 +78,10 @@ export class Presence {
 
   async #join(knock: Knock): Promise<void> {
     const door = new Door(this.live.webinar.peek()!.link);
-    const grant = await door.join(knock);
+    this.#stay(door, await door.join(knock), knock);
+  }
+
+  #stay(door: Door, grant: Grant, knock: Knock | null): void {
     const visit = new Visit(door, grant, knock);
     this.live.self.set(grant.participant);
     this.visit.set(visit);

@@ -10,6 +10,8 @@ import { problemLine } from "./parts";
 export class SignIn extends Part {
   api!: API;
   console: Key = "host.title"; // which one it opens
+  next = location.pathname; // where a provider sends back to
+  tokens = true; // are a way in as well
 
   render(): Child {
     const ways = signal<SignIns | null>(null);
@@ -22,8 +24,8 @@ export class SignIn extends Part {
     return [
       h("p", { class: "lead" }, t(others ? "host.signin_account" : "host.signin_hint")),
       ways.password && this.#account(),
-      ways.oidc && h("p", {}, h("a", { class: ways.password ? "button whole" : "button primary whole", id: "oidc", href: `/api/v1/oidc/start?next=${encodeURIComponent(location.pathname)}`, onclick: () => keepPlace() }, t("host.signin_oidc"))),
-      others ? h("details", { class: "other-way" }, h("summary", {}, t("host.signin_token")), h("p", { class: "hint" }, t("host.signin_hint")), this.#token()) : this.#token(),
+      ways.oidc && h("p", {}, h("a", { class: ways.password ? "button whole" : "button primary whole", id: "oidc", href: `/api/v1/oidc/start?next=${encodeURIComponent(this.next)}`, onclick: () => keepPlace() }, t("host.signin_oidc"))),
+      this.tokens && (others ? h("details", { class: "other-way" }, h("summary", {}, t("host.signin_token")), h("p", { class: "hint" }, t("host.signin_hint")), this.#token()) : this.#token()),
     ];
   }
 

@@ -8,7 +8,7 @@ import { door } from "./door";
 import { guests } from "./guests";
 import { invites } from "./invites";
 import { Live } from "./live";
-import { panel } from "./panel";
+import { panel, saveChat } from "./panel";
 import { ask, problemLine, stateChip } from "./parts";
 import { Presence } from "./presence";
 import { recording } from "./recording";
@@ -56,7 +56,7 @@ export class OneWebinar extends Part {
 /** end ends the webinar for everybody. */
 function end(live: Live): void {
   ask({
-    title: t("host.end_title", { title: live.webinar.peek()!.title }), yes: t("host.end"), danger: true, body: h("p", {}, t("host.end_hint")),
+    title: t("host.end_title", { title: live.webinar.peek()!.title }), yes: t("host.end"), danger: true, body: [h("p", {}, t("host.end_hint")), h("p", { class: "hint" }, t("host.chat_ends")), saveChat(live)],
     act: async () => {
       await live.api.end(live.id);
       await live.load();

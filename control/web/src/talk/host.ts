@@ -12,8 +12,8 @@ import { polls } from "./polls";
 import { questions } from "./questions";
 import { names, title } from "./talk";
 
-/** talkTabs are the tabs of the talk; visit is null while the host is not inside. */
-export function talkTabs(visit: Signal<TalkLink | null> | (() => TalkLink | null)): { id: string; title: Child; body: Child }[] {
+/** talkTabs are the tabs of the talk; visit is null while the host is not inside, save what stands under the chat. */
+export function talkTabs(visit: Signal<TalkLink | null> | (() => TalkLink | null), save: Child = null): { id: string; title: Child; body: Child }[] {
   const model = derived(() => {
     const link = visit();
     link?.shows?.set(new Captions()); // before it hears any
@@ -23,5 +23,5 @@ export function talkTabs(visit: Signal<TalkLink | null> | (() => TalkLink | null
     id, title: () => (model() ? title(model()!, id) : t(names[id])),
     body: () => h("div", { class: "talk" }, model() ? make(model()!) : quiet(t("talk.outside"))),
   });
-  return [tab("chat", (m) => [chat(m), bar(m), captioner(m)]), tab("questions", questions), tab("polls", polls)];
+  return [tab("chat", (m) => [chat(m), bar(m), captioner(m), save]), tab("questions", questions), tab("polls", polls)];
 }
