@@ -14,7 +14,7 @@ import (
 
 var (
 	place   = regexp.MustCompile(`\{\w+\}`)
-	literal = regexp.MustCompile(`"((?:common|home|offline|guest|register|stage|publish|signin|host|operator|talk|quality|denial)\.[a-z_]+)"`)
+	literal = regexp.MustCompile(`"((?:common|home|offline|guest|register|stage|publish|signin|gallery|host|operator|talk|quality|denial)\.[a-z_]+)"`)
 	// pattern finds keys that are put together, such as `host.state_${state}`.
 	pattern = regexp.MustCompile("`((?:common|stage|host|operator|talk|denial)\\.[a-z_]*)\\$\\{")
 )
