@@ -82,8 +82,6 @@ type pictures struct {
 	active   Layer
 	began    bool
 	time     uint64 // of the newest picture
-	newest   uint64 // its newest packet
-	own      Layer  // that is forwarded of it
 	before   Layer  // of the one before
 	last     uint64 // its time
 }
