@@ -24,6 +24,9 @@ const (
 	// sent twice meanwhile.
 	changeLag   = 40 * time.Millisecond
 	changeCatch = 700 * time.Millisecond
+	// changeSteady is how long it has to keep up before the current one is left: the first packets that come in time may be
+	// small frames that have overtaken what it still has to catch up.
+	changeSteady = 100 * time.Millisecond
 	// changeWait is how long the next parent may take to send what the current one does.
 	changeWait = 2 * time.Second
 )
@@ -183,25 +186,33 @@ func (p *pull) change(now time.Time) {
 	}
 }
 
-// delivers reports whether n sends all that c does, and about as early. Sound comes from both for as long as the picture may: what
-// n has to catch up of that comes in bursts, in which sound gets lost.
+// delivers reports whether n sends all that c does, and about as early; and nothing of what c alone has brought is half here: what
+// is still on its way from one that is left is lost, and the rest of a key frame would have to wait for n. Sound comes from both
+// for as long as the picture may: what n has to catch up of that comes in bursts, in which sound gets lost.
 func (p *pull) delivers(n, c *source, now time.Time) bool {
-	if p.track.info.Kind == wire.Audio && now.Sub(n.since) < changeCatch {
+	hurry := now.Sub(n.since) >= changeCatch
+	if p.track.info.Kind == wire.Audio && !hurry {
 		return false
 	}
-	for i := range p.track.layers {
+	whole := true
+	for i, l := range p.track.layers {
 		since := n.since.UnixNano()
 		switch {
 		case !p.on[i]:
 		case n.up.fed[i].Load() > since:
-			if time.Duration(n.up.lag[i].Load()) > changeLag && now.Sub(n.since) < changeCatch {
-				return false
+			if time.Duration(n.up.lag[i].Load()) > changeLag {
+				n.level = now
 			}
+			whole = whole && (hurry || l.complete(now))
 		case c.up.fed[i].Load() > since || now.Sub(n.since) < changeQuiet:
 			return false
 		}
 	}
-	return true
+	if n.level.Before(n.since) {
+		n.level = n.since
+	}
+	steady := p.track.info.Kind != wire.Video || now.Sub(n.level) >= changeSteady
+	return hurry || whole && steady
 }
 
 // review asks whether the parent is still the right one, and begins to change when not.

@@ -77,3 +77,8 @@ func (l *layer) resume(now time.Time) uint64 {
 	}
 	return from
 }
+
+// complete reports whether the newest frame of video is here to its end, and all before it.
+func (l *layer) complete(now time.Time) bool {
+	return l.track.info.Kind != wire.Video || l.resume(now) > l.ring.top.Load()
+}

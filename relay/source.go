@@ -21,6 +21,7 @@ type source struct {
 	asked  time.Time   // when it was
 	paused bool        // it is asked to send nothing, but audio
 	since  time.Time   // when it was last asked to send
+	level  time.Time   // since when it sends as early as the current one, as far as was seen; see delivers
 	wants  []wire.Want // what it was last asked for
 	unfit  bool        // as a parent: it leaves, or Config.Parent does not name it any more
 
