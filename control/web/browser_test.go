@@ -34,13 +34,7 @@ const patience = 60 * time.Second
 // chromium is the one Chromium of all tests, whose tabs have storage of their own; an error where
 // it does not start, a nil context where there is none. It ends with [TestMain].
 var chromium = sync.OnceValues(func() (context.Context, error) {
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
+	path := chromiumPath()
 	if path == "" {
 		return nil, nil
 	}
@@ -57,6 +51,16 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	closeChromium = func() { end(); stop() }
 	return ctx, chromedp.Do(ctx)
 })
+
+// chromiumPath is where Chromium is; "" where there is none.
+func chromiumPath() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p
+		}
+	}
+	return ""
+}
 
 var closeChromium = func() {}
 

@@ -2,10 +2,12 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -23,7 +25,7 @@ const maxForm = 8 << 10
 var linkShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // pages are the templates in one language.
-type pages struct{ home, guest, host, operator, signin, sentence, register, registered, closed, offline *template.Template }
+type pages struct{ home, guest, host, operator, sentence, register, registered, closed, offline *template.Template }
 
 // newPages parses the templates with the texts of lang.
 func newPages(t *texts, a *assets, lang string) *pages {
@@ -40,7 +42,7 @@ func newPages(t *texts, a *assets, lang string) *pages {
 	}
 	return &pages{
 		home: parse("home.html"), guest: parse("guest.html"),
-		host: parse("host.html"), operator: parse("operator.html"), signin: parse("signin.html"), sentence: parse("sentence.html"),
+		host: parse("host.html"), operator: parse("operator.html"), sentence: parse("sentence.html"),
 		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"), offline: parse("offline.html"),
 	}
 }
@@ -66,7 +68,6 @@ type view struct {
 	Webinar         Webinar
 	Name            string // what somebody typed, when the form comes back
 	Sentence        string // what went wrong, or what there is to say
-	Next            string // where somebody goes who has signed in
 	Scriptless      bool   // the form was sent without script
 	Form            *form  // of the registration page
 	Done            *confirmation
@@ -97,10 +98,28 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pick f
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Lang)
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Accept-Language, Cookie")
+	h.Set("Vary", "Accept-Language, Cookie, Accept-Encoding")
 	h.Set("X-Robots-Tag", "noindex")
+	if !acceptsGzip(r) {
+		w.WriteHeader(status)
+		_, _ = w.Write(page.Bytes())
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes())
+	s.zipTo(w, page.Bytes())
+}
+
+// zipTo writes a page compressed. Nothing secret is in a page, so that its length tells nothing (BREACH).
+func (s *site) zipTo(w io.Writer, page []byte) {
+	z, ok := s.zippers.Get().(*gzip.Writer)
+	if !ok {
+		z = gzip.NewWriter(nil)
+	}
+	defer s.zippers.Put(z)
+	z.Reset(w)
+	_, _ = z.Write(page)
+	_ = z.Close()
 }
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) {
