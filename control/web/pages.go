@@ -25,7 +25,7 @@ const maxForm = 8 << 10
 var linkShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // pages are the templates in one language.
-type pages struct{ home, guest, host, operator, sentence, register, registered, closed, offline *template.Template }
+type pages struct{ home, guest, host, operator, signin, sentence, register, registered, closed, offline *template.Template }
 
 // newPages parses the templates with the texts of lang.
 func newPages(t *texts, a *assets, lang string) *pages {
@@ -42,7 +42,7 @@ func newPages(t *texts, a *assets, lang string) *pages {
 	}
 	return &pages{
 		home: parse("home.html"), guest: parse("guest.html"),
-		host: parse("host.html"), operator: parse("operator.html"), sentence: parse("sentence.html"),
+		host: parse("host.html"), operator: parse("operator.html"), signin: parse("signin.html"), sentence: parse("sentence.html"),
 		register: parse("register.html"), registered: parse("registered.html"), closed: parse("closed.html"), offline: parse("offline.html"),
 	}
 }
@@ -68,6 +68,7 @@ type view struct {
 	Webinar         Webinar
 	Name            string // what somebody typed, when the form comes back
 	Sentence        string // what went wrong, or what there is to say
+	Next            string // where somebody goes who has signed in
 	Scriptless      bool   // the form was sent without script
 	Form            *form  // of the registration page
 	Done            *confirmation

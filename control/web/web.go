@@ -54,7 +54,9 @@ type Webinar struct {
 	Locked bool
 	// Registration is whether only those enter who have registered, and the invited.
 	Registration bool
-	Description  string
+	// Accounts is whether those enter too who are signed in, although they have not (S53).
+	Accounts    bool
+	Description string
 	// Start is the beginning of the occurrence that is running, or of the next one; zero
 	// for a webinar without a time.
 	Start time.Time
@@ -82,7 +84,7 @@ type site struct {
 	zippers sync.Pool // of *gzip.Writer, which are 800 KB each
 }
 
-// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /operator, /offline, /preflight,
+// New returns a handler for /, /w/{link}, /w/{link}/register, /host, /operator, /signin, /offline, /preflight,
 // /manifest.webmanifest, /worker.js and /assets/; every other path is answered with the page that says so. It panics
 // where the files that were compiled in do not fit together, which a test sees
 // first.
@@ -109,6 +111,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /w/{link}/register", s.registerSent)
 	mux.HandleFunc("GET /host", s.host)
 	mux.HandleFunc("GET /operator", s.operator)
+	mux.HandleFunc("GET /signin", s.signIn)
 	mux.HandleFunc("GET /manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /worker.js", s.serveWorker)
 	mux.HandleFunc("GET /offline", s.offline)
