@@ -19,6 +19,7 @@ import (
 type mesh32Scenario struct {
 	Nodes   int `help:"How many nodes, three voters among them; one player watches at each but the origin." default:"16"`
 	Seconds int `help:"How long the steady state is measured." default:"20"`
+	Rounds  int `help:"How often all of it is done, with new nodes; medians count." default:"3"`
 	Players int `help:"How many nodes have a player, 0 for all but the origin: a player costs more than a node." default:"0"`
 }
 
@@ -27,6 +28,18 @@ const originNode = 3
 
 // Run runs the scenario.
 func (s *mesh32Scenario) Run(ctx context.Context, g *grammar) error {
+	var t tally
+	for range max(s.Rounds, 1) {
+		if err := s.round(ctx, g, &t); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("| %-58s | %s |\n|---|---|\n", "what", fmt.Sprintf("figure, median of %d", max(s.Rounds, 1)))
+	t.print()
+	return nil
+}
+
+func (s *mesh32Scenario) round(ctx context.Context, g *grammar, t *tally) error {
 	dir, err := os.MkdirTemp("", "stentor-bench-")
 	if err != nil {
 		return err
@@ -38,9 +51,8 @@ func (s *mesh32Scenario) Run(ctx context.Context, g *grammar) error {
 		return err
 	}
 	defer m.Stop()
-	fmt.Printf("| %-58s | %s |\n|---|---|\n", "what", "figure")
-	figure("start of the processes, one after the other", "%d in %.0f s", len(m.Nodes), time.Since(began).Seconds())
-	if err := idle(ctx, m); err != nil {
+	t.figure("start of the processes, one after the other", "%d in %.0f s", len(m.Nodes), time.Since(began).Seconds())
+	if err := idle(ctx, m, t); err != nil {
 		return err
 	}
 	api, err := m.Client(0)
@@ -56,21 +68,21 @@ func (s *mesh32Scenario) Run(ctx context.Context, g *grammar) error {
 		return err
 	}
 	defer stop()
-	players, err := s.play(ctx, m, w)
+	players, err := s.play(ctx, m, w, t)
 	for _, p := range players {
 		defer p.Close()
 	}
 	if err != nil {
 		return err
 	}
-	return s.measure(ctx, api, m, players)
+	return s.measure(ctx, api, m, players, t)
 }
 
 // idleFor is how long the nodes are looked at while nothing is asked of them.
 const idleFor = 10 * time.Second
 
 // idle measures what nodes cost that do nothing.
-func idle(ctx context.Context, m *rig.Mesh) error {
+func idle(ctx context.Context, m *rig.Mesh, t *tally) error {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -97,12 +109,12 @@ func idle(ctx context.Context, m *rig.Mesh) error {
 	}
 	v, e, err := use()
 	share := func(d time.Duration, n int) float64 { return 100 * d.Seconds() / idleFor.Seconds() / float64(n) }
-	figure("CPU of a node that does nothing, of a core: a voter, an edge", "%.2f %%, %.2f %%", share(v-voters, 3), share(e-edges, len(m.Nodes)-3))
+	t.figure("CPU of a node that does nothing, of a core: a voter, an edge", "%.2f %%, %.2f %%", share(v-voters, 3), share(e-edges, len(m.Nodes)-3))
 	return err
 }
 
 // play opens a player at every node at once, and waits until all have a picture.
-func (s *mesh32Scenario) play(ctx context.Context, m *rig.Mesh, w client.Webinar) ([]*rtcclient.Player, error) {
+func (s *mesh32Scenario) play(ctx context.Context, m *rig.Mesh, w client.Webinar, t *tally) ([]*rtcclient.Player, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -134,7 +146,7 @@ func (s *mesh32Scenario) play(ctx context.Context, m *rig.Mesh, w client.Webinar
 		return players, failed
 	}
 	slices.Sort(took)
-	figure("from all players' start to a whole frame at each, at once", "p50 %.2f s, all %.2f s", took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
+	t.figure("from all players' start to a whole frame at each, at once", "p50 %.2f s, all %.2f s", took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
 	return players, nil
 }
 
@@ -191,7 +203,7 @@ func count(ctx context.Context, api *client.Client, m *rig.Mesh, players []*rtcc
 }
 
 // measure compares two counts.
-func (s *mesh32Scenario) measure(ctx context.Context, api *client.Client, m *rig.Mesh, players []*rtcclient.Player) error {
+func (s *mesh32Scenario) measure(ctx context.Context, api *client.Client, m *rig.Mesh, players []*rtcclient.Player, t *tally) error {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -206,12 +218,12 @@ func (s *mesh32Scenario) measure(ctx context.Context, api *client.Client, m *rig
 	if err != nil {
 		return err
 	}
-	show(before, after, m.Nodes[originNode].Name)
+	show(before, after, m.Nodes[originNode].Name, t)
 	return nil
 }
 
 // show prints what was between two counts.
-func show(before, after census, origin string) {
+func show(before, after census, origin string, t *tally) {
 	moved := func(node string) float64 { return float64(after.hops[node].Bytes - before.hops[node].Bytes) }
 	source, wall := moved(origin), after.at.Sub(before.at).Seconds()
 	depths, out := map[int]int{}, 0.0
@@ -227,14 +239,14 @@ func show(before, after census, origin string) {
 		}
 	}
 	slices.Sort(links)
-	figure("the source", "%.1f Mbit/s of RTP", source*8/wall/1e6)
-	figure("nodes that carry it, by hops from the origin", "%d: %s", len(after.hops), byDepth(depths))
+	t.figure("the source", "%.1f Mbit/s of RTP", source*8/wall/1e6)
+	t.figure("nodes that carry it, by hops from the origin", "%d: %s", len(after.hops), byDepth(depths))
 	if len(links) > 0 {
-		figure("bytes of RTP over a link / the source's: least, median, most", "%.3f, %.3f, %.3f (goal: 1)", links[0], links[len(links)/2], links[len(links)-1])
+		t.figure("bytes of RTP over a link / the source's: least, median, most", "%.3f, %.3f, %.3f (goal: 1)", links[0], links[len(links)/2], links[len(links)-1])
 	}
-	figure("bytes out of the origin / the source's (one copy per child)", "%.2f to %d children", out/max(source, 1), len(after.hops[origin].Children))
-	figure("frames whole at the players", "%d of %d (goal: all)", after.whole-before.whole, after.frames-before.frames)
-	figure("CPU of all nodes", "%.0f %% of a core, %.1f s per GB over all links", 100*(after.cpu-before.cpu).Seconds()/wall,
+	t.figure("bytes out of the origin / the source's (one copy per child)", "%.2f to %d children", out/max(source, 1), len(after.hops[origin].Children))
+	t.figure("frames whole at the players", "%d of %d (goal: all)", after.whole-before.whole, after.frames-before.frames)
+	t.figure("CPU of all nodes", "%.0f %% of a core, %.1f s per GB over all links", 100*(after.cpu-before.cpu).Seconds()/wall,
 		(after.cpu-before.cpu).Seconds()/(sum(links)*source/1e9))
 }
 

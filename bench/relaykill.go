@@ -16,6 +16,7 @@ type relaykillScenario struct {
 	Kills  int      `help:"How many relays die on loopback, one after the other; the control is about as long, drains and far runs are three sevenths." default:"14"`
 	Leaves int      `help:"How many nodes hang below the one that dies." default:"4"`
 	Runs   []string `help:"What is done: kill, drain or none, on loopback or far (through the impairment proxy)." default:"none-loopback,kill-loopback,drain-loopback,none-far,kill-far,drain-far"`
+	Rounds int      `help:"How often all of it is done, with new nodes; medians count." default:"3"`
 	Seed   uint64   `help:"Of the proxies." default:"1"`
 	Each   bool     `help:"Print what every leaf saw of every end, not only what is remarkable."`
 
@@ -36,8 +37,12 @@ func (s *relaykillScenario) Run(ctx context.Context) error {
 	b := &board{}
 	for _, run := range s.Runs {
 		b.columns = append(b.columns, way(run))
-		if err := s.run(ctx, b, run); err != nil {
-			return fmt.Errorf("%s: %w", run, err)
+	}
+	for range max(s.Rounds, 1) {
+		for _, run := range s.Runs {
+			if err := s.run(ctx, b, run); err != nil {
+				return fmt.Errorf("%s: %w", run, err)
+			}
 		}
 	}
 	b.print()
@@ -68,7 +73,7 @@ func (s *relaykillScenario) run(ctx context.Context, b *board, run string) error
 	return nil
 }
 
-// times returns how often a run's end is done, so that all runs together take less than six minutes. The control is done about
+// times returns how often a run's end is done, so that a round of all runs takes less than six minutes. The control is done about
 // as often as the kills that it is compared with: a p99 of fewer is another figure.
 func (s *relaykillScenario) times(end, where string) int {
 	switch {
