@@ -29,7 +29,7 @@ type browser struct {
 
 // patience is how long a step in the browser may take, on a machine that does
 // much else.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // chromium is the one Chromium of all tests, whose tabs have storage of their own; an error where
 // it does not start, a nil context where there is none. It ends with [TestMain].

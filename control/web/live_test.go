@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -12,9 +14,25 @@ import (
 // menu opens the menu of somebody in a list and chooses from it.
 func (tab *tab) menu(list, name, act string) {
 	tab.t.Helper()
-	tab.click(fmt.Sprintf(`%s button[aria-label="Actions: %s"]`, list, name))
-	tab.click(fmt.Sprintf(`[role="menu"] [data-act=%q]`, act))
+	item := chromedp.CSS(fmt.Sprintf(`[role="menu"] [data-act=%q]`, act))
+	for deadline := time.Now().Add(patience); ; {
+		tab.click(fmt.Sprintf(`%s button[aria-label="Actions: %s"]`, list, name))
+		ctx, stop := context.WithTimeout(tab.ctx, menuStays)
+		err := chromedp.Do(ctx, chromedp.WaitVisible(item))
+		stop()
+		if err == nil {
+			tab.do("choose "+act, chromedp.Click(item))
+			return
+		}
+		if time.Now().After(deadline) {
+			tab.t.Fatalf("%s: the menu of %s has no %s: %v", tab.name, name, act, err)
+		}
+	}
 }
+
+// menuStays is how long a menu is looked at before it is opened again: what it belongs to may have been made anew when it
+// was clicked, on a machine where a click takes its time.
+const menuStays = patience / 4
 
 // small has the page capture a small picture that moves, which costs little to send.
 const small = `navigator.mediaDevices.getUserMedia = async () => {

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -30,6 +32,8 @@ func mesh(webinar string) api.Status {
 		}
 		return h
 	}
+	now := time.Now()
+	late := client.Certificate{Names: []string{"meet.example.org"}, Issuer: "Public CA", NotBefore: now.Add(-80 * 24 * time.Hour), NotAfter: now.Add(10*24*time.Hour + time.Hour), Fingerprint: strings.Repeat("ab12", 16), EndsSoon: true}
 	lossy := hop("edge-syd-1", "edge-sin-1", "edge-fra-1", []string{"edge-fra-1", "edge-sin-1", "edge-syd-1"})
 	lossy.Loss, lossy.Shed, lossy.Late, lossy.Bitrate, lossy.RTT = .034, 1, 12, 6_300_000, 96.7
 	return api.Status{
@@ -40,7 +44,7 @@ func mesh(webinar string) api.Status {
 			node("voter-lon-1", "voter", "eu-west", func(n *api.NodeStatus) { n.Version, n.Outdated, n.Index = "v1.2.2", true, 309 }),
 			node("voter-nyc-1", "voter", "us-east", func(n *api.NodeStatus) { n.Alive = false }),
 			node("edge-fra-1", "edge", "eu-central", func(n *api.NodeStatus) { n.Load = .83 }),
-			node("edge-sin-1", "edge", "ap-south", func(n *api.NodeStatus) { n.Staleness = 14_000 }),
+			node("edge-sin-1", "edge", "ap-south", func(n *api.NodeStatus) { n.Staleness, n.Public = 14_000, &late }),
 			node("edge-syd-1", "edge", "ap-south", nil),
 		},
 		Tracks: []api.Track{{Webinar: webinar, Stream: "main", Track: "video/h", Epoch: 1, Hops: []api.Hop{
@@ -95,10 +99,13 @@ func TestS8S11OperatorSeesTheMesh(t *testing.T) {
 		operator.says("voter-lon-1 runs v1.2.2; there is a newer version in the mesh.")
 	})
 	run("alerts tell what is wrong, the urgent first", func() {
-		for _, alert := range []string{"voter-nyc-1 is gone.", "The state of edge-sin-1 is 14 s old", "edge-fra-1 is loaded to 83 %.", "From edge-sin-1 to edge-syd-1, 3.4 % of the packets are lost."} {
+		for _, alert := range []string{"voter-nyc-1 is gone.", "The state of edge-sin-1 is 14 s old", "edge-fra-1 is loaded to 83 %.", "From edge-sin-1 to edge-syd-1, 3.4 % of the packets are lost.", "The certificate that edge-sin-1 shows to browsers has 10 days left. Renew it, then restart the node."} {
 			operator.says(alert)
 		}
-		operator.until("sorted", `[...document.querySelectorAll("#alerts li")].map((a) => a.className).join() === "problem,problem,warning,warning,warning"`)
+		operator.until("sorted", `[...document.querySelectorAll("#alerts li")].map((a) => a.className).join() === "problem,problem,warning,warning,warning,warning"`)
+	})
+	run("a certificate whose renewal is late is first, with whom it is for", func() {
+		operator.until("the row", `(() => { const r = document.querySelector("#certificates tbody tr"); return r.dataset.certificate === "public edge-sin-1" && ["meet.example.org", "10 days", "renewal late"].every((s) => r.textContent.includes(s)); })()`)
 	})
 	run("Raft says who leads and who lags", func() {
 		operator.until("the figures", `["voter-fra-1", "term 4", "311", "slowest voter: 2 behind", "2 / 3"].every((s) => document.getElementById("raft").textContent.includes(s))`)

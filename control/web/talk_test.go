@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"testing"
 
@@ -131,4 +133,64 @@ func TestTheTalk(t *testing.T) {
 		guest.until("no field, no reactions, but the hand", `!document.querySelector("#talk-text") && !document.querySelector(".talk-react") && document.querySelector("#hand")`)
 		host.until("the host still writes", `document.querySelector("#talk-text") !== null`)
 	})
+}
+
+// TestNoTextOfTheTalkIsMarkup puts hostile strings through chat, questions with their answers, and polls, at a real
+// node, and looks at the pages of a guest and of a host.
+func TestNoTextOfTheTalkIsMarkup(t *testing.T) {
+	c := newCrowd(t)
+	browser := newBrowser(t)
+	host, guest := browser.open("markup-host"), browser.open("markup-guest")
+	c.enter(guest, "Ada Lovelace")
+	host.do("open", chromedp.Navigate(c.url+"/host#token="+c.token))
+	host.click(".row-link")
+	host.click("#watch")
+	host.fill("#host-name", "Marie Curie")
+	host.click("dialog .primary")
+	host.click("#live-tab-chat")
+	watch := `(window.violated ??= (addEventListener("securitypolicyviolation", (e) => window.violated.push(e.violatedDirective)), []), true)`
+	for _, tab := range []*tab{host, guest} {
+		tab.until("policies are watched", watch)
+	}
+	all := hostile()[:50] // one of each kind, each said once: a person writes no more at a time
+	says, asks := all[:12], all[12:17]
+	write := func(tab *tab, field, button, text string) {
+		tab.value(field, text)
+		tab.click(button)
+		tab.until("it went out", fmt.Sprintf(`document.querySelector(%q).value === "" && document.querySelectorAll(".talk-drafts li").length === 0`, field))
+	}
+	for i, s := range says {
+		write([]*tab{host, guest}[i%2], "#talk-text", "#talk-send", s)
+	}
+	guest.click("#talk-tab-questions")
+	for _, s := range asks[:2] {
+		write(guest, "#talk-question", "#talk-ask", s)
+	}
+	host.click("#live-tab-questions")
+	host.until("both are there", `document.querySelectorAll(".talk-question").length === 2`)
+	host.do("answer", chromedp.Evaluate[chromedp.Void](`document.querySelector(".talk-reply").open = true`))
+	host.value(".talk-reply textarea", asks[2])
+	host.click(".talk-reply button")
+	host.until("what is answered is not to be approved any more", `[...document.querySelectorAll(".talk-question")].some((q) => q.querySelector(".talk-answer") && ![...q.querySelectorAll(".talk-acts button")].some((b) => b.textContent === "Approve"))`)
+	host.click("#live-tab-polls")
+	host.click("#talk-make")
+	host.value("#talk-poll", all[17])
+	host.value(".talk-options input:nth-of-type(1)", all[18])
+	host.value(".talk-options input:nth-of-type(2)", all[19])
+	host.click("#talk-poll-ask")
+	poll := all[17:20]
+	guest.shows("chat, answers and polls at the guest", append(append(append([]string{}, says...), asks[0], asks[1], asks[2]), poll...))
+	host.shows("and at the host", append(append(append([]string{}, says...), asks[:3]...), poll...))
+	var file bytes.Buffer
+	if err := c.api.ExportChat(t.Context(), c.webinar.ID, &file); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&file).ReadAll()
+	if err != nil || len(lines) != 1+len(says)+2 {
+		t.Errorf("%d lines were saved (%v)", len(lines), err)
+	}
+	host.click("#live-tab-chat")
+	host.do("catch what is saved", chromedp.Evaluate[chromedp.Void](`(() => { const own = URL.createObjectURL; URL.createObjectURL = (b) => { b.text().then((s) => (window.saved = s)); return own.call(URL, b); }; })()`))
+	host.click("#live-chat .save-chat button")
+	host.until("the button saves it", `window.saved?.startsWith("\ufeff") || window.saved?.includes("kind,participant,name")`)
 }

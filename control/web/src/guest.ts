@@ -219,7 +219,7 @@ class GuestPage {
         h("div", { class: "under" },
           h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
           h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)]),
-          () => hosts() && h("p", {}, h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(visit) }, t("guest.to_host")))),
+          () => hosts() && h("p", { class: "to-host" }, h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(visit) }, t("guest.to_host")))),
         this.#talk(visit),
         () => sends() && this.#publish(visit, stage));
       effect(() => {
