@@ -4,13 +4,29 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/pion/sdp/v3"
 
 	"stentor/cluster/mesh"
 	"stentor/control/webinar"
 	"stentor/node/sfu"
+	"stentor/node/sfu/slots"
+	"stentor/relay"
 	"stentor/relay/wire"
+)
+
+const (
+	// fewVoices is how many are heard by everyone, without a look at who speaks: the sections
+	// that pages have.
+	fewVoices = 5
+	// listenEvery is how often it is looked at who speaks where there are more: a syllable.
+	listenEvery = 200 * time.Millisecond
+	// unsaid is the level of sound whose packets do not say it: they would not come while
+	// nobody speaks, or be empty (DTX).
+	unsaid, empty = 40, 3
 )
 
 // nameAgain is how long a name waits that could not be asked for: a tile without one is no
@@ -19,22 +35,28 @@ const nameAgain = 2 * time.Second
 
 // Watch tells what is on the stage of a webinar, and again whenever that changes, until ctx
 // is done: the most important first, each stream with its picture and its sound. What is
-// there by the state and has not been found yet comes without a codec. One such watch serves
-// all viewers of a node.
-func (g *stage) Watch(ctx context.Context, id string, tell func([]sfu.Source)) {
+// there by the state and has not been found yet comes without a codec. Where more can be heard than
+// fewVoices, loudest are those who are. One such watch serves all viewers of a node.
+func (g *stage) Watch(ctx context.Context, id string, tell func(sources []sfu.Source, loudest []string)) {
 	w := &lookout{stage: g, webinar: id, on: make(map[string]*act), found: make(chan struct{}, 1)}
 	defer w.work.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	beat := time.NewTicker(listenEvery)
+	defer beat.Stop()
 	for {
 		changed := g.store.Changed()
 		if now := g.store.State().Webinar(id); w.look(ctx, now) {
-			tell(w.sources(now))
+			tell(w.sources(now), w.loudest)
 		}
 		select {
 		case <-changed:
 		case <-w.found:
-			tell(w.sources(g.store.State().Webinar(id)))
+			tell(w.sources(g.store.State().Webinar(id)), w.loudest)
+		case now := <-beat.C:
+			if w.listen(now) {
+				tell(w.sources(g.store.State().Webinar(id)), w.loudest)
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -48,6 +70,9 @@ type lookout struct {
 	on      map[string]*act // by the name of the stream
 	found   chan struct{}   // something was; one may wait in it
 	work    sync.WaitGroup
+
+	speakers slots.Speakers
+	loudest  []string // names of tracks
 }
 
 // An act is one stream while one publisher has its name.
@@ -59,6 +84,8 @@ type act struct {
 
 	mu     sync.Mutex // guards the following
 	person string
+	voice  *relay.Reader             // of the sound; nil: there is none
+	level  uint8                     // the extension that says how loud it is; 0: none does
 	infos  map[string]wire.TrackInfo // by flow; without a codec it is still to come
 }
 
@@ -86,6 +113,7 @@ func (w *lookout) look(ctx context.Context, now *webinar.Webinar) (changed bool)
 		if !here[name] {
 			a.leave()
 			delete(w.on, name)
+			w.speakers.Gone(name + "/audio")
 			changed = true
 		}
 	}
@@ -136,6 +164,56 @@ func (w *lookout) find(ctx context.Context, a *act, id wire.TrackID) {
 	defer sub.Close() // those who are sent it have their own
 	stale.Stop()
 	w.took(ctx, a, id.Name, sub.Track().Info())
+	if id.Name != "audio" {
+		return
+	}
+	a.hear(sub.Track())
+	defer a.hear(nil)
+	select {
+	case <-ctx.Done():
+	case <-sub.Track().Done():
+	}
+}
+
+// hear begins to listen to a track, or ends it.
+func (a *act) hear(track *relay.Track) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.voice != nil {
+		a.voice.Close()
+		a.voice = nil
+	}
+	if track != nil {
+		a.voice, a.level = track.Reader(0), track.Info().Extension(sdp.AudioLevelURI)
+	}
+}
+
+// listen finds out who speaks, where there are too many for all to be heard, and reports
+// whether that has changed.
+func (w *lookout) listen(now time.Time) bool {
+	if len(w.on) <= fewVoices {
+		changed := len(w.loudest) > 0
+		w.loudest = nil
+		return changed
+	}
+	for stream, a := range w.on {
+		a.mu.Lock()
+		for a.voice != nil {
+			p := a.voice.Try()
+			if p == nil {
+				break
+			}
+			if level := p.Extension(a.level); a.level != 0 && len(level) > 0 {
+				w.speakers.Heard(stream+"/audio", level[0]&0x7f, now)
+			} else if len(p.Payload()) > empty {
+				w.speakers.Heard(stream+"/audio", unsaid, now)
+			}
+		}
+		a.mu.Unlock()
+	}
+	before := w.loudest
+	w.loudest = slots.Keep(before, w.speakers.Loudest(now), slots.Voices)
+	return !slices.Equal(before, w.loudest)
 }
 
 func (w *lookout) took(ctx context.Context, a *act, flow string, info wire.TrackInfo) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +19,24 @@ import (
 // theatre is a store whose state the test changes.
 type theatre struct {
 	store
-	t       *testing.T
+	t *testing.T
+
+	mu      sync.Mutex // guards the following
 	state   *control.State
 	changed chan struct{}
 }
 
-func (s *theatre) State() *control.State    { return s.state }
-func (s *theatre) Changed() <-chan struct{} { return s.changed }
+func (s *theatre) State() *control.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+func (s *theatre) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
 
 func (s *theatre) apply(c *controlpb.Command) {
 	s.t.Helper()
@@ -34,9 +46,11 @@ func (s *theatre) apply(c *controlpb.Command) {
 	if res.Halt != nil || res.Err != nil {
 		s.t.Fatal(res.Halt, res.Err)
 	}
+	s.mu.Lock()
 	s.state = next
 	close(s.changed)
 	s.changed = make(chan struct{})
+	s.mu.Unlock()
 	synctest.Wait()
 }
 
@@ -74,7 +88,11 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			g.Watch(ctx, "w", func(now []sfu.Source) { told = now; times++ })
+			g.Watch(ctx, "w", func(now []sfu.Source, _ []string) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				told, times = now, times+1
+			})
 		}()
 		publish := func(stream, flow string, epoch uint64) *relay.Track {
 			track, err := r.Publish(wire.TrackID{Webinar: "w", Stream: stream, Name: flow}, flows[flow], epoch, nil)
@@ -87,6 +105,8 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 		now := func(what, want string) {
 			t.Helper()
 			synctest.Wait()
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			var got []string
 			for _, src := range told {
 				name := src.Name
@@ -95,8 +115,8 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 				}
 				got = append(got, name)
 			}
-			if s := strings.Join(got, " "); s != want {
-				t.Errorf("%s: %q, want %q", what, s, want)
+			if all := strings.Join(got, " "); all != want {
+				t.Errorf("%s: %q, want %q", what, all, want)
 			}
 		}
 		epoch := func(stream string) uint64 {
@@ -116,8 +136,13 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 		now("main comes later, and first", "main/video main/audio bob/video bob/audio?")
 		time.Sleep(nameAgain)
 		synctest.Wait()
-		if i := slices.IndexFunc(told, func(src sfu.Source) bool { return src.Person == "Name of p_bob" && src.Participant == "p_bob" }); i != 2 {
-			t.Errorf("the second has no name: %+v", told)
+		on := func() []sfu.Source {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return told
+		}
+		if i := slices.IndexFunc(on(), func(src sfu.Source) bool { return src.Person == "Name of p_bob" && src.Participant == "p_bob" }); i != 2 {
+			t.Errorf("the second has no name: %+v", on())
 		}
 
 		first.Close()
@@ -127,22 +152,96 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 		publish("main", "video", epoch("main"))
 		time.Sleep(findWithin + time.Millisecond)
 		now("and what only the one before had is given up", "main/video main/audio? bob/video bob/audio?")
-		if told[0].Participant != "p_cat" || told[0].Person != "Name of p_cat" {
-			t.Errorf("it is still %s, %s", told[0].Participant, told[0].Person)
+		if first := on()[0]; first.Participant != "p_cat" || first.Person != "Name of p_cat" {
+			t.Errorf("it is still %s, %s", first.Participant, first.Person)
 		}
 
 		stopped := true
 		s.apply(&controlpb.Command{Kind: &controlpb.Command_SetParticipant{SetParticipant: &controlpb.SetParticipant{Webinar: "w", Participant: "p_bob", StopVideo: &stopped}}})
 		now("S71 a picture that a host stopped is off the stage at once", "main/video main/audio? bob/audio?")
+		s.mu.Lock()
 		before := times
+		s.mu.Unlock()
 		s.apply(&controlpb.Command{Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{Id: "w2", Link: "l2", Title: "Other", Owner: "host"}}})
+		s.mu.Lock()
 		if times != before {
 			t.Error("another webinar's change is told")
 		}
+		s.mu.Unlock()
 		s.release("bob")
 		now("who goes is gone at once", "main/video main/audio?")
 		s.release("main")
 		now("all are gone", "")
+		stop()
+		<-done
+	})
+}
+
+// TestTheLoudestAreHeardWhereThereAreMany: with more on the stage than pages have sections,
+// who speaks is told, and for as long as they do.
+func TestTheLoudestAreHeardWhereThereAreMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := lonelyRelay(t)
+		s := &theatre{t: t, state: control.NewState(), changed: make(chan struct{})}
+		s.apply(&controlpb.Command{Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{Id: "w", Link: "l", Title: "Tides", Owner: "host"}}})
+		g := newStage("n1", 1, s, r, nil, nil, nil)
+		ctx, stop := context.WithCancel(t.Context())
+		var loudest []string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			g.Watch(ctx, "w", func(_ []sfu.Source, now []string) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				loudest = now
+			})
+		}()
+		voices := make(map[string]*relay.Track)
+		for _, name := range []string{"main", "a", "b", "c", "d", "e"} {
+			s.claim(name, "p_"+name)
+			held, _ := s.state.Webinar("w").Stream(name)
+			track, err := r.Publish(wire.TrackID{Webinar: "w", Stream: name, Name: "audio"}, flows["audio"], held.Epoch, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			voices[name] = track
+			synctest.Wait()
+		}
+		heard := func() string {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return strings.Join(loudest, " ")
+		}
+		seq := byte(0)
+		speak := func(d time.Duration, names ...string) {
+			for ; d > 0; d -= 20 * time.Millisecond {
+				seq++
+				for _, name := range names {
+					raw := append([]byte{0x80, 111, 0, seq, 0, 0, seq, 0, 0, 0, 0, 1}, "spoken"...)
+					if err := voices[name].Write(0, raw, time.Now()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			synctest.Wait()
+		}
+		speak(time.Second, "c", "e")
+		if got := heard(); got != "c/audio e/audio" {
+			t.Errorf("%q are heard", got)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if heard() != "" {
+			t.Errorf("%v are heard after they have ended", heard())
+		}
+		speak(time.Second, "c")
+		s.release("e")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if heard() != "" {
+			t.Errorf("%v are chosen where all are heard", heard())
+		}
 		stop()
 		<-done
 	})

@@ -19,6 +19,7 @@ type cast struct {
 	stop     context.CancelFunc
 	viewers  map[string][]*resource // by participant
 	sources  []sfu.Source
+	loudest  []string
 	known    bool          // sources were told
 	assigned chan struct{} // held by who puts sources into sections, so that the newest are put last
 }
@@ -48,7 +49,9 @@ func (s *Server) attend(r *resource) {
 		ctx, stop := context.WithCancel(context.Background())
 		c = &cast{stop: stop, viewers: make(map[string][]*resource), assigned: make(chan struct{}, 1)}
 		s.casts[id] = c
-		s.work.Go(func() { s.cfg.Stage.Watch(ctx, id, func(now []sfu.Source) { s.staged(c, now) }) })
+		s.work.Go(func() {
+			s.cfg.Stage.Watch(ctx, id, func(now []sfu.Source, loudest []string) { s.staged(c, now, loudest) })
+		})
 	}
 	c.viewers[r.sess.Participant] = append(c.viewers[r.sess.Participant], r)
 	s.mu.Unlock()
@@ -73,9 +76,9 @@ func (s *Server) unattend(r *resource) {
 }
 
 // staged puts what is on the stage now before everyone who watches.
-func (s *Server) staged(c *cast, now []sfu.Source) {
+func (s *Server) staged(c *cast, now []sfu.Source, loudest []string) {
 	s.mu.Lock()
-	c.sources, c.known = now, true
+	c.sources, c.loudest, c.known = now, loudest, true
 	viewers := make([]*resource, 0, len(c.viewers))
 	for _, own := range c.viewers {
 		viewers = append(viewers, own...)
@@ -90,11 +93,11 @@ func (s *Server) assign(c *cast, viewers []*resource, known bool) {
 	c.assigned <- struct{}{}
 	defer func() { <-c.assigned }()
 	s.mu.Lock()
-	sources, told := c.sources, c.known
+	sources, loudest, told := c.sources, c.loudest, c.known
 	s.mu.Unlock()
 	changed := make(map[string]bool)
 	for _, r := range viewers {
-		differs := told && r.conn.(slotted).Assign(others(sources, r), nil) || !known
+		differs := told && r.conn.(slotted).Assign(others(sources, r), loudest) || !known
 		if differs && r.pictures > 1 { // a page with one picture has nothing to lay out
 			changed[r.sess.Webinar+"/"+r.sess.Participant] = true
 		}

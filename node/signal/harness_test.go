@@ -226,7 +226,7 @@ func (e *edge) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
 }
 
 // Watch tells of the pictures of all streams.
-func (e *edge) Watch(ctx context.Context, id string, tell func([]sfu.Source)) {
+func (e *edge) Watch(ctx context.Context, id string, tell func([]sfu.Source, []string)) {
 	seen := uint64(0)
 	for {
 		changed := e.Changed()
@@ -245,7 +245,7 @@ func (e *edge) Watch(ctx context.Context, id string, tell func([]sfu.Source)) {
 		}
 		if sum != seen {
 			seen = sum
-			tell(out)
+			tell(out, nil)
 		}
 		select {
 		case <-changed:

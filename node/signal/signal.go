@@ -46,7 +46,8 @@ type Stage interface {
 	Sources(ctx context.Context, webinar string) ([]sfu.Source, error)
 	// Watch tells all that is on the stage, the most important first, and again when that
 	// changes, until ctx is done. A source without a codec is still to come.
-	Watch(ctx context.Context, webinar string, tell func([]sfu.Source))
+	// loudest are the names of those who are heard where not all can be.
+	Watch(ctx context.Context, webinar string, tell func(sources []sfu.Source, loudest []string))
 }
 
 // A Claim is the right to publish under a stream name.

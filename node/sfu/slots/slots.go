@@ -54,9 +54,9 @@ func rank(s Stream) int {
 	return 3
 }
 
-// audible is how many are heard where there are more than sections: three voices at once
+// Voices is how many are heard are heard where there are more than sections: three voices at once
 // are as many as anyone follows.
-const audible = 3
+const Voices = 3
 
 // Audible returns which of the tracks that can be heard are, for a viewer with so many
 // sections: all where they fit, else the loudest, and main. all is in the order of [Order],
@@ -68,7 +68,7 @@ func Audible(all, loudest []string, sections int) []string {
 	out := make([]string, 0, sections)
 	for _, from := range [][]string{all[:min(1, len(all))], loudest, all} {
 		for _, name := range from {
-			if len(out) < min(audible, sections) && slices.Contains(all, name) && !slices.Contains(out, name) {
+			if len(out) < min(Voices, sections) && slices.Contains(all, name) && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
