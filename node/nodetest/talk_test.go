@@ -27,6 +27,7 @@ type person struct {
 	order     []string          // IDs as they came
 	questions map[string]chat.AQuestion
 	polls     map[string]chat.APoll
+	captions  map[string]string // the last, by language
 	claps     int
 }
 
@@ -39,7 +40,7 @@ func (m *Mesh) talker(node, link string, k session.Knock) *person {
 		sess, err = m.enter(node, link, k)
 		return err == nil
 	})
-	p := &person{m: m, at: node, sess: sess, seat: m.Node(node).Talk().Enter(sess.Webinar), lines: map[string]string{}, questions: map[string]chat.AQuestion{}, polls: map[string]chat.APoll{}}
+	p := &person{m: m, at: node, sess: sess, seat: m.Node(node).Talk().Enter(sess.Webinar), lines: map[string]string{}, questions: map[string]chat.AQuestion{}, polls: map[string]chat.APoll{}, captions: map[string]string{}}
 	return p
 }
 
@@ -70,6 +71,11 @@ func (p *person) hears() *person {
 			for _, a := range m.Polls {
 				p.polls[a.ID] = a
 			}
+			for _, c := range m.Captions {
+				p.captions[c.Language] = c.Text
+			}
+		case chat.ACaption:
+			p.captions[m.Language] = m.Text
 		case chat.Line:
 			p.heard(m)
 		case chat.Gone:
@@ -129,6 +135,10 @@ func TestTheTalkOutlivesItsOrigin(t *testing.T) {
 		if origin := m.talkOf("n4", w.ID); origin != "n4" {
 			t.Fatalf("the origin is %q", origin)
 		}
+		if err := m.Node("n1").Caption(bg, w.ID, "t_1", client.WriteCaption{Language: "de", Text: "Guten Tag.", Key: "1"}); err != nil {
+			t.Fatalf("software at a voter writes a caption: %v", err)
+		}
+		m.Eventually("it is read at an edge that is not the origin", func() bool { return bob.hears().captions["de"] == "Guten Tag." })
 		if p, err := m.Node("n1").Door().Webinar(w.Link); err != nil || p.Live || p.State != webinar.Planned {
 			t.Errorf("talking has put somebody on air: %+v, %v", p, err)
 		}
