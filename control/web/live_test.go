@@ -90,6 +90,7 @@ func (c *crowd) onAir(b *browser) {
 	c.presenter = b.open("live-presenter")
 	c.presenter.do("open", chromedp.Navigate(c.url+invite.LinkPath))
 	c.presenter.click("#join button")
+	c.presenter.until("the talk is there, which moves what stands below it", `document.querySelector("#talk-text")`)
 	c.presenter.do("a small picture", chromedp.Evaluate[chromedp.Void](small))
 	c.presenter.click("stentor-publish .row .button")
 	c.presenter.until("a preview", `document.querySelector(".preview").videoWidth > 0`)
