@@ -65,27 +65,6 @@ func newGallery(t *testing.T, s *SFU, videos, audios int, sources []Source, edit
 	return g
 }
 
-// in are the names of what is in the sections, by mid.
-func (g *gallery) in() map[string]string {
-	out := make(map[string]string)
-	for _, s := range g.view.Slots() {
-		if s.Source.Name != "" {
-			out[s.Mid] = s.Source.Name
-		}
-	}
-	return out
-}
-
-// next is what comes in a section, whose payload begins with want.
-func (g *gallery) next(mid string, want byte) *rtp.Packet {
-	g.t.Helper()
-	for {
-		if p := wait(g.t, g.got[mid], "a packet in section "+mid); len(p.Payload) > 1 && p.Payload[1] == want {
-			return p
-		}
-	}
-}
-
 // An actor is a stream of one track, whose packets the test writes into the ring.
 type actor struct {
 	t     *testing.T
