@@ -8,7 +8,7 @@ type collector struct{ relay *Relay }
 var (
 	trackLabels  = []string{"webinar", "stream", "track", "role", "parent"}
 	descBytes    = prometheus.NewDesc("stentor_relay_track_bytes_total", "Bytes of packets that came into a track's rings.", trackLabels, nil)
-	descReaders  = prometheus.NewDesc("stentor_relay_track_readers", "Readers of a track, those that feed children counted too.", trackLabels, nil)
+	descReaders  = prometheus.NewDesc("stentor_relay_track_readers", "Readers of a track, and one for each child.", trackLabels, nil)
 	descChildren = prometheus.NewDesc("stentor_relay_track_children", "Nodes that pull a track from here.", trackLabels, nil)
 	descHops     = prometheus.NewDesc("stentor_relay_track_hops", "Links between a track's origin and this node.", trackLabels, nil)
 	descStandby  = prometheus.NewDesc("stentor_relay_track_standby", "Whether a standby is there for a track's parent.", trackLabels, nil)

@@ -221,8 +221,10 @@ func (f *feed) send(t *Track, w wire.Want, senders *sync.WaitGroup) *sending {
 	s := &sending{over: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(f.ctx)
 	snd := newSender(f, t, int(w.Layer), t.readerFrom(int(w.Layer), w.From))
+	t.senders.Add(1)
 	senders.Go(func() {
 		snd.run(s.ctx)
+		t.senders.Add(-1)
 		close(s.over)
 		f.poke()
 	})

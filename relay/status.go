@@ -28,7 +28,7 @@ type TrackStatus struct {
 	Epoch    uint64
 	Parent   string   // "" at the origin
 	Path     []string // origin first, this node last
-	Readers  int      // readers in this node, those that feed children counted too
+	Readers  int      // readers in this node, and one for each child, however many layers it has
 	Children []string // nodes that pull from here
 	Packets  uint64   // that came into the ring
 	Bytes    uint64
@@ -56,7 +56,7 @@ func (r *Relay) Status() []TrackStatus {
 		w := t.way.Load()
 		s := TrackStatus{
 			ID: id, Role: RoleOrigin, Epoch: t.epoch, Parent: w.parent(), Path: slices.Clone(w.path), Delay: w.delay, Told: e.told,
-			Readers: t.readers(), Children: slices.Sorted(maps.Keys(e.children)), Bitrate: t.bitrate.Load(),
+			Readers: max(0, t.readers()-int(t.senders.Load())) + len(e.children), Children: slices.Sorted(maps.Keys(e.children)), Bitrate: t.bitrate.Load(),
 		}
 		if !e.origin {
 			s.Role, s.RTT = RoleRelay, w.rtt

@@ -39,6 +39,7 @@ type Track struct {
 	way       atomic.Pointer[way]
 	moved     bell          // rung when the way has changed
 	bitrate   atomic.Uint64 // over the last second
+	senders   atomic.Int32  // of layers to children; each has a reader
 	sampled   uint64        // bytes at the last sample; guarded by Relay.mu
 	done      chan struct{}
 

@@ -23,7 +23,9 @@ function row(w: Signal<Webinar>, tracks: () => Track[]): HTMLElement {
     h("td", {}, () => stateChip(w().state)), h("td", {}, () => number(new Set(tracks().map((k) => k.stream)).size)), h("td", {}, () => number(viewers(tracks()))));
 }
 
-/** viewers are those who drain the track that most of them drain: readers that are no nodes. */
+/** viewers are those who drain the track that most of them drain: readers that are no nodes. A node listens to sound itself, to know who speaks. */
 export function viewers(tracks: Track[]): number {
+  const pictures = tracks.filter((k) => k.track === "video");
+  if (pictures.length > 0) tracks = pictures;
   return Math.max(0, ...tracks.map((k) => k.hops.reduce((n, p) => n + Math.max(0, p.readers - p.children.length), 0)));
 }
