@@ -80,7 +80,7 @@ func TestAKilledEdge(t *testing.T) {
 	if now := guest.participant(); now != who {
 		t.Errorf("the guest is somebody else: %q, was %q", now, who)
 	}
-	guest.do("raise the hand there", chromedp.Evaluate[chromedp.Void](strings.Replace(raiseHand(c.webinar.ID), `fetch("/`, `fetch(stentor.node + "/`, 1)))
+	guest.do("raise the hand there", chromedp.Evaluate[chromedp.Void](strings.Replace(raiseHand(c.webinar.ID), `fetch("/`, `fetch(stentor.node + "/`, 1), chromedp.EvalAwaitPromise))
 }
 
 // countPatches notes how the last PATCH of the page was answered.
