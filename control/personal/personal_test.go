@@ -163,6 +163,9 @@ func TestNormalEmail(t *testing.T) {
 		"":                           "",
 		"@":                          "@",
 		"u\u0308@x.org":              "\u00fc@x.org",
+		"\u00a8@x.org":               "\u0308@x.org",
+		"\u0130\u0308@x.org":         "\u00ef@x.org",
+		"ada@x.org..":                "ada@x.org",
 		"ada@-not a domain-.example": "ada@-not a domain-.example",
 	} {
 		if got := NormalEmail(in); got != want {
