@@ -88,7 +88,13 @@ func (c *crowd) onAir(b *browser) {
 		c.t.Fatal(err)
 	}
 	c.presenter = b.open("live-presenter")
-	c.presenter.do("open", chromedp.Navigate(c.url+invite.LinkPath))
+	c.send(invite.LinkPath)
+}
+
+// send has the presenter's page come by a personal link and send a small picture.
+func (c *crowd) send(link string) {
+	c.t.Helper()
+	c.presenter.do("open", chromedp.Navigate(c.url+link))
 	c.presenter.click("#join button")
 	c.presenter.until("the talk is there, which moves what stands below it", `document.querySelector("#talk-text")`)
 	c.presenter.do("a small picture", chromedp.Evaluate[chromedp.Void](small))

@@ -7,6 +7,7 @@ import { derived, effect, root, signal, untracked } from "./ui/signals";
 import { install } from "./install";
 import { newer } from "./version";
 import { localTimes } from "./when";
+import { Ahead } from "./guest/ahead";
 import { Door, type Grant, type Knock, dead, inAddress } from "./guest/door";
 import { type Stats, nothing } from "./guest/player";
 import { type Publish } from "./guest/publish";
@@ -23,6 +24,9 @@ const final = new Set(["banned", "ended", "not_found", "registration_declined", 
 
 /** reregister are the ends that a new registration mends. */
 const reregister = new Set(["registration_required", "registration_cancelled", "invalid_registration"]);
+
+/** unable are the ends that another browser mends. */
+const unable = new Set(["browser", "codec_not_accepted"]);
 
 /** lookEvery is how often the server's version is looked at, in milliseconds. */
 const lookEvery = 5 * 60_000;
@@ -42,6 +46,7 @@ class GuestPage {
   readonly #door = new Door(this.#box.dataset.link!, this.#box.dataset.edges?.split(" ").filter(Boolean));
   readonly #title = this.#box.dataset.title!;
   readonly #texts = loadTexts(this.#box.dataset.texts!);
+  readonly #ahead = new Ahead();
   #visit: Visit | null = null;
   #personal = this.#door.takePersonal();
 
@@ -53,7 +58,8 @@ class GuestPage {
     await this.#texts;
     this.#versions();
     if (!open) return;
-    if (!("RTCPeerConnection" in window)) return this.#say(new Problem("browser", ""));
+    if (!("RTCPeerConnection" in window)) return this.#end(this.#entrance, new Problem("browser", ""));
+    if (!must("join").hidden) this.#ahead.soon();
     await this.#resume();
     await this.#account();
   }
@@ -69,6 +75,7 @@ class GuestPage {
       must("problem").textContent = "";
       this.#showPersonal();
     });
+    form.addEventListener("focusin", () => this.#ahead.soon());
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#submit(form);
@@ -201,7 +208,8 @@ class GuestPage {
 
   /** enter puts the stage where the door was, or the question at it. */
   #enter(grant: Grant, knock: Knock | null, old: HTMLElement): void {
-    const visit = (this.#visit = new Visit(this.#door, grant, knock));
+    const visit = (this.#visit = new Visit(this.#door, grant, knock, this.#ahead));
+    void visit.run(); // asks for the stage before the page shows one
     const stage = document.createElement("stentor-stage") as Stage;
     stage.visit = visit;
     stage.leave = () => visit.leave();
@@ -232,7 +240,6 @@ class GuestPage {
     old.replaceWith(inside);
     document.body.classList.add("on-stage");
     inside.querySelector("h1")!.focus({ preventScroll: true });
-    void visit.run();
   }
 
   /** toHost opens the host's view in a tab of its own, which takes the session over in its storage and not by its address. */
@@ -269,13 +276,21 @@ class GuestPage {
   #gone(inside: HTMLElement, why: Problem, knock: Knock | null): void {
     document.body.classList.remove("on-stage");
     if (why.code === "already_inside" && knock) return this.#elsewhere(knock, inside);
+    this.#end(inside, why);
+  }
+
+  /** end puts the sentence in the place of old, with the ways on that there are. */
+  #end(old: HTMLElement, why: Problem): void {
     const again = !final.has(why.code);
-    const left = why.code === "left";
-    const title = h("h1", { class: "quiet", tabindex: "-1", id: "gone" }, left ? t("guest.left") : why.sentence);
-    inside.replaceWith(h("section", { class: "card narrow", role: "alert" }, title,
+    const cannot = unable.has(why.code);
+    const title = h("h1", { class: "quiet", tabindex: "-1", id: "gone" }, why.code === "left" ? t("guest.left") : why.sentence);
+    old.replaceWith(h("section", { class: "card narrow", role: "alert" }, title,
+      cannot && !Object.keys(this.#personal).length && h("div", { class: "field" }, // a personal link is not shown
+        h("label", { for: "other-browser" }, t("guest.other_browser")),
+        h("input", { id: "other-browser", readonly: true, dir: "ltr", value: location.href, onfocus: (e: Event) => (e.target as HTMLInputElement).select() })),
       h("p", { class: "row" },
         reregister.has(why.code) && h("a", { class: "button primary", href: `/w/${encodeURIComponent(this.#door.link)}/register` }, t("guest.register")),
-        again && h("button", { type: "button", class: "primary", id: "again", onclick: () => location.reload() }, t("guest.again")),
+        again && h("button", { type: "button", class: "primary", id: "again", onclick: () => location.reload() }, t(cannot ? "guest.try_again" : "guest.again")),
         h("a", { class: "button", href: "/" }, t("common.home")))));
     title.focus();
   }

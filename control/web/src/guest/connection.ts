@@ -44,7 +44,7 @@ function sent(c: { mimeType: string; sdpFmtpLine?: string }): boolean {
 
 export class Connection {
   readonly stream = new MediaStream();
-  readonly pc: RTCPeerConnection;
+  readonly pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   /** onsilent is called when media that came steadily come no more. */
   onsilent: () => void = () => {};
   /** onbroken is called when the transport lost its way. */
@@ -53,6 +53,8 @@ export class Connection {
   shown = "";
   /** links are the Link headers of the answer: what else the session can do. */
   links = "";
+  #bearer = "";
+  #offer: RTCSessionDescriptionInit | null = null;
   #resource = "";
   #tag = ""; // names the ICE session (RFC 9725, section 4.3.1)
   #restarting: Promise<boolean> | null = null;
@@ -61,8 +63,7 @@ export class Connection {
   /** lost is settled when the media have stopped coming for good. */
   readonly lost = new Promise<void>((done) => (this.#lose = done));
 
-  constructor(readonly bearer: string) {
-    this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  constructor() {
     this.pc.ontrack = (e) => {
       if (this.pc.getTransceivers().indexOf(e.transceiver) < 2) this.stream.addTrack(e.track);
     };
@@ -73,8 +74,8 @@ export class Connection {
     return this.#resource;
   }
 
-  /** negotiate asks for the stage at a WHEP endpoint. */
-  async negotiate(url: string, ended: AbortSignal): Promise<void> {
+  /** prepare makes the offer that negotiate sends. It can be made long before: nothing is gathered for it, and no network known. */
+  async prepare(): Promise<RTCSessionDescriptionInit> {
     const pc = this.pc;
     pc.addTransceiver("video", { direction: "recvonly" });
     pc.addTransceiver("audio", { direction: "recvonly" });
@@ -85,8 +86,15 @@ export class Connection {
         if (codecs.length) way.setCodecPreferences?.(codecs);
       }
     }
-    await pc.setLocalDescription();
-    const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: pc.localDescription!.sdp, signal: ended });
+    return (this.#offer = await pc.createOffer());
+  }
+
+  /** negotiate asks for the stage at a WHEP endpoint. */
+  async negotiate(url: string, bearer: string, ended: AbortSignal): Promise<void> {
+    const pc = this.pc;
+    this.#bearer = bearer;
+    const offer = this.#offer ?? (await this.prepare());
+    const [answer] = await Promise.all([send(url, { method: "POST", bearer, sdp: offer.sdp, signal: ended }), pc.setLocalDescription(offer)]);
     const location = answer.headers.get("Location");
     if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
     this.links = answer.headers.get("Link") ?? "";
@@ -150,7 +158,7 @@ export class Connection {
     try {
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
       const answer = await send(this.#resource, {
-        method: "PATCH", bearer: this.bearer, sdp: fragment(pc.localDescription!.sdp),
+        method: "PATCH", bearer: this.#bearer, sdp: fragment(pc.localDescription!.sdp),
         headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": this.#tag },
       });
       const theirs = await answer.text();
@@ -201,7 +209,7 @@ export class Connection {
       track.stop();
       this.stream.removeTrack(track);
     }
-    if (this.#resource) bye(this.#resource, this.bearer);
+    if (this.#resource) bye(this.#resource, this.#bearer);
     this.#resource = "";
     this.#lose();
   }

@@ -2,21 +2,16 @@
 import { Connection } from "./connection";
 
 export class Player {
-  readonly connection: Connection;
-
-  private constructor(bearer: string) {
-    this.connection = new Connection(bearer);
-  }
+  private constructor(readonly connection: Connection) {}
 
   /**
-   * start asks for the stage at a WHEP endpoint; onstream gets the tracks before they flow, or,
+   * start asks for the stage at a WHEP endpoint by a new connection; onstream gets the tracks before they flow, or,
    * where there is a picture to keep until then, when they do.
    */
-  static async start(url: string, bearer: string, ended: AbortSignal, onstream: (s: MediaStream) => void, keep = false): Promise<Player> {
-    const p = new Player(bearer);
-    const c = p.connection;
+  static async start(c: Connection, url: string, bearer: string, ended: AbortSignal, onstream: (s: MediaStream) => void, keep = false): Promise<Player> {
+    const p = new Player(c);
     try {
-      await c.negotiate(url, ended);
+      await c.negotiate(url, bearer, ended);
       const picture = c.stream.getVideoTracks()[0];
       if (keep && picture?.muted) picture.onunmute = () => onstream(c.stream);
       else onstream(c.stream);

@@ -4,6 +4,7 @@
 import { Problem, asProblem, send } from "../http";
 import { signal } from "../ui/signals";
 import { Backoff, pause } from "../wait";
+import { Ahead } from "./ahead";
 import { type Door, type Grant, type Knock, dead } from "./door";
 import type { Captions } from "./captions";
 import type { Connection } from "./connection";
@@ -74,6 +75,7 @@ export class Visit {
   readonly grant;
   readonly #door: Door;
   readonly #knock: Knock | null;
+  readonly #ahead: Ahead;
   readonly #end = new AbortController();
   readonly #wake = new EventTarget();
   #player: Player | null = null;
@@ -83,8 +85,12 @@ export class Visit {
   #told = 0; // how often the events spoke of the stage
   #renewal: Promise<boolean> | null = null;
 
-  /** knock is what opened the door, for when the token has run out in a sleeping tab; null where a PIN would have to be typed again. */
-  constructor(door: Door, grant: Grant, knock: Knock | null) {
+  /**
+   * knock is what opened the door, for when the token has run out in a sleeping tab; null where a PIN would have to be
+   * typed again. ahead has a connection, where one was made before.
+   */
+  constructor(door: Door, grant: Grant, knock: Knock | null, ahead = new Ahead()) {
+    this.#ahead = ahead;
     this.#door = door;
     this.#knock = knock;
     this.grant = signal(grant);
@@ -144,6 +150,7 @@ export class Visit {
     if (dead.has(why.code)) this.#door.forgetPersonal();
     this.refusal.set(why);
     this.#hangUp();
+    this.#ahead.drop();
     this.#end.abort();
     this.phase.set("gone");
   }
@@ -165,13 +172,13 @@ export class Visit {
   async #watch(): Promise<void> {
     const backoff = new Backoff();
     while (!this.#ended) {
-      await this.#lobby();
+      if (this.waiting.peek()) await this.#lobby();
       if (this.#ended) return;
       let wait = 0;
       const told = this.#told;
       try {
         const attempt = this.#attempted();
-        this.#player = await Player.start(this.#door.whep, this.grant.peek().token, attempt, (s) => this.stream.set(s), this.stream.peek() !== null);
+        this.#player = await Player.start(this.#ahead.take(), this.#door.whep, this.grant.peek().token, attempt, (s) => this.stream.set(s), this.stream.peek() !== null);
         this.#guard(this.#player);
         backoff.reset();
         if (told === this.#told) this.live.set(true); // the stage opens to viewers only while somebody is on it
@@ -218,6 +225,7 @@ export class Visit {
   async #doubt(broken: boolean, stopping = false): Promise<void> {
     if (this.#doubting || this.#ended) return;
     this.#doubting = true;
+    this.#ahead.soon(); // for a move
     try {
       const backoff = new Backoff();
       for (let again = false; !this.#ended; again = true, stopping = false) {
@@ -316,6 +324,7 @@ export class Visit {
     if (why.code === "not_live" || why.status === 409) {
       this.phase.set("waiting");
       this.stream.set(null);
+      this.#ahead.soon(); // somebody may come to the stage at any moment
       return 1000 * (why.retryAfter || 3);
     }
     this.phase.set(this.phase.peek() === "connecting" ? "connecting" : "reconnecting");
