@@ -20,7 +20,7 @@ func (s *State) Due(now time.Time) bool {
 		if at[:8] > dueTime(now) {
 			break
 		}
-		if !s.kept(k) {
+		if !s.kept(k, now) {
 			return true
 		}
 	}
@@ -28,9 +28,14 @@ func (s *State) Due(now time.Time) bool {
 }
 
 // kept reports whether k is an ended webinar that stays, since a cluster of feature level 2
-// deletes none. All else about it was done when its data expired.
-func (s *State) kept(k Key) bool {
-	return s.cluster.FeatureLevel < 3 && k.Kind == KindWebinar && s.Webinar(k.Webinar).Expired
+// deletes none. All else about it was done when its data expired, but for a stay that a node
+// told of later, which is summed up like any.
+func (s *State) kept(k Key, now time.Time) bool {
+	if s.cluster.FeatureLevel >= 3 || k.Kind != KindWebinar {
+		return false
+	}
+	w := s.Webinar(k.Webinar)
+	return w.Expired && (w.Settles.IsZero() || now.Before(w.Settles))
 }
 
 // due is when something is to be done about a webinar; zero: never, as far as is known.

@@ -33,7 +33,7 @@ func (d *draft) expire(w *webinar.Webinar, most int) (int, error) {
 // records it deleted.
 func (d *draft) forget(w *webinar.Webinar, most int) (int, error) {
 	own := Key{Kind: KindWebinar, Webinar: w.ID}
-	if d.next.kept(own) {
+	if d.next.kept(own, d.at) {
 		return 0, nil
 	}
 	s, n, all := d.next, 0, true

@@ -114,6 +114,9 @@ func TestM14PersonalDataExpires(t *testing.T) {
 	if got := l.s.Record(Key{KindAttendance, "w_1", "s_late"}).GetAttendance().GetAttendance(); got == nil || len(got.GetSealed()) != 0 {
 		t.Errorf("M14 a name that came late is kept: %v", got)
 	}
+	if late := gone.Add(settleLive); !l.s.Due(late) || len(l.must(tick(late)).Change.Puts) == 0 || l.s.Due(late) {
+		t.Error("M11 a stay that came late is not summed up")
+	}
 	t.Run("M14 after as many days as the host said", func(t *testing.T) {
 		l := newLog2(t)
 		l.must(plan("w_1", &controlpb.Settings{RetentionDays: 2}))
