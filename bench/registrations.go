@@ -40,12 +40,12 @@ func (s *registrationScenario) Run(ctx context.Context, g *grammar) error {
 		return err
 	}
 	defer m.Stop()
-	people, err := s.people(m)
-	if err != nil {
-		return err
-	}
 	var rates []float64
 	for round := range s.Rounds {
+		people, err := s.people(m, round)
+		if err != nil {
+			return err
+		}
 		rate, err := s.round(ctx, m, people, round)
 		if err != nil {
 			return err
@@ -65,11 +65,12 @@ func (s *registrationScenario) Run(ctx context.Context, g *grammar) error {
 	return nil
 }
 
-// people makes clients with addresses of their own, for each of them one at every node.
-func (s *registrationScenario) people(m *rig.Mesh) ([]*client.Client, error) {
+// people makes clients with addresses of their own, other ones in every round: what one
+// address may do in a minute is bounded.
+func (s *registrationScenario) people(m *rig.Mesh, round int) ([]*client.Client, error) {
 	var out []*client.Client
 	for i := range s.Clients {
-		from := &net.TCPAddr{IP: net.IPv4(127, 0, 2+byte(i/250), byte(1+i%250))}
+		from := &net.TCPAddr{IP: net.IPv4(127, byte(1+round%250), 2+byte(i/250), byte(1+i%250))}
 		h := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
 		c, err := m.Client(i%len(m.Nodes), client.HTTP(h))
 		if err != nil {
