@@ -23,6 +23,11 @@ const (
 	// stall for 100 to 300 ms at times, so less would end good links; a standby, to which changing is free, takes
 	// over much earlier (suspectAfter).
 	silence = 500 * time.Millisecond
+	// coldTrips is for how many round trips a neighbour that was asked for something only now may be silent for longer: four
+	// until it has asked its own parent and what comes is here, and four in which a window doubles from the 38 kB of a path
+	// that is not known to a key frame of 4K. Without them a node 90 ms from its parent took it for dead when the first key
+	// frame came, and went to its standby.
+	coldTrips = 8
 	// primeEvery is how often the window is opened for what the neighbour may ask for.
 	primeEvery = time.Second
 )
@@ -187,7 +192,8 @@ func (v *vigil) listen(now time.Time) error {
 }
 
 // patience returns how long the neighbour may be silent. One that was asked for something only now goes on to beat slowly
-// until it has heard of that.
+// until it has heard of that; and what it sends first may fill a window that is still small, behind which its heartbeats wait
+// for round trips.
 func (v *vigil) patience(now time.Time) time.Duration {
 	l := v.link
 	if !l.leaning() {
@@ -200,7 +206,7 @@ func (v *vigil) patience(now time.Time) time.Duration {
 	switch {
 	case l.speaks() < 2:
 		return suspectOld
-	case now.Sub(v.leans) < l.conn.ConnectionStats().SmoothedRTT+2*heartbeatEvery:
+	case now.Sub(v.leans) < coldTrips*l.conn.ConnectionStats().SmoothedRTT+2*heartbeatEvery:
 		return suspectIdle
 	}
 	return suspectAfter

@@ -152,6 +152,11 @@ func (p *pull) follow(s *source, must bool, now time.Time) error {
 	p.reviewAt = now.Add(reviewEvery)
 	p.at(now) // there may be more to do for it, and for the one before
 	p.note()
+	ahead := s.lead > 0
+	s.lead = 0
+	if ahead && !p.handed(s, now) {
+		return p.renew(s, now)
+	}
 	return p.resume(s, now)
 }
 
@@ -167,12 +172,17 @@ func (p *pull) change(now time.Time) {
 		return
 	}
 	if n.paused {
-		if err := p.resume(n, now); err != nil {
+		if err := p.startAhead(n, now); err != nil {
 			p.ceased(n, err, now)
 			return
 		}
 	}
 	switch {
+	case n.overdue(now):
+		if err := p.renew(n, now); err != nil {
+			p.ceased(n, err, now)
+		}
+		p.at(now.Add(changeLook))
 	case p.delivers(n, c, now):
 		if err := p.follow(n, c.unfit, now); err != nil {
 			p.ceased(n, err, now)
@@ -190,7 +200,7 @@ func (p *pull) change(now time.Time) {
 // is still on its way from one that is left is lost, and the rest of a key frame would have to wait for n. Sound comes from both
 // for as long as the picture may: what n has to catch up of that comes in bursts, in which sound gets lost.
 func (p *pull) delivers(n, c *source, now time.Time) bool {
-	hurry := now.Sub(n.since) >= changeCatch
+	hurry := now.Sub(n.since) >= n.lead+changeCatch
 	if p.track.info.Kind == wire.Audio && !hurry {
 		return false
 	}

@@ -17,13 +17,14 @@ type source struct {
 	dialled chan outcome // what the dial came to, once
 	link    *link        // nil until attend has read that
 
-	up     *upstream   // nil before the node is asked
-	asked  time.Time   // when it was
-	paused bool        // it is asked to send nothing, but audio
-	since  time.Time   // when it was last asked to send
-	level  time.Time   // since when it sends as early as the current one, as far as was seen; see delivers
-	wants  []wire.Want // what it was last asked for
-	unfit  bool        // as a parent: it leaves, or Config.Parent does not name it any more
+	up     *upstream     // nil before the node is asked
+	asked  time.Time     // when it was
+	paused bool          // it is asked to send nothing, but audio
+	since  time.Time     // when it was last asked to send
+	lead   time.Duration // how far ahead it was asked to begin when it was, 0 not; see startAhead
+	level  time.Time     // since when it sends as early as the current one, as far as was seen; see delivers
+	wants  []wire.Want   // what it was last asked for
+	unfit  bool          // as a parent: it leaves, or Config.Parent does not name it any more
 
 	accept wire.Accept // what it said last
 	way    *way        // how the track comes here over it; nil before it has accepted
@@ -140,7 +141,7 @@ func (p *pull) pause(s *source, now time.Time) error {
 	if s.paused {
 		return nil
 	}
-	s.paused = true
+	s.paused, s.lead = true, 0
 	s.up.doubled.Store(true)
 	s.wants = p.wants(s, now)
 	return p.say(s, now)
@@ -171,7 +172,11 @@ func (p *pull) wants(s *source, now time.Time) []wire.Want {
 		case n >= 0:
 			wants = append(wants, s.wants[n])
 		default:
-			wants = append(wants, wire.Want{Layer: uint8(i), From: l.resume(now)})
+			from := l.resume(now)
+			if s.lead > 0 {
+				from = l.ahead(now, s.lead)
+			}
+			wants = append(wants, wire.Want{Layer: uint8(i), From: from})
 		}
 	}
 	return wants

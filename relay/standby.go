@@ -132,13 +132,16 @@ func (l *link) prime(p *primer, now time.Time) {
 
 // idleRate returns how many bits a second the child would be sent if it asked; 0 when it is fed already. A child that
 // stands by itself asks for nothing, and is not paused; and here it may be that nobody knows the rate, since nothing comes.
+// What came in the last second before nobody read any more is no rate either: with a window for that, what a child missed of a
+// parent that died came 100 ms later.
 func (f *feed) idleRate() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.wants) > 0 || f.track == nil || f.track.info.Kind != wire.Video {
 		return 0
 	}
-	if rate := f.track.bitrate.Load(); rate > 0 {
+	comes := f.track.readers() > 0 || f.track.way.Load().parent() == ""
+	if rate := f.track.bitrate.Load(); rate > 0 && comes {
 		return rate
 	}
 	return coldRate
