@@ -216,18 +216,19 @@ class GuestPage {
     stage.sizes = async () => (await this.#later()).sizes(this.#box.dataset.talkTexts!);
     let inside!: HTMLElement;
     const stop = root(() => {
-      const hosts = signal(false);
+      const rules = signal<string | null>(null); // by what the host's view opens; "" is by nothing that there is here
       effect(() => {
-        if (visit.role() !== "moderator" || visit.waiting()) return hosts.set(false);
-        const bearer = untracked(visit.grant).token; // of a voter's door; another one's says nothing of a role to the control API
-        void get<{ role: string }>("/api/v1/me", { bearer }).then((me) => hosts.set(me.role === "moderator"), () => {});
+        if (visit.role() !== "moderator" || visit.waiting()) return rules.set(null);
+        void this.#rules(untracked(visit.grant).token).then((by) => visit.role.peek() === "moderator" && rules.set(by), () => {});
       });
       const sends = derived(() => !visit.waiting() && senders.has(visit.role()));
       inside = h("div", { class: () => (sends() && visit.role() === "presenter" ? "inside presents" : "inside") }, stage,
         h("div", { class: "under" },
           h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
           h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)]),
-          () => hosts() && h("p", { class: "to-host" }, h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(visit) }, t("guest.to_host")))),
+          () => rules() !== null && h("p", { class: "to-host", role: "status" }, rules()
+            ? h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(rules()!, visit) }, t("guest.to_host"))
+            : t("guest.to_host_hint"))),
         this.#talk(visit),
         () => sends() && this.#publish(visit, stage));
       effect(() => {
@@ -242,11 +243,21 @@ class GuestPage {
     inside.querySelector("h1")!.focus({ preventScroll: true });
   }
 
-  /** toHost opens the host's view in a tab of its own, which takes the session over in its storage and not by its address. */
-  #toHost(visit: Visit): void {
-    const { token, webinar } = visit.grant.peek();
-    sessionStorage.setItem("stentor.token", token);
-    open(`/host#/webinars/${encodeURIComponent(webinar)}`);
+  /**
+   * rules is what the control API takes for a moderator's: the session's token where a voter let them in, else the secret of
+   * the personal link, since what an edge says of somebody gives no right over a webinar; "" where it is neither.
+   */
+  async #rules(token: string): Promise<string> {
+    for (const bearer of [token, this.#personal.invite]) {
+      if (bearer && (await get<{ role: string }>("/api/v1/me", { bearer })).role === "moderator") return bearer;
+    }
+    return "";
+  }
+
+  /** toHost opens the host's view in a tab of its own, which takes what proves the moderator over in its storage and not by its address. */
+  #toHost(bearer: string, visit: Visit): void {
+    sessionStorage.setItem("stentor.token", bearer);
+    open(`/host#/webinars/${encodeURIComponent(visit.grant.peek().webinar)}`);
     sessionStorage.removeItem("stentor.token");
   }
 
