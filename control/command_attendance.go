@@ -82,7 +82,7 @@ func (d *draft) settleLater(w *webinar.Webinar) error {
 	if !w.Settles.IsZero() {
 		return nil
 	}
-	r := d.next.webinarRecord(d.next.Webinar(w.ID))
+	r := webinarRecord(d.next.Webinar(w.ID))
 	r.GetWebinar().Settles = nanos(d.at.Add(settleLive))
 	return d.put(r)
 }
@@ -103,7 +103,7 @@ func (d *draft) settleAttendance(w *webinar.Webinar, most int) (int, error) {
 			}
 		}
 	}
-	r := d.next.webinarRecord(d.next.Webinar(w.ID))
+	r := webinarRecord(d.next.Webinar(w.ID))
 	r.GetWebinar().Settles = 0
 	return n + 1, first(d.put(r), d.audit("attendance.recorded", w.ID, w.ID, facts{
 		"count": d.next.Stays(w.ID), "sha256": hex.EncodeToString(AttendanceHash(d.next.Attendance(w.ID))),

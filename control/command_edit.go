@@ -23,7 +23,7 @@ func (d *draft) editWebinar(c *controlpb.EditWebinar) (string, error) {
 	if err := checkBatch("mask", len(mask), len(settingsFields)); err != nil {
 		return "", err
 	}
-	before := d.next.webinarRecord(w)
+	before := webinarRecord(w)
 	after := proto.CloneOf(before)
 	for _, name := range mask {
 		if !setField(after.GetWebinar(), c.GetSettings(), name) {
@@ -103,7 +103,7 @@ func (d *draft) extendOccurrences(c *controlpb.ExtendOccurrences) (string, error
 	case w.Schedule == nil || w.Schedule.Rule == "":
 		return "", ErrNoSchedule
 	}
-	r := d.next.webinarRecord(w)
+	r := webinarRecord(w)
 	r.GetWebinar().Schedule.Occurrences, r.GetWebinar().Schedule.Complete = c.GetOccurrences(), c.GetComplete()
 	if err := checkSchedule(r.GetWebinar().GetSchedule()); err != nil {
 		return "", err

@@ -149,7 +149,7 @@ func (d *draft) acquireSeats(c *controlpb.AcquireSeats) (string, error) {
 		return "", err
 	}
 	if change.After.Recall != w.Recall {
-		r := d.next.webinarRecord(w)
+		r := webinarRecord(w)
 		r.GetWebinar().Recall = change.After.Recall
 		if err := d.put(r); err != nil {
 			return "", err

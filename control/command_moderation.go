@@ -227,7 +227,7 @@ func (d *draft) claimStream(c *controlpb.ClaimStream) (string, error) {
 	}
 	talk := c.GetName() == webinar.TalkStream && d.next.cluster.FeatureLevel >= 3 // nobody is on air by talking
 	if w.State == webinar.Planned && !talk {
-		r := d.next.webinarRecord(w)
+		r := webinarRecord(w)
 		r.GetWebinar().State, r.GetWebinar().Started = string(webinar.Live), nanos(d.at)
 		if err := first(d.put(r), d.audit("webinar.started", w.ID, w.ID, nil)); err != nil {
 			return "", err

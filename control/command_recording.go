@@ -14,7 +14,7 @@ func (d *draft) setRecording(c *controlpb.SetRecording) (string, error) {
 	if on := w.Recording.ID != ""; on == c.GetOn() {
 		return w.Recording.ID, nil
 	}
-	r := d.next.webinarRecord(w)
+	r := webinarRecord(w)
 	if !c.GetOn() {
 		r.GetWebinar().Recording = nil
 		return w.Recording.ID, first(d.put(r), d.audit("webinar.recording_stopped", w.ID, w.Recording.ID, nil))

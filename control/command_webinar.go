@@ -31,7 +31,7 @@ func (d *draft) open(id string) (*webinar.Webinar, error) {
 
 // edit changes the settings of w, and with them its version.
 func (d *draft) edit(w *webinar.Webinar, change func(*controlpb.WebinarRecord)) error {
-	r := d.next.webinarRecord(w)
+	r := webinarRecord(w)
 	change(r.GetWebinar())
 	r.GetWebinar().Version++
 	return d.put(r)

@@ -23,7 +23,7 @@ func (d *draft) expire(w *webinar.Webinar, most int) (int, error) {
 			return n, err
 		}
 	}
-	r := d.next.webinarRecord(d.next.Webinar(w.ID))
+	r := webinarRecord(d.next.Webinar(w.ID))
 	r.GetWebinar().Expired = true
 	return n + 1, first(d.put(r), d.audit("webinar.expired", w.ID, w.ID, nil))
 }

@@ -42,7 +42,7 @@ func (s *State) Record(k Key) *controlpb.Record {
 	}
 	switch k.Kind {
 	case KindWebinar:
-		return s.webinarRecord(w)
+		return webinarRecord(w)
 	case KindInvite:
 		if i, ok := w.Invite(k.ID); ok {
 			return inviteRecord(w.ID, i)
@@ -118,7 +118,7 @@ func (s *State) Records() iter.Seq[*controlpb.Record] {
 }
 
 func (s *State) webinarRecords(w *webinar.Webinar, yield func(*controlpb.Record) bool) bool {
-	if !yield(s.webinarRecord(w)) {
+	if !yield(webinarRecord(w)) {
 		return false
 	}
 	for i := range w.Invites() {
@@ -218,7 +218,6 @@ func (s *State) remove(k Key) error {
 			return fmt.Errorf("%w: webinar %q still has records", errRecord, k.Webinar)
 		}
 		s.links, s.webinars = s.links.Without(w.Link), s.webinars.Without(w.ID)
-		s.edgeKeys = s.edgeKeys.Without(w.ID)
 		s.reindex(k, due(w), time.Time{})
 	case KindInvite:
 		s.webinars = s.webinars.With(w.ID, w.WithoutInvite(k.ID))

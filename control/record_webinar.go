@@ -8,7 +8,7 @@ import (
 	"stentor/control/webinar"
 )
 
-func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
+func webinarRecord(w *webinar.Webinar) *controlpb.Record {
 	r := &controlpb.WebinarRecord{
 		Id: w.ID, Link: w.Link, Title: w.Title, Mode: string(w.Mode), Owner: w.Owner, State: string(w.State),
 		Guests:  permissionsRecord(w.Guests),
@@ -25,7 +25,7 @@ func (s *State) webinarRecord(w *webinar.Webinar) *controlpb.Record {
 		r.Recording = &controlpb.Recording{Id: w.Recording.ID, Since: nanos(w.Recording.Since)}
 	}
 	if w.PIN != nil {
-		r.Pin = &controlpb.PIN{Verifier: w.PIN.Verifier, Weak: w.PIN.Weak, Set: nanos(w.PIN.Set), EdgeKey: s.EdgeKey(w.ID)}
+		r.Pin = &controlpb.PIN{Verifier: w.PIN.Verifier, Weak: w.PIN.Weak, Set: nanos(w.PIN.Set), EdgeKey: w.PIN.EdgeKey}
 	}
 	return &controlpb.Record{Kind: &controlpb.Record_Webinar{Webinar: r}}
 }
@@ -59,12 +59,8 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 	w.Version, w.Settles = r.GetVersion(), moment(r.GetSettles())
 	w.Recording = webinar.Recording{ID: r.GetRecording().GetId(), Since: moment(r.GetRecording().GetSince())}
 	w.PIN = nil
-	s.edgeKeys = s.edgeKeys.Without(w.ID)
 	if p := r.GetPin(); p != nil {
-		w.PIN = &webinar.PIN{Verifier: p.GetVerifier(), Weak: p.GetWeak(), Set: moment(p.GetSet())}
-		if len(p.GetEdgeKey()) > 0 {
-			s.edgeKeys = s.edgeKeys.With(w.ID, p.GetEdgeKey())
-		}
+		w.PIN = &webinar.PIN{Verifier: p.GetVerifier(), Weak: p.GetWeak(), Set: moment(p.GetSet()), EdgeKey: p.GetEdgeKey()}
 	}
 	s.setWebinar(w)
 	s.links = s.links.With(w.Link, w.ID)

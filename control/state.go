@@ -31,7 +31,6 @@ type State struct {
 
 	webinars   table.Table[*webinar.Webinar] // by ID
 	links      table.Table[string]           // link -> ID
-	edgeKeys   table.Table[[]byte]           // webinar -> its PIN key; only in an edge's replica
 	apiTokens  table.Table[APIToken]         // by ID
 	apiHashes  table.Table[string]           // hash -> ID
 	joinTokens table.Table[JoinToken]        // by hash
@@ -113,8 +112,10 @@ func (s *State) Webinars() iter.Seq[*webinar.Webinar] { return s.webinars.Values
 // EdgeKey returns the PIN key of a webinar, which only an edge's replica holds; nil
 // elsewhere, and for a webinar without a PIN.
 func (s *State) EdgeKey(id string) []byte {
-	key, _ := s.edgeKeys.At(id)
-	return key
+	if w := s.Webinar(id); w != nil && w.PIN != nil {
+		return w.PIN.EdgeKey
+	}
+	return nil
 }
 
 // APIToken returns the token with that hash.

@@ -28,6 +28,9 @@ type PIN struct {
 	Verifier []byte // of [Verifier]
 	Weak     bool   // the host was told so
 	Set      time.Time
+	// EdgeKey is what Verifier was made with, where that goes with the webinar: in an edge's
+	// replica. Voters derive it, and have nil here.
+	EdgeKey []byte
 }
 
 func (p *PIN) matches(key []byte, pin string) bool {
