@@ -63,6 +63,38 @@ func openBeat(b *controlpb.Heartbeat, cluster string, verify func(certificate, h
 	return &said, nil
 }
 
+// beatRequest asks the leader for a signed heartbeat.
+func beatRequest() *controlpb.Request {
+	return &controlpb.Request{Kind: &controlpb.Request_Beat{Beat: &controlpb.Beat{}}}
+}
+
+// Newest returns the index of the leader's state: whoever is there has everything that was
+// acknowledged anywhere before Newest was called. It costs the leader a signature, and no
+// entry of the log.
+func (v *Voter) Newest(ctx context.Context) (uint64, error) {
+	if r := v.raft.Load(); r != nil && v.leads(r) && v.staleness() == 0 {
+		return v.State().Index(), nil
+	}
+	return newest(ctx, &v.leaders, v.send)
+}
+
+// Newest is [Voter.Newest], asked of the leader by an edge.
+func (f *Follower) Newest(ctx context.Context) (uint64, error) {
+	return newest(ctx, &f.leaders, f.send)
+}
+
+func newest(ctx context.Context, leaders *news, send func(context.Context, []byte) ([]byte, error)) (uint64, error) {
+	resp, err := ask(ctx, beatRequest(), leaders, send)
+	if err != nil {
+		return 0, err
+	}
+	var said controlpb.Heartbeat
+	if err := proto.Unmarshal(resp.GetBeat().GetSigned(), &said); err != nil {
+		return 0, fmt.Errorf("store: decode heartbeat: %w", err)
+	}
+	return said.GetIndex(), nil
+}
+
 // signedBeat is the newest signed heartbeat that this voter got, and when it asked for it.
 type signedBeat struct {
 	mu    sync.Mutex // guards the following
@@ -74,7 +106,7 @@ type signedBeat struct {
 func (v *Voter) askBeats(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	ask, err := proto.Marshal(&controlpb.Request{Kind: &controlpb.Request_Beat{Beat: &controlpb.Beat{}}})
+	ask, err := proto.Marshal(beatRequest())
 	if err != nil {
 		v.log.Error("no signed heartbeats", "err", err)
 		return

@@ -33,10 +33,11 @@ type feed struct {
 // made once for all of them.
 type entry struct {
 	control.Change
-	size int
-	once sync.Once
-	edge []byte // a controlpb.Change
-	err  error
+	size    int
+	once    sync.Once
+	message []byte // as it is sent when nothing else is
+	edge    []byte // a controlpb.Change: the end of message
+	err     error
 }
 
 func newFeed() *feed { return &feed{changed: make(chan struct{}), max: maxFeed} }
@@ -65,6 +66,13 @@ func (f *feed) reset(index uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.entries, f.bytes, f.base, f.last = nil, 0, index, index
+	f.wake()
+}
+
+// stir wakes all who wait, though nothing has changed.
+func (f *feed) stir() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.wake()
 }
 
@@ -97,6 +105,23 @@ func (e *entry) filtered(pinKey []byte, topics control.Topics) ([]byte, error) {
 	if len(topics) > 0 {
 		return proto.Marshal(e.Change.Edge(pinKey, topics).Encode())
 	}
-	e.once.Do(func() { e.edge, e.err = proto.Marshal(e.Change.Edge(pinKey, nil).Encode()) })
+	e.encode(pinKey)
 	return e.edge, e.err
+}
+
+// alone returns the message that brings e and nothing else to an edge that wants everything.
+func (e *entry) alone(pinKey []byte) ([]byte, error) {
+	e.encode(pinKey)
+	return e.message, e.err
+}
+
+func (e *entry) encode(pinKey []byte) {
+	e.once.Do(func() {
+		b, err := proto.Marshal(e.Change.Edge(pinKey, nil).Encode())
+		if e.err = err; err != nil {
+			return
+		}
+		e.message = frameChanges(appendChange(nil, b))
+		e.edge = e.message[len(e.message)-len(b):]
+	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -184,10 +185,11 @@ func (f *Follower) follow(ctx context.Context) (heard bool, err error) {
 	f.heard = word{} // the last voter's
 	f.mu.Unlock()
 	in := &stream{f: f, since: time.Now()}
+	read := &messages{r: bufio.NewReader(conn)}
 	for {
 		conn.SetReadDeadline(time.Now().Add(silentFor))
 		var m controlpb.WatchMessage
-		if err := readMessage(conn, &m, maxMessage); err != nil {
+		if err := read.next(&m, maxMessage); err != nil {
 			return heard, fmt.Errorf("store: follow %s: %w", voter, err)
 		}
 		if err := in.take(&m); err != nil {

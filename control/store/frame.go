@@ -23,13 +23,23 @@ const (
 )
 
 func writeMessage(w io.Writer, m proto.Message) error {
-	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 4, 512), m)
+	b, err := frame(nil, m)
 	if err != nil {
-		return fmt.Errorf("store: encode message: %w", err)
+		return err
 	}
-	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	_, err = w.Write(b)
 	return err
+}
+
+// frame returns m with its length before it. It overwrites b, and needs no memory if there
+// is enough of that.
+func frame(b []byte, m proto.Message) ([]byte, error) {
+	b, err := proto.MarshalOptions{}.MarshalAppend(append(b[:0], 0, 0, 0, 0), m)
+	if err != nil {
+		return nil, fmt.Errorf("store: encode message: %w", err)
+	}
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	return b, nil
 }
 
 // The fields of WatchMessage and WatchChanges that changes are in.
@@ -43,26 +53,46 @@ func appendChange(b, change []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, changeField, protowire.BytesType), change)
 }
 
-// writeChanges is writeMessage for an encoded WatchChanges.
-func writeChanges(w io.Writer, changes []byte) error {
+// frameChanges is frame for an encoded WatchChanges.
+func frameChanges(changes []byte) []byte {
 	b := make([]byte, 4, 4+1+binary.MaxVarintLen32+len(changes))
 	b = protowire.AppendBytes(protowire.AppendTag(b, changesField, protowire.BytesType), changes)
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
-	_, err := w.Write(b)
-	return err
+	return b
 }
 
 func readMessage(r io.Reader, m proto.Message, limit uint32) error {
+	return (&messages{r: r}).next(m, limit)
+}
+
+// keepBuffer is the largest buffer that a stream keeps for the next message, at either end:
+// enough for changes as they come. A snapshot comes in larger pieces, and then no more.
+const keepBuffer = 16 << 10
+
+// messages are those that come by one stream.
+type messages struct {
+	r      io.Reader
+	buffer []byte
+}
+
+// next reads one into m, which keeps none of the bytes that were read.
+func (s *messages) next(m proto.Message, limit uint32) error {
 	var length [4]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
+	if _, err := io.ReadFull(s.r, length[:]); err != nil {
 		return err
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n > limit {
 		return fmt.Errorf("store: a message of %d bytes", n)
 	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil {
+	b := s.buffer
+	if uint32(cap(b)) < n {
+		b = make([]byte, n)
+	}
+	if b = b[:n]; n <= keepBuffer {
+		s.buffer = b
+	}
+	if _, err := io.ReadFull(s.r, b); err != nil {
 		return err
 	}
 	if err := proto.Unmarshal(b, m); err != nil {

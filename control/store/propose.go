@@ -129,10 +129,8 @@ func outcome(err error) string {
 
 // send asks the leader: itself, or another.
 func (v *Voter) send(ctx context.Context, b []byte) ([]byte, error) {
-	select {
-	case <-v.stop:
+	if v.stopped() {
 		return nil, ErrStopped
-	default:
 	}
 	switch leader := v.Leader(); leader {
 	case "":

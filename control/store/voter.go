@@ -83,11 +83,13 @@ type Voter struct {
 	leading  atomic.Uint64             // the term in which this leader has everything of earlier ones
 	herald   atomic.Pointer[herald]    // nil until Run
 	gate     *gate
-	leaders  news // this voter has another leader, or none
+	leaders  news          // this voter has another leader, or none
+	turns    atomic.Uint64 // how often that was so
 	reads    barriers
 	clock    clock
 	fresh    freshness
 	signed   signedBeat
+	beats    beats
 	initial  cachedSnapshot
 	restored bool // the newest snapshot is in the state already
 
@@ -182,6 +184,7 @@ func (v *Voter) raftConfig(leading chan bool) *raft.Config {
 // leadership over before it goes, and closes the files.
 func (v *Voter) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, v.wal.Close()) }()
+	defer v.machine.feed.stir() // the streams end
 	defer close(v.stop)
 	leading := make(chan bool, 1)
 	cfg := v.raftConfig(leading)
@@ -219,6 +222,16 @@ func (v *Voter) Run(ctx context.Context) (err error) {
 		err = errors.Join(err, fmt.Errorf("store: shut raft down: %w", e))
 	}
 	return err
+}
+
+// stopped reports whether Run has ended.
+func (v *Voter) stopped() bool {
+	select {
+	case <-v.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (v *Voter) startRaft(cfg *raft.Config, trans raft.Transport) (*raft.Raft, error) {

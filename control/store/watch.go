@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"stentor/control"
 	"stentor/control/controlpb"
 )
@@ -19,10 +17,15 @@ const (
 	// writeWithin is how long an edge may take to read what was written. A slower one
 	// loses its stream, and comes back with less to catch up.
 	writeWithin = 10 * time.Second
+	// writeSlack is how much longer it may have: a deadline is a timer, and setting it anew
+	// for each message costs as much as sealing that.
+	writeSlack = 2 * time.Second
 	// batch is the most changes and bytes in one message.
 	batch      = 256
 	batchBytes = 256 << 10
 	chunk      = 256 << 10 // of a snapshot
+	// largestChanges is the most bytes of changes in one message.
+	largestChanges = maxMessage - maxMessage/8
 )
 
 // ServeWatch feeds one edge's watch stream until it or ctx ends, and closes conn. node
@@ -81,18 +84,25 @@ type watch struct {
 	v       *Voter
 	conn    net.Conn
 	topics  control.Topics
-	cursor  uint64 // everything up to it is sent
-	resumed bool   // there is something that cursor follows
-	buffer  []byte // changes on their way
+	cursor  uint64    // everything up to it is sent
+	resumed bool      // there is something that cursor follows
+	buffer  []byte    // for what is sent to this edge alone
+	until   time.Time // when the edge must have read what was written
 }
 
 func (w *watch) run(ctx context.Context) error {
 	tick := time.NewTicker(heartbeatEvery)
 	defer tick.Stop()
-	leader := w.v.leaders.wait()
+	turn := w.v.turns.Load()
 	pending := w.v.heartbeat() // is sent when the stream has come to what it is about
 	for {
 		entries, changed, ok := w.v.machine.feed.since(w.cursor, batch)
+		if w.v.stopped() {
+			return nil
+		}
+		if now := w.v.turns.Load(); now != turn { // the edge's requests wait for a leader
+			turn, pending = now, w.v.heartbeat()
+		}
 		var err error
 		switch {
 		case !ok || !w.resumed:
@@ -110,14 +120,9 @@ func (w *watch) run(ctx context.Context) error {
 		if !ok || len(entries) > 0 {
 			changed = ready // there may be more
 		}
-		select {
+		select { // what all streams wait for is one channel, as they contend for its lock
 		case <-ctx.Done():
 			return nil
-		case <-w.v.stop:
-			return nil
-		case <-leader: // the edge's requests wait for it
-			leader = w.v.leaders.wait()
-			pending = w.v.heartbeat()
 		case <-tick.C:
 			if pending == nil {
 				pending = w.v.heartbeat()
@@ -134,14 +139,39 @@ var ready = func() <-chan struct{} {
 	return c
 }()
 
-func (w *watch) write(m *controlpb.WatchMessage) error {
-	w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
-	return writeMessage(w.conn, m)
+func (w *watch) write(m *controlpb.WatchMessage) (err error) {
+	if w.buffer, err = frame(w.buffer, m); err != nil {
+		return err
+	}
+	return w.send(w.buffer)
+}
+
+// send writes a message, which stays as it is.
+func (w *watch) send(message []byte) error {
+	if now := time.Now(); w.until.Sub(now) < writeWithin {
+		w.until = now.Add(writeWithin + writeSlack)
+		w.conn.SetWriteDeadline(w.until)
+	}
+	_, err := w.conn.Write(message)
+	if cap(w.buffer) > keepBuffer {
+		w.buffer = nil
+	}
+	return err
 }
 
 // changes sends as many of the entries as go into one message. What an edge gets of each
-// is encoded once for all edges.
+// is encoded once for all edges, and a change that comes alone is the same message for all.
 func (w *watch) changes(entries []*entry) error {
+	if len(entries) == 1 && len(w.topics) == 0 {
+		m, err := entries[0].alone(w.v.cfg.PINKey)
+		if err != nil {
+			return fmt.Errorf("store: encode change %d: %w", entries[0].Index, err)
+		}
+		if len(m) <= largestChanges {
+			w.cursor = entries[0].Index
+			return w.send(m)
+		}
+	}
 	w.buffer = w.buffer[:0]
 	for _, e := range entries {
 		c, err := e.filtered(w.v.cfg.PINKey, w.topics)
@@ -154,12 +184,11 @@ func (w *watch) changes(entries []*entry) error {
 		w.buffer = appendChange(w.buffer, c)
 		w.cursor = e.Index
 	}
-	if len(w.buffer) > maxMessage-maxMessage/8 { // one that frees every seat of a large edge, say
+	if len(w.buffer) > largestChanges { // one that frees every seat of a large edge, say
 		w.buffer = nil
 		return w.snapshot()
 	}
-	w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
-	return writeChanges(w.conn, w.buffer)
+	return w.send(frameChanges(w.buffer))
 }
 
 func (w *watch) snapshot() error {
@@ -183,12 +212,13 @@ func (w *watch) snapshot() error {
 // beat sends b, as old as it has become. A stream that is further than this voter says
 // nothing of how fresh the edge is.
 func (w *watch) beat(b *beat) error {
-	pb := proto.CloneOf(b.pb)
 	waited := int64(w.v.clock.since(b.made))
+	pb := &controlpb.Heartbeat{Index: b.pb.GetIndex(), Term: b.pb.GetTerm(), Leader: b.pb.GetLeader(), LeaderTime: b.pb.GetLeaderTime(),
+		Age: b.pb.GetAge(), Voters: b.pb.GetVoters(), Signed: b.pb.GetSigned(), Signature: b.pb.GetSignature(),
+		Certificate: b.pb.GetCertificate(), SignedAge: b.pb.GetSignedAge() + waited}
 	if pb.GetAge() >= 0 {
 		pb.Age += waited
 	}
-	pb.SignedAge += waited
 	if w.cursor > w.v.State().Index() {
 		pb.Age = -1
 	}
@@ -201,9 +231,31 @@ type beat struct {
 	made instant
 }
 
-// heartbeat says where this voter stands. Its age is taken before the index, so that an
-// edge with that index is at least as fresh.
+// beatFor is how long one heartbeat is given to every stream whose turn it is: of 500
+// edges, 25 share one. It says how old it is, so it stays true.
+const beatFor = 50 * time.Millisecond
+
+// beats is the newest heartbeat. Its message does not change.
+type beats struct {
+	mu     sync.Mutex // guards the following
+	newest *beat
+}
+
+// heartbeat says where this voter stands, or stood a moment ago under the same leader.
 func (v *Voter) heartbeat() *beat {
+	v.beats.mu.Lock()
+	defer v.beats.mu.Unlock()
+	b := v.beats.newest
+	if b == nil || v.clock.since(b.made) >= beatFor || b.pb.GetLeader() != v.Leader() {
+		b = v.makeBeat()
+		v.beats.newest = b
+	}
+	return b
+}
+
+// makeBeat says where this voter stands. Its age is taken before the index, so that an
+// edge with that index is at least as fresh.
+func (v *Voter) makeBeat() *beat {
 	made := v.clock.instant()
 	age := v.staleness()
 	pb := &controlpb.Heartbeat{Leader: v.Leader(), Voters: v.voters(), Index: v.State().Index(), Age: int64(age)}

@@ -60,7 +60,7 @@ func TestASlowEdgeIsDroppedToASnapshot(t *testing.T) {
 			if took := time.Since(start); took > time.Second {
 				t.Errorf("20 writes took %v", took)
 			}
-			if err := <-ended; err == nil || time.Since(start) > writeWithin+time.Second {
+			if err := <-ended; err == nil || time.Since(start) > writeWithin+writeSlack+time.Second {
 				t.Errorf("it was let go after %v: %v", time.Since(start), err)
 			}
 			x.Close()

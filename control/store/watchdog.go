@@ -83,7 +83,9 @@ func (v *Voter) hearLeaders(ctx context.Context, r *raft.Raft) {
 	r.RegisterObserver(o)
 	defer r.DeregisterObserver(o)
 	for {
+		v.turns.Add(1)
 		v.leaders.tell()
+		v.machine.feed.stir() // the edges' requests wait for it
 		select {
 		case <-ctx.Done():
 			return
