@@ -60,6 +60,10 @@ func TestAnEdgeProposesOnlyForItself(t *testing.T) {
 			}
 		})
 	}
+	body, err := proto.Marshal(&controlpb.Request{Kind: &controlpb.Request_Beat{Beat: &controlpb.Beat{}}})
+	if err != nil || !mayPropose(edge, body, control.NewState()) {
+		t.Errorf("an edge may not ask how far the log is: %v", err)
+	}
 }
 
 func FuzzMayPropose(f *testing.F) {

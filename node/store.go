@@ -14,6 +14,7 @@ type store interface {
 	State() *control.State
 	Changed() <-chan struct{}
 	Propose(ctx context.Context, c *controlpb.Command) (control.Result, error)
+	Newest(ctx context.Context) (uint64, error) // index of what was acknowledged anywhere
 	Status() controlstore.Status
 	PINKey(webinar string) []byte // what the webinar's PIN is checked with
 	Run(ctx context.Context) error

@@ -99,6 +99,17 @@ func (w *Webinar) Opens(v Visitor) bool {
 	return exists && (invited || registered || v.Account != "")
 }
 
+// Unknown reports whether v brought the secret of a link that w does not know; no webinar,
+// which is nil, knows none. It looks for the same things in all of them.
+func (w *Webinar) Unknown(v Visitor) bool {
+	if w == nil {
+		w = &Webinar{}
+	}
+	_, invited := w.InviteBySecret(v.Invite)
+	_, registered := w.RegistrantBySecret(v.Registrant)
+	return v.Invite != [32]byte{} && !invited || v.Registrant != [32]byte{} && !registered
+}
+
 // AdmitToLobby is Admit without a look at the PIN: whoever needs it waits in the lobby,
 // also where there is none, until a host admits them. It is for when the budget of
 // wrong PINs is spent (M8), so that guessing locks nobody out.

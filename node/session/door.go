@@ -3,9 +3,9 @@
 // may do and ends them the moment the rules no longer allow them.
 //
 // The rules themselves are [webinar.Webinar.Admit], [webinar.Webinar.Allowed] and
-// [webinar.Webinar.May], asked of this node's own copy of the state, so the door never
-// waits for the voters: it works while the edge is cut off, within the seats and
-// guesses that are leased to it. The package carries no media and speaks no protocol;
+// [webinar.Webinar.May], asked of this node's own copy of the state, so the door
+// asks the voters nothing but whether a secret that it does not know is none: it works
+// while the edge is cut off, within the seats and guesses that are leased to it. The package carries no media and speaks no protocol;
 // node/signal and node/sfu do.
 package session
 
@@ -59,8 +59,11 @@ type Config struct {
 	PINKey      func(webinarID string) []byte // the webinar's derived key; nil where this node has none
 	Credentials func() *pki.Credentials       // sign and check session tokens
 	Removed     func(node string) bool        // a node that was put out of the cluster: what it signed is not believed; nil: none was
-	Seats       Seats                         // nil: neither seats nor wrong PINs are limited
-	Attend      func(Stay)                    // hears of stays as they begin and end; nil: nobody does
+	// Newest asks the leader how far the log is, for those who come with a secret that is not
+	// known here (yet); nil: this node is never behind.
+	Newest func(ctx context.Context) (index uint64, err error)
+	Seats  Seats      // nil: neither seats nor wrong PINs are limited
+	Attend func(Stay) // hears of stays as they begin and end; nil: nobody does
 	// Elsewhere asks all other nodes after one person, each by its [Door.Inside], and
 	// returns their answers as one; nil: nobody else is asked. It is called at each join
 	// of a person who is known by a link or an account, and where they come with a token
@@ -84,6 +87,7 @@ type Door struct {
 	dead    dead
 	seen    seen
 	issuers issuers
+	newest  newest
 	joins   *throttle // and what is as good as one
 	tokens  *throttle
 }
@@ -101,6 +105,7 @@ func NewDoor(cfg Config) *Door {
 		cfg: cfg, metrics: newMetrics(cfg.Registerer), issuers: issuers{removed: cfg.Removed}, live: live{most: cfg.Limits.Sessions},
 		joins: newThrottle(cfg.Limits, 1), tokens: newThrottle(cfg.Limits, tokenShare),
 	}
+	d.newest.ask = cfg.Newest
 	d.places = places{seats: cfg.Seats, attend: cfg.Attend, now: cfg.Now, by: make(map[placeKey]*place)}
 	return d
 }

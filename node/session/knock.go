@@ -56,11 +56,11 @@ func (d *Door) join(ctx context.Context, link string, k Knock) (Grant, error) {
 	if !d.joins.pass(k.Remote, d.cfg.Now()) {
 		return Grant{}, errTooOften
 	}
-	w := d.find(link)
 	v, err := d.visitor(k)
 	if err != nil {
 		return Grant{}, err
 	}
+	w := d.findFor(ctx, link, v)
 	if !w.Opens(v) {
 		return Grant{}, errNotFound
 	}

@@ -167,12 +167,12 @@ func (d *Door) identify(ctx context.Context, link string, e entrance) (claims, *
 	if !d.joins.pass(e.remote, d.cfg.Now()) {
 		return claims{}, nil, errTooOften
 	}
-	w := d.find(link)
 	k := knockOf(e)
 	v, err := d.visitor(k)
 	if err != nil {
 		return claims{}, nil, err
 	}
+	w := d.findFor(ctx, link, v)
 	if !w.Opens(v) {
 		return claims{}, nil, errNotFound
 	}
