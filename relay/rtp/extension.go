@@ -72,6 +72,61 @@ type descriptor struct {
 // appendExtensions writes the extension block of p with its ids translated by table (0 drops one), or
 // nothing when none is left.
 func appendExtensions(dst []byte, p *Packet, table *[256]uint8, d descriptor) []byte {
+	if p.Raw[0]&0x10 == 0 {
+		return dst
+	}
+	if d.as == nil {
+		if out, ok := appendNarrow(dst, p, table, d); ok {
+			return out
+		}
+	}
+	return appendAny(dst, p, table, d)
+}
+
+// appendNarrow is appendExtensions for what nearly all packets have: elements with heads of one byte, whose data
+// stay as they are and whose ids fit into such heads again. It goes through them once, since every packet to every
+// viewer pays for it. It reports false where that does not do.
+func appendNarrow(dst []byte, p *Packet, table *[256]uint8, d descriptor) ([]byte, bool) {
+	start, begin := minHeader+4*int(p.Raw[0]&0x0f), len(dst)
+	if binary.BigEndian.Uint16(p.Raw[start:]) != profileOneByte {
+		return dst, false
+	}
+	dst = append(dst, profileOneByte>>8, profileOneByte&0xff, 0, 0)
+	for b := p.Raw[start+4 : p.header]; len(b) > 0; {
+		if b[0] == 0 {
+			b = b[1:]
+			continue
+		}
+		id, n := b[0]>>4, int(b[0]&0x0f)+2
+		if id == 0 || id == 15 || len(b) < n {
+			break
+		}
+		out := table[id]
+		switch {
+		case out > 14:
+			return dst[:begin], false
+		case out != 0:
+			dst = append(dst, out<<4|b[0]&0x0f)
+			dst = append(dst, b[1:n]...)
+			if id == d.id && n > mandatoryDependency {
+				number := dst[len(dst)-n+2:]
+				binary.BigEndian.PutUint16(number, binary.BigEndian.Uint16(number)+d.shift)
+			}
+		}
+		b = b[n:]
+	}
+	if len(dst) == begin+4 {
+		return dst[:begin], true
+	}
+	for (len(dst)-begin)%4 != 0 {
+		dst = append(dst, 0)
+	}
+	binary.BigEndian.PutUint16(dst[begin+2:], uint16((len(dst)-begin)/4-1))
+	return dst, true
+}
+
+// appendAny is appendExtensions for all packets.
+func appendAny(dst []byte, p *Packet, table *[256]uint8, d descriptor) []byte {
 	count, wide := 0, false
 	p.eachExtension(func(id uint8, data []byte) bool {
 		if out := table[id]; out != 0 {

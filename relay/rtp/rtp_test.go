@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -328,6 +329,39 @@ func TestRewriterTranslatesExtensions(t *testing.T) {
 				t.Errorf("got  %x\nwant %s 77", got, test.want)
 			}
 		})
+	}
+}
+
+// What nearly all packets take is what all could.
+func TestTheShortWayWritesWhatTheLongOneDoes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	short := 0
+	for range 20_000 {
+		raw := append(unhex("9060 0001 00000002 00000003 bede0004"), make([]byte, 17)...)
+		for i := 16; i < len(raw); i++ {
+			raw[i] = byte(rng.Uint32()) >> rng.IntN(8)
+		}
+		p, err := Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var table [256]uint8
+		for i := range 16 {
+			table[i] = uint8(rng.IntN(16))
+		}
+		d := descriptor{id: uint8(rng.IntN(4)), shift: uint16(rng.Uint32())}
+		got, ok := appendNarrow([]byte{7}, &p, &table, d)
+		if want := appendAny([]byte{7}, &p, &table, d); ok && !bytes.Equal(got, want) {
+			t.Fatalf("%x: got  %x\nwant %x", raw, got, want)
+		} else if !ok && !bytes.Equal(got, []byte{7}) {
+			t.Fatalf("%x: leaves %x", raw, got)
+		}
+		if ok {
+			short++
+		}
+	}
+	if short < 5000 {
+		t.Errorf("only %d went the short way", short)
 	}
 }
 
