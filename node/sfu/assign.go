@@ -179,7 +179,9 @@ func (f *forward) empty() {
 	f.choice.own.Fixed, f.choice.rate = 0, 0
 	f.choice.Want(f.choice.own.Both(f.choice.ceiling))
 	f.retry = 0
+	sender := f.sender
 	f.mu.Unlock()
+	underway(sender)
 	f.bits.Store(0)
 	leave()
 	if was {

@@ -2,7 +2,8 @@ package sfu
 
 import (
 	"encoding/binary"
-	"errors"
+	"sync"
+	"sync/atomic"
 
 	"stentor/node/sfu/send"
 )
@@ -22,6 +23,11 @@ type batched struct {
 	keep  bool         // audio: what the buffer has no room for goes with the next packet
 	batch *send.Batch  // nil: none is lent
 	lost  int          // since the last flush
+	mail  *mail        // of the shard whose turn it is; nil: what is flushed goes out at once
+
+	posted sync.Mutex                 // held as long as a batch is in a mail
+	late   atomic.Int64               // packets that a mail lost
+	kept   atomic.Pointer[send.Batch] // audio that a mail had no room for
 }
 
 // newBatched takes the streams of a forward's SSRCs; rtx is 0 where there is none.
@@ -47,7 +53,9 @@ func (s *batched) buffer() []byte {
 		s.lost = s.flush()
 	}
 	if s.batch == nil {
-		s.batch = s.way.socket.Batch()
+		if s.batch = s.kept.Swap(nil); s.batch == nil {
+			s.batch = s.way.socket.Batch()
+		}
 	}
 	return s.batch.Next()
 }
@@ -65,15 +73,20 @@ func (s *batched) write(packet []byte) error {
 }
 
 func (s *batched) flush() (lost int) {
-	lost, s.lost = s.lost, 0
+	lost, s.lost = s.lost+int(s.late.Swap(0)), 0
 	if s.batch == nil {
 		return lost
 	}
-	err := s.way.socket.Send(s.batch, s.way.dest.Load())
-	left := s.batch.Left()
-	if s.keep && errors.Is(err, send.ErrFull) && left <= keptAudio && !s.batch.Full() {
+	if s.mail != nil {
+		s.mail.add(s, s.batch)
+		s.batch = nil
 		return lost
 	}
+	err := s.way.socket.Send(s.batch, s.way.dest.Load())
+	if s.stays(s.batch, err) && s.batch.Left() > 0 {
+		return lost
+	}
+	left := s.batch.Left()
 	s.way.socket.Return(s.batch)
 	s.batch = nil
 	return lost + left

@@ -56,13 +56,20 @@ func (f *forward) settle() {
 	f.metrics.senders.WithLabelValues(f.sender.kind()).Inc()
 }
 
-// Unbind lets go of the transport.
+// Unbind lets go of the transport: nothing goes out when it returns.
 func (f *forward) Unbind(webrtc.TrackLocalContext) error {
+	underway(f.unbind())
+	return nil
+}
+
+// unbind returns the sender, which the forward has no more.
+func (f *forward) unbind() (was sender) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	was = f.sender
 	if f.sender != nil && f.settled {
 		f.metrics.senders.WithLabelValues(f.sender.kind()).Dec()
 	}
 	f.sender = nil
-	return nil
+	return was
 }

@@ -39,6 +39,7 @@ type clock struct {
 	begun bool
 	out   uint32 // RTP time of the newest packet, as the viewer sees it
 	at    int64  // wall clock of out, Unix nanoseconds
+	frame int64  // capture time of the packet that said so; 0: it had none
 }
 
 // drift is by how much of its lateness a late packet moves the clock, so that it
@@ -51,6 +52,10 @@ func (c *clock) sent(p *rtp.Packet, out uint32) {
 	if c.begun && d < 0 {
 		return // an older packet says nothing new
 	}
+	if c.begun && d == 0 && p.Capture != 0 && p.Capture == c.frame {
+		return // nor does the next one of a picture
+	}
+	c.frame = p.Capture
 	at := p.Arrived
 	if p.Capture != 0 {
 		at = c.wall.local(p.Capture, p.Arrived)

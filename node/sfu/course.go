@@ -27,6 +27,7 @@ type course struct {
 	unwatch func() bool
 
 	// The following belong to the shard.
+	mail    *mail
 	crowd   *crowd // nil: over
 	place   int    // in the crowd
 	ended   bool   // the track gets no more
@@ -135,6 +136,8 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 	defer f.mu.Unlock()
 	now := f.now()
 	c.stepped = now
+	f.gather(c.mail)
+	defer f.gather(nil)
 	if f.moves != c.move {
 		return 0, errMovedOn
 	}
@@ -164,15 +167,25 @@ func (f *forward) carry(c *course) (time.Duration, error) {
 		if pause := f.takePause(); pause > 0 {
 			return pause, nil
 		}
-		if i%maxBatch == 0 { // often enough: a batch takes a fraction of a millisecond
-			f.mu.Unlock() // for who has something to repair
-			f.mu.Lock()
+		if i%(2*maxBatch) == 0 { // often enough: a batch takes a fraction of a millisecond
+			f.yield(c)
 			if f.moves != c.move {
 				return 0, errMovedOn
 			}
 			now = f.now()
 		}
 	}
+}
+
+// yield lets others at the forward who have something to repair.
+func (f *forward) yield(c *course) {
+	if c.mail != nil {
+		c.mail.send() // before what they flush
+	}
+	f.gather(nil)
+	f.mu.Unlock()
+	f.mu.Lock()
+	f.gather(c.mail)
 }
 
 func (f *forward) takePause() (pause time.Duration) {

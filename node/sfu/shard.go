@@ -28,6 +28,7 @@ type shard struct {
 
 	// The following belong to run.
 	crowds  map[place]*crowd
+	mail    mail
 	paused  []*course
 	layered int       // courses that have a choice of layers
 	looked  time.Time // when those were last gone through
@@ -91,6 +92,7 @@ func (s *shard) run(ctx context.Context, single bool) {
 		}
 		s.changes()
 		s.turn()
+		s.mail.send()
 		if single && s.load.Load() == 0 {
 			return
 		}
@@ -136,6 +138,7 @@ func (s *shard) place(c *course) {
 	c.place = len(w.member)
 	c.crowd = w
 	w.member = append(w.member, c)
+	c.mail = &s.mail
 	c.ended = over(c.track) // looked at after Notify, which tells of an end from now on
 }
 
@@ -244,6 +247,7 @@ func (s *shard) end(c *course, err error) {
 	if c.crowd == nil {
 		return
 	}
+	s.mail.send() // nothing of it is underway when its viewer hears of it
 	s.remove(c)
 	if c.choosy() {
 		s.layered--

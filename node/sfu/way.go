@@ -30,6 +30,7 @@ type outlet interface {
 	Dest(to netip.AddrPort) (*send.Dest, error)
 	Batch() *send.Batch
 	Send(b *send.Batch, d *send.Dest) error
+	Post(r *send.Round)
 	Return(b *send.Batch)
 }
 

@@ -87,6 +87,8 @@ type kernel struct {
 	err  error
 	sent int
 	lent int
+
+	posts int // calls for several
 }
 
 func (k *kernel) Dest(to netip.AddrPort) (*send.Dest, error) { return k.real.Dest(to) }
@@ -99,6 +101,15 @@ func (k *kernel) Send(b *send.Batch, d *send.Dest) error {
 	}
 	k.sent += b.Left()
 	return k.real.Send(b, d)
+}
+
+func (k *kernel) Post(r *send.Round) {
+	k.posts++
+	for i := range r.Len() {
+		b, _ := r.Sent(i)
+		k.sent += b.Left()
+	}
+	k.real.Post(r)
 }
 
 // newKernel makes a way with keys of the test's, to a socket that nobody reads.

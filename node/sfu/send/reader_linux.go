@@ -33,6 +33,7 @@ type Reader struct {
 	raw      syscall.RawConn
 	size     int // of a datagram, at most
 	room     int // in a message
+	v6       bool
 	buffers  []byte
 	messages [readBatch]message
 	vectors  [readBatch]unix.Iovec
@@ -63,6 +64,13 @@ func NewReader(c *net.UDPConn, size int, glue bool) (*Reader, error) {
 		return nil, fmt.Errorf("send: %w", err)
 	}
 	r := &Reader{UDPConn: c, raw: raw, size: size, room: size, asked: readBatch}
+	err = raw.Control(func(fd uintptr) {
+		domain, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		r.v6 = err == nil && domain == unix.AF_INET6
+	})
+	if err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
 	if glue {
 		if err := raw.Control(r.glue); err != nil {
 			return nil, fmt.Errorf("send: %w", err)
@@ -104,7 +112,8 @@ func (r *Reader) receive(fd uintptr) bool {
 		h.SetControllen(int(unsafe.Sizeof(arrival{})))
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), uintptr(r.asked), unix.MSG_DONTWAIT, 0, 0)
+		// It does not wait, so the runtime need not watch over it: that alone wakes a thread.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), uintptr(r.asked), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			r.next, r.at, r.count, r.errno = 0, 0, int(n), 0
@@ -161,9 +170,22 @@ func (r *Reader) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteToAddrPort writes one datagram.
+// WriteToAddrPort writes one datagram. It is tried without waiting first, which is what nearly always does, and of which
+// the runtime need not know.
 func (r *Reader) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	return r.WriteToUDPAddrPort(b, to)
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if len(b) == 0 || !to.IsValid() || to.Addr().Zone() != "" || to.Addr().Is6() && !r.v6 {
+		return r.WriteToUDPAddrPort(b, to)
+	}
+	sa, errno := nameOf(to, r.v6), syscall.EAGAIN
+	err := r.raw.Control(func(fd uintptr) {
+		_, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT,
+			uintptr(unsafe.Pointer(&sa.sa[0])), uintptr(sa.length))
+	})
+	if err != nil || errno != 0 {
+		return r.WriteToUDPAddrPort(b, to) // which waits for room, and says what is wrong
+	}
+	return len(b), nil
 }
 
 // addrPort reads a socket address.

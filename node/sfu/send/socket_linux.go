@@ -75,7 +75,7 @@ func (s *Socket) probe(highest Rung) error {
 	if err != nil || asked != nil {
 		return fmt.Errorf("send: %w", cmp.Or(err, asked))
 	}
-	s.raw, s.v6, s.rung, s.post = raw, domain == unix.AF_INET6, highest, post
+	s.raw, s.v6, s.rung, s.post, s.many = raw, domain == unix.AF_INET6, highest, post, sendmmsg
 	if segments != nil {
 		s.rung = max(s.rung, Messages)
 	}
@@ -83,9 +83,12 @@ func (s *Socket) probe(highest Rung) error {
 }
 
 // name makes a socket address.
-func (s *Socket) name(to netip.AddrPort) (n name) {
+func (s *Socket) name(to netip.AddrPort) name { return nameOf(to, s.v6) }
+
+// nameOf makes a socket address for a socket of either domain.
+func nameOf(to netip.AddrPort, v6 bool) (n name) {
 	port := [2]byte{byte(to.Port() >> 8), byte(to.Port())}
-	if !s.v6 {
+	if !v6 {
 		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(&n.sa))
 		sa.Family, sa.Port, sa.Addr = unix.AF_INET, *(*uint16)(unsafe.Pointer(&port)), to.Addr().As4()
 		n.length = unix.SizeofSockaddrInet4
@@ -116,6 +119,7 @@ func (s *Socket) deliver(b *Batch, d *Dest, rung Rung) syscall.Errno {
 		packets += e.packets[i]
 	}
 	b.gone += packets
+	s.metrics.calls.Inc()
 	s.metrics.sent(rung, e.sent, packets)
 	return e.errno
 }
@@ -145,21 +149,27 @@ func (e *envelope) address(b *Batch, d *Dest, rung Rung) {
 }
 
 // post hands the batch's messages over and returns how many the kernel took, and why
-// it took no more. With a full buffer it comes back at once.
+// it took no more. With a full buffer it comes back at once, so the runtime need not know
+// of the call: it would take the core away from who is in one for long, by another thread.
 func post(b *Batch, fd uintptr, single bool) (int, syscall.Errno) {
 	e := &b.mail
 	defer runtime.KeepAlive(b)
 	if !single {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&e.messages[0])), uintptr(e.count), unix.MSG_DONTWAIT, 0, 0)
-		if errno != 0 {
-			return 0, errno
-		}
-		return int(n), 0
+		return sendmmsg(fd, e.messages[:e.count])
 	}
 	for i := range e.count {
-		if _, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&e.messages[i].header)), unix.MSG_DONTWAIT); errno != 0 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&e.messages[i].header)), unix.MSG_DONTWAIT); errno != 0 {
 			return i, errno
 		}
 	}
 	return e.count, 0
+}
+
+// sendmmsg hands messages over.
+func sendmmsg(fd uintptr, m []message) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
 }
