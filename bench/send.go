@@ -14,14 +14,15 @@ import (
 // sendScenario measures what a viewer costs: one 4K stream to many of them, the server on one core, the viewers on the
 // other.
 type sendScenario struct {
-	Viewers []int  `help:"How many viewers, one figure for each." default:"10,20,30"`
-	Seconds int    `help:"How long each measurement lasts." default:"10"`
-	Rounds  int    `help:"How often all of it is done; medians count." default:"3"`
-	Server  int    `help:"The core of the server." default:"0"`
-	Load    int    `help:"The core of the viewers." default:"1"`
-	Profile string `help:"A folder that gets profiles of each server: CPU, and what it holds at the end." type:"existingdir"`
-	RPS     bool   `help:"Put the receiving half of loopback on the viewers' core, as a network would (Receive Packet Steering; needs root). Else the sender pays for it." name:"rps"`
-	Late    int    `help:"How many join while the stream runs, for the time to their first picture." default:"10"`
+	Viewers []int    `help:"How many viewers, one figure for each." default:"10,20,30"`
+	Seconds int      `help:"How long each measurement lasts." default:"10"`
+	Rounds  int      `help:"How often all of it is done; medians count." default:"3"`
+	Server  int      `help:"The core of the server." default:"0"`
+	Load    int      `help:"The core of the viewers." default:"1"`
+	Profile string   `help:"A folder that gets profiles of each server: CPU, and what it holds at the end." type:"existingdir"`
+	RPS     bool     `help:"Put the receiving half of loopback on the viewers' core, as a network would (Receive Packet Steering; needs root). Else the sender pays for it." name:"rps"`
+	Late    int      `help:"How many join while the stream runs, for the time to their first picture." default:"10"`
+	Ways    []string `help:"Which ways are compared (stentor, pion, livekit, bare, idle); all of them by default."`
 
 	Livekit       string `help:"The program of bench/livekit, to measure livekit-server in the same run (cd bench/livekit && go build -o /tmp/livekit-signal .)" type:"existingfile"`
 	LivekitServer string `help:"The livekit-server program (go install github.com/livekit/livekit-server/cmd/server@v1.13.5)" type:"existingfile"`
@@ -29,6 +30,9 @@ type sendScenario struct {
 
 // The ways of serving that are compared.
 func (s *sendScenario) ways() []string {
+	if len(s.Ways) > 0 {
+		return s.Ways
+	}
 	ways := []string{wayStentor, wayPion, wayBare, wayIdle}
 	if s.Livekit != "" && s.LivekitServer != "" {
 		ways = slices.Insert(ways, 2, wayLivekit)
@@ -203,7 +207,7 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 		return f, err
 	}
 	f.memory = (after.Memory - empty.Memory) / 1024
-	if way == wayBare || way == wayIdle {
+	if way == wayBare || way == wayIdle || s.Late == 0 {
 		return f, nil
 	}
 	f.first, f.frame, err = s.late(ctx, seat, way)

@@ -22,15 +22,18 @@ type bareServer struct {
 	dests   []*send.Dest
 	streams []*send.Stream
 	run     [][]byte
+	count   *prometheus.Registry
 }
+
+func (s *bareServer) counted() prometheus.Gatherer { return s.count }
 
 func openBare(context.Context) (server, error) {
 	conn, err := mediaSocket()
 	if err != nil {
 		return nil, err
 	}
-	s := &bareServer{}
-	s.socket, err = send.NewSocket(send.Config{Conn: conn, Registerer: prometheus.NewRegistry()})
+	s := &bareServer{count: prometheus.NewRegistry()}
+	s.socket, err = send.NewSocket(send.Config{Conn: conn, Registerer: s.count})
 	return s, err
 }
 

@@ -147,7 +147,7 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 	for {
 		var q sendQuestion
 		if err := in.Decode(&q); err != nil {
-			return c.heap() // whoever asked has gone
+			return errors.Join(c.heap(), c.counts(s)) // whoever asked has gone
 		}
 		var a sendAnswer
 		switch {
@@ -185,6 +185,15 @@ func (c *sendSeatCommand) heap() error {
 	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
 }
 
+// counts writes what the server counted.
+func (c *sendSeatCommand) counts(s server) error {
+	counting, ok := s.(interface{ counted() prometheus.Gatherer })
+	if c.Profile == "" || !ok {
+		return nil
+	}
+	return prometheus.WriteToTextfile(c.Profile+".prom", counting.counted())
+}
+
 // resident returns the bytes of memory that this process has.
 func resident() float64 {
 	b, err := os.ReadFile("/proc/self/statm")
@@ -204,7 +213,10 @@ type stentorServer struct {
 	sfu   *sfu.SFU
 	track *relay.Track
 	views []sfu.Source
+	count *prometheus.Registry
 }
+
+func (s *stentorServer) counted() prometheus.Gatherer { return s.count }
 
 func openStentor(ctx context.Context) (server, error) {
 	conn, err := mediaSocket()
@@ -219,8 +231,8 @@ func openStentor(ctx context.Context) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stentorServer{}
-	s.sfu, err = sfu.New(sfu.Config{Conn: conn, Advertise: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Registerer: prometheus.NewRegistry()})
+	s := &stentorServer{count: prometheus.NewRegistry()}
+	s.sfu, err = sfu.New(sfu.Config{Conn: conn, Advertise: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Registerer: s.count})
 	if err != nil {
 		return nil, err
 	}
