@@ -18,9 +18,10 @@ import (
 // banScenario measures how long a ban takes to hold everywhere (M2): from the call at
 // one node to the last packet at each of many edges at which the participant watches.
 type banScenario struct {
-	Edges   int `help:"How many edges." default:"16"`
-	Bans    int `help:"How many participants are banned, one after the other; each watches at every edge." default:"10"`
-	Rejoins int `help:"How many attempts to come back, by every key that the mesh knows." default:"10000"`
+	Edges    int  `help:"How many edges." default:"16"`
+	Bans     int  `help:"How many participants are banned, one after the other; each watches at every edge." default:"10"`
+	Unlisted bool `help:"Ban without having listed the participants before: the call has to find out first who that is."`
+	Rejoins  int  `help:"How many attempts to come back, by every key that the mesh knows." default:"10000"`
 }
 
 // Run runs the scenario.
@@ -148,8 +149,10 @@ func (s *banScenario) ban(ctx context.Context, api *client.Client, m *rig.Mesh, 
 			return nil, fmt.Errorf("no picture at %s: %w", m.Nodes[3+i].Name, err)
 		}
 	}
-	if _, err := api.Participants(ctx, w.ID); err != nil { // a host sees whom to ban; the mesh's nodes are connected from then on
-		return nil, err
+	if !s.Unlisted { // a host sees whom to ban; the mesh's nodes are connected from then on
+		if _, err := api.Participants(ctx, w.ID); err != nil {
+			return nil, err
+		}
 	}
 	asked := time.Now()
 	if _, err := api.Disconnect(ctx, w.ID, who.Participant, client.Disconnect{Ban: true}); err != nil {
