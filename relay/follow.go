@@ -19,8 +19,8 @@ const (
 	// presenters who share a screen on which nothing moves send nothing.
 	changeQuiet = 300 * time.Millisecond
 	// changeLag is how far behind the current parent the next one may be when that is left, and changeCatch how long it may
-	// take to get there: it begins with the frame that is the newest when it is asked, so that it has a round trip to catch up, and
-	// what it lacks then is what viewers wait for. One that is farther off is followed all the same; the picture is
+	// take to get there, after the time for which it was asked ahead (startAhead): what it lacks when the other is left is
+	// what viewers wait for. One that is farther off is followed all the same; the picture is
 	// sent twice meanwhile.
 	changeLag   = 40 * time.Millisecond
 	changeCatch = 700 * time.Millisecond
