@@ -106,6 +106,19 @@ func TestAGuestSeesAllOfTheStage(t *testing.T) {
 	presenter.click("#off-air")
 	guest.until("main goes, and the others stay", moving("Maria Mitchell", "Henrietta Leavitt"))
 	guest.flows("the large picture goes on")
+
+	guest.size(1440, 900, "light")
+	guest.do("from right to left", chromedp.Navigate(c.url+c.webinar.JoinPath+"?lang=ar"))
+	guest.until("inside, with a tile on the right", `(() => {
+		const tile = document.querySelector(".seats .seat-name")?.getBoundingClientRect();
+		return document.dir === "rtl" && tile && document.querySelector("#talk-text") && document.querySelector(".talk-place").getBoundingClientRect().right < tile.left;
+	})()`)
+	guest.size(390, 844, "light")
+	guest.until("a name is cut at its own end, and the button for the sound is beside it", `(() => {
+		const [name, sound] = [".frame .seat-name", ".unmute"].map((s) => document.querySelector(s)?.getBoundingClientRect());
+		return sound && name.top >= sound.bottom && getComputedStyle(document.querySelector(".seat .seat-name bdi")).direction === "ltr";
+	})()`)
+	guest.pictures("gallery-arabic")
 }
 
 // newTab is a presenter's page, inside.

@@ -61,7 +61,7 @@ func TestHostReadsTheRecords(t *testing.T) {
 	host.do("open", chromedp.Navigate(p.url+"/host#token="+p.token))
 	host.click(".row-link")
 	host.click("#records-link")
-	host.says("1 people, 1 stays")
+	host.says("People: 1, stays: 1")
 	host.until("how long they were inside", `document.querySelector("#attendance tr").textContent.includes("30")`)
 	host.pictures("attendance")
 	host.click("#records-tab-audit")
