@@ -72,6 +72,8 @@ func (p *protection) Stats(peer netip.AddrPort) relay.ParityStats {
 	return relay.ParityStats{Data: s.Data, Parity: s.Parity, Loss: s.Loss, Recovered: s.Recovered, Unrecoverable: s.Unrecoverable}
 }
 
+func (p *protection) Knock(peer netip.AddrPort) { p.conn.Knock(peer) }
+
 func (p *protection) meet(peer netip.AddrPort) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -44,7 +44,7 @@ func (l *link) lastHeard() time.Time { return l.born.Add(time.Duration(l.heard.L
 // beat sends heartbeats, looks whether the neighbour's come, and ends the link when none has for too long or when nobody
 // needs it. Between two heartbeats it looks at the very moment at which the neighbour becomes suspect.
 func (l *link) beat() error {
-	tick := time.NewTicker(heartbeatEvery)
+	tick := time.NewTimer(l.relay.inStep(heartbeatEvery))
 	defer tick.Stop()
 	due := time.NewTimer(heartbeatEvery)
 	defer due.Stop()
@@ -53,6 +53,7 @@ func (l *link) beat() error {
 		err := error(nil)
 		select {
 		case <-tick.C:
+			tick.Reset(l.relay.inStep(heartbeatEvery))
 			err = v.beat(time.Now())
 		case <-due.C:
 		case at := <-l.refused:
@@ -98,7 +99,8 @@ func (v *vigil) beat(now time.Time) error {
 	if l.idle() {
 		return &endError{codeBye, "idle", errors.New("nothing is pulled")}
 	}
-	if v.owes(now) {
+	knocked := now.Sub(l.lastHeard()) >= probeAfter && l.leaning() && l.knock()
+	if v.owes(now, knocked) {
 		v.count++
 		v.buf = wire.Heartbeat{Count: v.count}.Append(v.buf[:0])
 		if err := l.conn.SendDatagram(v.buf); err != nil {
@@ -114,16 +116,16 @@ func (v *vigil) beat(now time.Time) error {
 }
 
 // owes reports whether it is time for a heartbeat. Media that have just been sent are as good as one, where none are lost.
-func (v *vigil) owes(now time.Time) bool {
+func (v *vigil) owes(now time.Time, knocked bool) bool {
 	l := v.link
 	v.beats++
-	if now.Sub(l.lastHeard()) >= probeAfter && l.leaning() {
+	if !knocked && now.Sub(l.lastHeard()) >= probeAfter && l.leaning() {
 		return true
 	}
 	if !l.feeding() {
 		return v.beats%int(restEvery/heartbeatEvery) == 0
 	}
-	if l.window == nil || now.Sub(l.born)-time.Duration(l.said.Load()) >= heartbeatEvery {
+	if l.window == nil || now.Sub(l.born)-time.Duration(l.said.Load()) >= mediaEvery {
 		return true
 	}
 	return l.window.Stats().Loss > 0

@@ -20,6 +20,7 @@ type metrics struct {
 	reparents    prometheus.Counter
 	refusals     prometheus.Counter
 	heartbeats   prometheus.Counter
+	knocks       prometheus.Counter
 	rejects      *prometheus.CounterVec
 	hopDelay     prometheus.Histogram
 	heartbeatGap prometheus.Histogram
@@ -54,6 +55,7 @@ func newMetrics() *metrics {
 			Help:    "Time from capture to the arrival of a frame's last packet at this node, where the capture time is known.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 13),
 		}),
+		knocks:     counter("knocks_total", "Packets without meaning, sent to parents that said nothing for a moment, so that the host of one that was killed says so."),
 		heartbeats: counter("heartbeats_total", "Heartbeats sent to neighbours. There are few where media flow, and where nothing is asked for."),
 		heartbeatGap: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "stentor_relay_silence_seconds",
@@ -66,7 +68,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.dropped, m.skips, m.keyAsked, m.keySent, m.received, m.sent, m.resets, m.frames, m.thinned, m.sheds, m.padding, m.linksEnded,
-		m.pulls, m.reparents, m.refusals, m.heartbeats, m.rejects, m.hopDelay, m.heartbeatGap,
+		m.pulls, m.reparents, m.refusals, m.heartbeats, m.knocks, m.rejects, m.hopDelay, m.heartbeatGap,
 	} {
 		if err := reg.Register(c); err != nil {
 			return err

@@ -28,7 +28,9 @@ type outgoing struct {
 	stream   *quic.SendStream
 	stop     func() bool // ends the watch for the sender's end, which ends a write that waits
 	buf      []byte      // not written yet
-	head     int         // bytes of buf that the child gets whatever happens: the header and the first packet; 0 written
+	head     int         // bytes of buf that the child gets whatever happens: what QUIC has not taken of the header
+	urgency  int8        // of the stream
+	begun    bool        // QUIC has something of it
 	key      bool        // the packet with the lowest number begins a key frame
 	marker   bool        // the packet with the highest number is the frame's last
 	more     bool        // packets of a frame that was ended before
@@ -53,24 +55,21 @@ func (s *sender) begin(ctx context.Context, p *rtp.Packet, more bool) (*outgoing
 	if err != nil || stream == nil {
 		return nil, err
 	}
-	stream.SetPriority(s.urgency(p, now), false)
-	o := &outgoing{frame: p.Frame, stream: stream, min: p.Seq, max: p.Seq, deadline: deadline, more: more}
+	o := &outgoing{frame: p.Frame, stream: stream, urgency: s.urgency(p, now), min: p.Seq, max: p.Seq, deadline: deadline, more: more}
 	if !deadline.IsZero() {
 		_ = stream.SetWriteDeadline(deadline)
 	}
-	o.stop = context.AfterFunc(ctx, func() { stream.CancelWrite(codeGone) }) // a child may leave it without room for ever
+	o.stop = context.AfterFunc(ctx, func() { // a child may leave it without room for ever
+		stream.SetReliableBoundary()
+		stream.CancelWrite(codeGone)
+	})
 	o.buf, s.spare = s.header(p).Append(s.spare[:0]), nil
+	o.head = len(o.buf)
 	s.open = append(s.open, o)
 	if deadline.IsZero() || now.Before(deadline) {
 		return o, nil
 	}
-	o.head = len(o.buf) // the child hears which frame it does not get
-	if err := s.flush(o); err != nil {
-		return nil, err
-	}
-	if s.find(o.frame) == o {
-		s.giveUp(o)
-	}
+	s.giveUp(o) // the child hears which frame it does not get
 	return nil, nil
 }
 
@@ -165,9 +164,7 @@ func (o *outgoing) add(p *rtp.Packet) {
 		o.arrived = p.Arrived
 	}
 	o.buf = wire.AppendPacket(o.buf, p.Raw)
-	if o.count++; o.count == 1 {
-		o.head = len(o.buf)
-	}
+	o.count++
 	if p.Seq <= o.min {
 		o.min, o.key = p.Seq, p.Key
 	}
@@ -182,19 +179,9 @@ func (s *sender) flush(o *outgoing) error {
 	if len(o.buf) == 0 {
 		return nil
 	}
-	b := o.buf
-	var err error
-	if o.head > 0 {
-		err = s.write(o, b[:o.head])
-		if s.track.info.Kind != wire.Data { // whose messages do not die: what is cut off need not be named, nor kept
-			o.stream.SetReliableBoundary() // however the frame ends, the child knows which one it was
-		}
-		b, o.head = b[o.head:], 0
-	}
-	if err == nil {
-		err = s.write(o, b)
-	}
-	o.buf = o.buf[:0]
+	o.begin()
+	n, err := s.write(o, o.buf)
+	o.took(n)
 	var refused *quic.StreamError
 	switch {
 	case err == nil:
@@ -210,33 +197,58 @@ func (s *sender) flush(o *outgoing) error {
 	return err
 }
 
-// write gives b to QUIC. It waits until all but the tail is sent; when the link has been slow lately, or a sample is
-// due, for the tail too.
-func (s *sender) write(o *outgoing, b []byte) error {
-	if len(b) == 0 {
-		return nil
+// begin sets the stream's priority. That wakes QUIC's goroutine, so it is done when there is something to send.
+func (o *outgoing) begin() {
+	if !o.begun {
+		o.begun = true
+		o.stream.SetPriority(o.urgency, false)
 	}
-	c := &s.feed.link.congestion
-	if !c.tastes() {
-		if cut := len(b) - tail; cut > 0 {
-			if err := s.writeSlowly(o, b[:cut]); err != nil {
-				return err
-			}
-			b = b[cut:]
-		}
-		if err := o.stream.TryWriteAll(b); err == nil || !errors.Is(err, quic.ErrWouldBlock) {
-			return err
-		}
-	}
-	return s.writeSlowly(o, b)
 }
 
-func (s *sender) writeSlowly(o *outgoing, b []byte) error {
+// took leaves of buf what QUIC has not taken of the header, now that it has taken n bytes; the rest is sent or lost.
+func (o *outgoing) took(n int) {
+	n = min(n, o.head)
+	o.buf = o.buf[:copy(o.buf, o.buf[n:o.head])]
+	o.head = len(o.buf)
+}
+
+// write gives b to QUIC, and returns how much of it was taken. It waits until all but the tail is sent; when the link has been
+// slow lately, or a sample is due, for the tail too.
+func (s *sender) write(o *outgoing, b []byte) (n int, err error) {
+	if !s.feed.link.congestion.tastes() {
+		if cut := len(b) - tail; cut > 0 {
+			if n, err = s.writeSlowly(o, b[:cut]); err != nil {
+				return n, err
+			}
+		}
+		if err := o.stream.TryWriteAll(b[n:]); err == nil || !errors.Is(err, quic.ErrWouldBlock) {
+			return len(b), err
+		}
+	}
+	m, err := s.writeSlowly(o, b[n:])
+	return n + m, err
+}
+
+func (s *sender) writeSlowly(o *outgoing, b []byte) (n int, err error) {
 	if s.live {
 		s.behind.Store(o.arrived)
 	}
-	_, err := o.stream.Write(b)
-	return err
+	return o.stream.Write(b)
+}
+
+// cut ends a stream before its end. What QUIC has of it arrives in any case, and the header always, so that the child knows
+// which frame it was. Messages of data do not die: what is cut off of them need not be named, nor kept.
+func (s *sender) cut(o *outgoing, code quic.StreamErrorCode) {
+	if s.track.info.Kind != wire.Data {
+		if o.head > 0 { // QUIC has none of it yet, and takes so little at once
+			o.begin()
+			_ = o.stream.SetWriteDeadline(time.Time{})
+			n, _ := o.stream.Write(o.buf[:o.head])
+			o.took(n)
+		}
+		o.stream.SetReliableBoundary()
+	}
+	o.stream.CancelWrite(code)
 }
 
 // settle writes everything, ends the frames that are complete, and gives up those that are dead or late.
@@ -297,7 +309,7 @@ func (s *sender) giveUp(o *outgoing) {
 // reset ends the stream of a frame before the frame's end. What is missing may come yet, and gets another stream: from
 // the publisher, by its NACKs, or from another parent.
 func (s *sender) reset(o *outgoing, code quic.StreamErrorCode) {
-	o.stream.CancelWrite(code)
+	s.cut(o, code)
 	by := "deadline"
 	if code == codeGone {
 		by = "parent"

@@ -191,13 +191,14 @@ func (c *congestion) more() {
 // regulate looks after the link's congestion until it ends: how much parity goes with what is sent, which layers are left
 // out, and what the neighbour hears of it.
 func (l *link) regulate() error {
-	tick := time.NewTicker(regulateEvery)
+	tick := time.NewTimer(l.relay.inStep(regulateEvery))
 	defer tick.Stop()
 	g := regulator{link: l, last: time.Now(), reported: time.Now()}
 	defer g.stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(l.relay.inStep(regulateEvery))
 			g.look(time.Now())
 		case <-l.ctx.Done():
 			return nil

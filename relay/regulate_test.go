@@ -284,6 +284,13 @@ type protector struct {
 	mu    sync.Mutex
 	asked []int
 	loss  float64
+	knock int
+}
+
+func (p *protector) Knock(netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.knock++
 }
 
 func (p *protector) Protect(_ netip.AddrPort, parity int) {

@@ -40,6 +40,8 @@ type Parity interface {
 	Protect(peer netip.AddrPort, parity int)
 	// Stats returns what was counted of the peer.
 	Stats(peer netip.AddrPort) ParityStats
+	// Knock sends the peer a packet that means nothing, to learn by ICMP whether somebody is there. It does not block.
+	Knock(peer netip.AddrPort)
 }
 
 // ParityStats counts packets to and from one peer.
@@ -89,6 +91,7 @@ type Relay struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
+	born    time.Time // from which ticks are counted, see inStep
 
 	ctx    context.Context // of everything that runs; ends with Run
 	cancel context.CancelFunc
@@ -134,7 +137,7 @@ func New(cfg Config) (*Relay, error) {
 		cfg.MaxChildren = defaultChildren
 	}
 	r := &Relay{
-		cfg: cfg, log: cfg.Logger, metrics: newMetrics(),
+		cfg: cfg, log: cfg.Logger, metrics: newMetrics(), born: time.Now(),
 		entries: map[wire.TrackID]*entry{},
 		links:   map[string]*link{},
 		dials:   map[string]chan struct{}{},

@@ -254,7 +254,7 @@ func (s *sender) nextDeadline() (next time.Time, ok bool) {
 func (s *sender) abandon() {
 	for _, o := range s.open {
 		o.stop()
-		o.stream.CancelWrite(codeGone)
+		s.cut(o, codeGone)
 	}
 }
 

@@ -129,6 +129,12 @@ func (c *Conn) Protect(peer netip.AddrPort, parity int) {
 	}
 }
 
+// Knock sends peer a packet that means nothing to it: what a peer that is given no parity tells of its losses. If nobody has
+// the port, its host says so by ICMP (see Config.Unreachable). QUIC knows nothing of it, so nothing is acknowledged.
+func (c *Conn) Knock(peer netip.AddrPort) {
+	c.send(run{toldLen, told{}.append(nil)}, nil, net.UDPAddrFromAddrPort(unmap(peer)))
+}
+
 // Stats counts the packets of one peer since it is known; they all only grow, but Loss.
 type Stats struct {
 	Data          uint64  // data packets to the peer that were protected

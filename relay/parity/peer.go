@@ -174,7 +174,7 @@ func (p *peer) flush() {
 func (p *peer) listen(t told, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.guard == nil || p.guard.next-t.block-1 > stale {
+	if p.guard == nil || t == (told{}) || p.guard.next-t.block-1 > stale {
 		return // forged, or of a guard that is no more
 	}
 	was := p.told
