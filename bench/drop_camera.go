@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -19,7 +20,8 @@ type camera struct {
 	pc       *webrtc.PeerConnection
 	tracks   []*webrtc.TrackLocalStaticRTP // one for each size
 	section  string
-	mid, rid uint8 // numbers of the header extensions
+	mid, rid uint8           // numbers of the header extensions
+	keys     []chan struct{} // one for each size: a key frame is asked for
 }
 
 // call connects to a WHIP endpoint.
@@ -81,7 +83,8 @@ func (c *camera) offer() (*webrtc.RTPSender, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.tracks = append(c.tracks, track)
+		asked := make(chan struct{}, 1)
+		c.tracks, c.keys = append(c.tracks, track), append(c.keys, asked)
 		if sender != nil {
 			if err := sender.AddEncoding(track); err != nil {
 				return nil, err
@@ -95,8 +98,18 @@ func (c *camera) offer() (*webrtc.RTPSender, error) {
 		}
 		go func() { // feedback has to be read, for the interceptors
 			for {
-				if _, _, err := sender.ReadSimulcastRTCP(s.rid); err != nil {
+				packets, _, err := sender.ReadSimulcastRTCP(s.rid)
+				if err != nil {
 					return
+				}
+				for _, p := range packets {
+					if _, ok := p.(*rtcp.PictureLossIndication); !ok {
+						continue
+					}
+					select {
+					case asked <- struct{}{}:
+					default:
+					}
 				}
 			}
 		}()
@@ -129,7 +142,7 @@ func whip(ctx context.Context, url, bearer, offer string) (string, error) {
 // play sends one size until ctx ends.
 func (c *camera) play(ctx context.Context, i int, film []picture) error {
 	begin, seq := rand.Uint32(), uint16(rand.Uint32())
-	return loop(ctx, film, func(frame int, payload []byte, last bool) error {
+	return loop(ctx, film, c.keys[i], func(frame int, payload []byte, last bool) error {
 		p := &rtp.Packet{
 			Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: begin + uint32(frame)*(90000/filmRate), Marker: last},
 			Payload: payload,

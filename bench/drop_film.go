@@ -67,12 +67,18 @@ func encode(ctx context.Context, dir string, s size) ([]picture, error) {
 }
 
 // loop calls write for each packet of a film, round after round, until ctx ends: a frame's packets within half of its
-// time, as browsers pace them. The number counts frames and goes on from round to round.
-func loop(ctx context.Context, film []picture, write func(frame int, payload []byte, last bool) error) error {
+// time, as browsers pace them. The number counts frames and goes on from round to round. When a key frame is asked for
+// the film goes on at its next one, as an encoder makes one with the next frame.
+func loop(ctx context.Context, film []picture, keys <-chan struct{}, write func(frame int, payload []byte, last bool) error) error {
 	begin := time.Now()
-	for n := 0; ; n++ {
+	for n, at := 0, 0; ; n, at = n+1, at+1 {
 		due := begin.Add(time.Duration(n) * time.Second / filmRate)
-		packets := film[n%len(film)]
+		select {
+		case <-keys:
+			at = (at + filmKeys - 1) / filmKeys * filmKeys
+		default:
+		}
+		packets := film[at%len(film)]
 		const bursts = 8
 		for i, payload := range packets {
 			if i%max(1, len(packets)/bursts) == 0 {

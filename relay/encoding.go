@@ -46,9 +46,11 @@ func (t *Track) NewestKey(layer int) *rtp.Packet {
 	return nil
 }
 
-// A speed measures what comes, in windows of at least a second.
+// A speed measures what comes, in windows of at least a second. What a parent had in its ring comes at
+// once when a layer is asked for: a window is as long as what came in it was to be seen.
 type speed struct {
-	since int64         // when the window began, Unix nanoseconds; guarded by the layer's mu, as the next
+	since int64         // when the window began, Unix nanoseconds; guarded by the layer's mu, as the next two
+	shown int64         // the time of its first packet by the publisher's clock
 	bytes int           // in it
 	bits  atomic.Uint64 // a second, of the last window
 }
@@ -56,15 +58,18 @@ type speed struct {
 // speedPause ends a window without a result: a layer that stood still for so long has no rate.
 const speedPause = 3 * time.Second
 
-// got counts a packet that came at now.
-func (s *speed) got(n int, now int64) {
+// got counts a packet that came at now and is to be shown at a time, both in nanoseconds.
+func (s *speed) got(n int, now, shown int64) {
 	d := now - s.since
 	switch {
 	case d < 0 || d > int64(speedPause):
-		s.since, s.bytes = now, 0
+		s.since, s.shown, s.bytes = now, shown, 0
 	case d >= int64(time.Second):
+		if media := shown - s.shown; media > d && media < 10*int64(time.Second) {
+			d = media
+		}
 		s.bits.Store(uint64(float64(s.bytes) * 8e9 / float64(d)))
-		s.since, s.bytes = now, 0
+		s.since, s.shown, s.bytes = now, shown, 0
 	}
 	s.bytes += n
 }

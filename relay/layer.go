@@ -192,7 +192,7 @@ func (l *layer) add(p *rtp.Packet) {
 	}
 	l.packets.Add(1)
 	l.bytes.Add(uint64(len(p.Raw)))
-	l.speed.got(len(p.Raw), p.Arrived)
+	l.speed.got(len(p.Raw), p.Arrived, int64(p.Time*1000/max(uint64(l.track.info.Clock), 1))*1e6)
 	l.newestAt.Store(p.Arrived)
 	l.unread++
 	l.unsent++
