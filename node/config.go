@@ -60,6 +60,9 @@ type Config struct {
 	// Relay is how much this node may carry for others.
 	Relay Relay `yaml:"relay"`
 
+	// Door is how much one network may ask of this node's door.
+	Door Door `yaml:"door"`
+
 	// Recording is how much of the disk recordings may take.
 	Recording Recording `yaml:"recording"`
 
@@ -121,7 +124,7 @@ func Defaults() Config {
 		HTTP:  "127.0.0.1:8080",
 		RTC:   "0.0.0.0:8443", RTCTCP: true,
 		Mail:  Mail{TLS: mailStartTLS},
-		Relay: Relay{Uplink: 1000, Children: 64}, Recording: Recording{KeepFree: 1024},
+		Relay: Relay{Uplink: 1000, Children: 64}, Door: Door{Burst: 120, PerSecond: 4, Sessions: 400}, Recording: Recording{KeepFree: 1024},
 	}
 }
 
@@ -199,7 +202,7 @@ func (c *Config) Check() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return usage(errors.New("tls: a certificate needs its key, and a key its certificate"), "set both tls.cert and tls.key")
 	}
-	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check(), c.Recording.check(), checkICE(c.ICEServers)); err != nil {
+	if err := errors.Join(c.Mail.check(), c.OIDC.check(), c.Relay.check(), c.Door.check(), c.Recording.check(), checkICE(c.ICEServers)); err != nil {
 		return err
 	}
 	return c.checkPlainHTTP()

@@ -282,7 +282,7 @@ func (n *Node) openDoor(p Parts) (err error) {
 	n.others = n.newOthers()
 	n.door = session.NewDoor(session.Config{
 		Node: n.cfg.Name, State: func() session.State { return n.store.State() }, Changed: n.store.Changed,
-		PINKey: n.store.PINKey, Credentials: n.credentials, Newest: n.store.Newest, Seats: n.seats, Attend: n.attendance.note,
+		PINKey: n.store.PINKey, Credentials: n.credentials, Newest: n.store.Newest, Limits: n.cfg.Door.limits(), Seats: n.seats, Attend: n.attendance.note,
 		Elsewhere: n.others.elsewhere, Supersede: n.others.supersede, Removed: n.removed, Logger: n.log, Registerer: n.reg,
 	})
 	return nil
