@@ -41,7 +41,11 @@ const (
 	patience  = 20 * time.Second
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A probe of memberlist's that is underway when a mesh ends waits for its answer, some
+// seconds, and nobody can call it off.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
+}
 
 // replica is a state that a test changes by commands, as the log would.
 type replica struct {
