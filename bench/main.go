@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -38,7 +39,7 @@ type grammar struct {
 func main() {
 	var g grammar
 	k := kong.Parse(&g, kong.Name("bench"), kong.Description("Measures what Stentor promises, on this machine."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // timeout(1), too: what a scenario changed on the machine is put back
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(&g); err != nil {
