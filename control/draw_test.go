@@ -45,6 +45,9 @@ func (d drawer) settings() *controlpb.Settings {
 		GuestLimit: d.n("limit", 3), RetentionDays: d.n("retention", 2), AutoEnd: d.bool("auto end"),
 		Lobby: d.pick("lobby", "", "off", "guests"), Partition: d.pick("partition", "", "keep", "strict"),
 	}
+	if d.s.cluster.FeatureLevel >= 3 && d.bool("embedded") {
+		s.EmbedOrigins = []string{d.pick("site", "https://www.example.org", "http://localhost:3000", "https://*")}
+	}
 	if d.bool("registration") {
 		s.Registration = &controlpb.Registration{
 			Window: d.pick("window", "", "always", "start", "interval"), Maximum: d.n("maximum", 2),

@@ -24,7 +24,7 @@ type fixture struct {
 	make    func(*log)
 }
 
-var fixtures = []fixture{{"v1", 15, recordV1}, {"v2", 45, recordV2}, {"v3", 47, recordV3}, {"v3.1", 48, recordV31}}
+var fixtures = []fixture{{"v1", 15, recordV1}, {"v2", 45, recordV2}, {"v3", 47, recordV3}, {"v3.1", 48, recordV31}, {"v3.2", 48, recordV32}}
 
 func (f fixture) commands() string { return "testdata/commands-" + f.version + ".binpb" }
 func (f fixture) snapshot() string { return "testdata/snapshot-" + f.version + ".bin" }

@@ -14,6 +14,15 @@ func recordV31(l *log) {
 	}
 }
 
+// recordV32 is what came to level 3 after that: sites that may show a webinar in a frame.
+func recordV32(l *log) {
+	recordV31(l)
+	c := plan("w_embedded", &controlpb.Settings{EmbedOrigins: []string{"https://www.example.org", "http://localhost:3000"}})
+	for i, c := range []*controlpb.Command{c, edit("w_1", &controlpb.Settings{EmbedOrigins: []string{"https://a.example:8443"}}, "embed_origins")} {
+		l.apply(at(c, start.Add(3*time.Hour+time.Duration(i)*time.Minute)))
+	}
+}
+
 func setRecording(id, recording string, on bool) *controlpb.Command {
 	return &controlpb.Command{Kind: &controlpb.Command_SetRecording{SetRecording: &controlpb.SetRecording{Webinar: id, Id: recording, On: on}}}
 }

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"stentor/control/controlpb"
@@ -11,7 +13,7 @@ import (
 const firstOfLevel2 = 31
 
 // firstOfLevel3 is the first one of feature level 3, which also brought the field completes
-// of a removal.
+// of a removal, and the setting embed_origins.
 const firstOfLevel3 = 61
 
 // levelOf returns the feature level that a cluster must have for c: what its proposer
@@ -22,7 +24,7 @@ func levelOf(c *controlpb.Command) uint32 {
 	if kindOf(c) >= firstOfLevel2 || newFields(c) {
 		level = max(level, 2)
 	}
-	if kindOf(c) >= firstOfLevel3 || c.GetDisconnect().GetCompletes() != 0 {
+	if kindOf(c) >= firstOfLevel3 || c.GetDisconnect().GetCompletes() != 0 || embeds(c) {
 		level = max(level, 3)
 	}
 	return level
@@ -42,6 +44,16 @@ func newFields(c *controlpb.Command) bool {
 		return k.LiftBan.GetUndoes() != 0
 	}
 	return false
+}
+
+// settingsOfLevel2 is how many settings there were before feature level 3, and so how many names an edit's mask could have.
+const settingsOfLevel2 = 14
+
+// embeds reports whether a command is about who may show a webinar in a frame, or has a mask that only those who know
+// that setting take.
+func embeds(c *controlpb.Command) bool {
+	mask := c.GetEditWebinar().GetMask()
+	return len(c.GetCreateWebinar().GetSettings().GetEmbedOrigins()) > 0 || len(mask) > settingsOfLevel2 || slices.Contains(mask, embedOrigins)
 }
 
 // anyField reports whether something is set in a registration, which had no fields in

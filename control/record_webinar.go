@@ -17,6 +17,7 @@ func webinarRecord(w *webinar.Webinar) *controlpb.Record {
 		Lobby: string(w.Lobby), Locked: w.Locked, Partition: string(w.Partition),
 		RetentionDays: uint32(w.Retention / day), SlowMode: uint32(w.SlowMode / time.Second), AutoEnd: w.AutoEnd,
 		AskedAgain: w.AskedAgain, Recall: w.Recall, Expired: w.Expired, Settles: nanos(w.Settles), Registration: registrationRecord(w.Registration),
+		EmbedOrigins: w.EmbedOrigins,
 	}
 	for _, c := range w.Ceilings {
 		r.Ceilings = append(r.Ceilings, &controlpb.Ceiling{Role: string(c.Role), Height: uint32(c.Height), Bitrate: uint32(c.Bitrate)})
@@ -57,6 +58,7 @@ func (s *State) putWebinar(r *controlpb.WebinarRecord) error {
 	}
 	w.Created, w.Started, w.Ended = moment(r.GetCreated()), moment(r.GetStarted()), moment(r.GetEnded())
 	w.Version, w.Settles = r.GetVersion(), moment(r.GetSettles())
+	w.EmbedOrigins = r.GetEmbedOrigins()
 	w.Recording = webinar.Recording{ID: r.GetRecording().GetId(), Since: moment(r.GetRecording().GetSince())}
 	w.PIN = nil
 	if p := r.GetPin(); p != nil {

@@ -23,10 +23,13 @@ const (
 	maxBitrate     = 200_000   // kbit/s
 )
 
+// embedOrigins is the name of the setting that came with feature level 3.
+const embedOrigins = "embed_origins"
+
 // settingsFields are the names of what a host plans and edits, as in an edit's mask.
 var settingsFields = []string{
 	"title", "description", "mode", "guests", "registration", "schedule", "guest_limit", "lobby", "locked",
-	"partition", "retention_days", "slow_mode", "auto_end", "ceilings",
+	"partition", "retention_days", "slow_mode", "auto_end", "ceilings", embedOrigins,
 }
 
 // setField copies one field of s to r. It reports false for a name that is none.
@@ -70,6 +73,7 @@ func checkSettings(r *controlpb.WebinarRecord) error {
 		checkNumbers(r),
 		checkModes(r),
 		checkCeilings(r.GetCeilings()),
+		webinar.CheckEmbedOrigins(r.GetEmbedOrigins()),
 	)
 }
 

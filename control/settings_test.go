@@ -147,6 +147,7 @@ func TestSettingsOutOfBounds(t *testing.T) {
 		{"S52 more registrants than the mode has room for", &controlpb.Settings{Registration: &controlpb.Registration{Maximum: 100_001}}, "registration", "invalid_registration_maximum"},
 		{"S54 two fields of one ID", &controlpb.Settings{Registration: &controlpb.Registration{Fields: []*controlpb.Field{
 			{Id: "x", Label: "X", Type: "text"}, {Id: "x", Label: "X", Type: "text"}}}}, "registration", "invalid_field_id"},
+		{"a setting of level 3 in a cluster of level 2", &controlpb.Settings{EmbedOrigins: []string{"https://www.example.org"}}, "embed_origins", "feature_level"},
 		{"a setting that there is not", &controlpb.Settings{}, "colour", "invalid_mask"},
 		{"a field that is no setting", &controlpb.Settings{}, "id", "invalid_mask"},
 		{"a schedule that recurs", &controlpb.Settings{Schedule: recurring}, "schedule", ""},

@@ -1338,6 +1338,7 @@ type Settings struct {
 	SlowMode      uint32                 `protobuf:"varint,12,opt,name=slow_mode,json=slowMode,proto3" json:"slow_mode,omitempty"`                // seconds between two messages of a guest
 	AutoEnd       bool                   `protobuf:"varint,13,opt,name=auto_end,json=autoEnd,proto3" json:"auto_end,omitempty"`                   // at the end of the last occurrence
 	Ceilings      []*Ceiling             `protobuf:"bytes,14,rep,name=ceilings,proto3" json:"ceilings,omitempty"`
+	EmbedOrigins  []string               `protobuf:"bytes,15,rep,name=embed_origins,json=embedOrigins,proto3" json:"embed_origins,omitempty"` // since level 3: sites that may show the guest page in a frame
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1466,6 +1467,13 @@ func (x *Settings) GetAutoEnd() bool {
 func (x *Settings) GetCeilings() []*Ceiling {
 	if x != nil {
 		return x.Ceilings
+	}
+	return nil
+}
+
+func (x *Settings) GetEmbedOrigins() []string {
+	if x != nil {
+		return x.EmbedOrigins
 	}
 	return nil
 }
@@ -5558,6 +5566,7 @@ type WebinarRecord struct {
 	Expired       bool                   `protobuf:"varint,26,opt,name=expired,proto3" json:"expired,omitempty"`                         // its personal data is gone
 	Settles       int64                  `protobuf:"varint,27,opt,name=settles,proto3" json:"settles,omitempty"`                         // when its attendance is summed up in the audit log; 0: nothing new was reported
 	Recording     *Recording             `protobuf:"bytes,28,opt,name=recording,proto3" json:"recording,omitempty"`                      // absent: it is not recorded
+	EmbedOrigins  []string               `protobuf:"bytes,29,rep,name=embed_origins,json=embedOrigins,proto3" json:"embed_origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5784,6 +5793,13 @@ func (x *WebinarRecord) GetSettles() int64 {
 func (x *WebinarRecord) GetRecording() *Recording {
 	if x != nil {
 		return x.Recording
+	}
+	return nil
+}
+
+func (x *WebinarRecord) GetEmbedOrigins() []string {
+	if x != nil {
+		return x.EmbedOrigins
 	}
 	return nil
 }
@@ -8801,7 +8817,7 @@ const file_control_proto_rawDesc = "" +
 	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x12\n" +
 	"\x04rule\x18\x04 \x01(\tR\x04rule\x12 \n" +
 	"\voccurrences\x18\x05 \x03(\x03R\voccurrences\x12\x1a\n" +
-	"\bcomplete\x18\x06 \x01(\bR\bcomplete\"\x94\x04\n" +
+	"\bcomplete\x18\x06 \x01(\bR\bcomplete\"\xb9\x04\n" +
 	"\bSettings\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x12\n" +
@@ -8818,7 +8834,8 @@ const file_control_proto_rawDesc = "" +
 	"\x0eretention_days\x18\v \x01(\rR\rretentionDays\x12\x1b\n" +
 	"\tslow_mode\x18\f \x01(\rR\bslowMode\x12\x19\n" +
 	"\bauto_end\x18\r \x01(\bR\aautoEnd\x127\n" +
-	"\bceilings\x18\x0e \x03(\v2\x1b.stentor.control.v1.CeilingR\bceilings\"O\n" +
+	"\bceilings\x18\x0e \x03(\v2\x1b.stentor.control.v1.CeilingR\bceilings\x12#\n" +
+	"\rembed_origins\x18\x0f \x03(\tR\fembedOrigins\"O\n" +
 	"\aCeiling\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\rR\x06height\x12\x18\n" +
@@ -9143,7 +9160,7 @@ const file_control_proto_rawDesc = "" +
 	"\tRecordKey\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x18\n" +
 	"\awebinar\x18\x02 \x01(\tR\awebinar\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\xa2\a\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"\xc7\a\n" +
 	"\rWebinarRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x14\n" +
@@ -9175,7 +9192,8 @@ const file_control_proto_rawDesc = "" +
 	"\x06recall\x18\x19 \x01(\x04R\x06recall\x12\x18\n" +
 	"\aexpired\x18\x1a \x01(\bR\aexpired\x12\x18\n" +
 	"\asettles\x18\x1b \x01(\x03R\asettles\x12;\n" +
-	"\trecording\x18\x1c \x01(\v2\x1d.stentor.control.v1.RecordingR\trecording\"\xc0\x01\n" +
+	"\trecording\x18\x1c \x01(\v2\x1d.stentor.control.v1.RecordingR\trecording\x12#\n" +
+	"\rembed_origins\x18\x1d \x03(\tR\fembedOrigins\"\xc0\x01\n" +
 	"\fInviteRecord\x12\x18\n" +
 	"\awebinar\x18\x01 \x01(\tR\awebinar\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +

@@ -81,6 +81,7 @@ type Webinar struct {
 	Expired      bool          // its personal data is gone
 	Settles      time.Time     // when its attendance is summed up in the audit log; zero: nothing new was reported
 	Recording    Recording     // zero: it is not recorded
+	EmbedOrigins []string      // sites that may show the guest page in a frame, as EmbedOrigin writes them; nil: none
 
 	Created, Started, Ended time.Time // UTC; zero until it happened
 	Version                 uint64    // grows with every change of the settings, for If-Match
