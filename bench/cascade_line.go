@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"stentor/bench/impair"
@@ -60,26 +61,66 @@ func openLine(ctx context.Context, w way, films []string, names []string, throug
 
 func (l *line) last() *member { return l.members[len(l.members)-1] }
 
-// measure takes the usages at both ends of a time, and calls mark then, unless it is nil. It begins when the stream has
+// measure takes the usages at both ends of a time, at moments at which nothing is on its way, and calls mark with 0 and
+// 1 then, unless it is nil; with the same number again when the moment turned out to be none. It begins when the stream has
 // gone on for a while; whether anything arrives is not its concern.
-func (l *line) measure(ctx context.Context, d time.Duration, mark func()) (err error) {
+func (l *line) measure(ctx context.Context, d time.Duration, mark func(end int)) (err error) {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
 	if mark == nil {
-		mark = func() {}
+		mark = func(int) {}
 	}
-	mark()
-	if l.before, err = l.usages(); err != nil {
+	if l.before, err = l.still(ctx, func() { mark(0) }); err != nil {
 		return err
 	}
 	if err := pause(ctx, d); err != nil {
 		return err
 	}
-	mark()
-	l.after, err = l.usages()
-	l.from, l.to = l.before[0].Last+1, l.after[0].Last
+	l.after, err = l.still(ctx, func() { mark(1) })
+	if err == nil {
+		l.from, l.to = l.before[0].Last+1, l.after[0].Last
+	}
 	return err
+}
+
+const (
+	// rest is how long nothing may have been written for all to have left: half of what lies between two frames, many times as
+	// long as one takes on loopback.
+	rest = time.Second / videoFPS / 2
+	// sinceKey is how many frames a key frame must be away: it takes longer, on a long path round trips.
+	sinceKey = videoGroup / 4
+	// tries is how many looks there are for such a moment: five seconds of them, in which there are a hundred.
+	tries = int(5 * time.Second / rest)
+)
+
+// still returns the usages at a moment at which the origin has written nothing for a while, and no key frame for longer; mark
+// is called then. Bytes that were counted when written and not yet on the wire would count for the link at the other end: a
+// key frame alone is 6 % of what a measurement of five seconds moves, and one begins when [settle] is over.
+func (l *line) still(ctx context.Context, mark func()) ([]Usage, error) {
+	for range tries {
+		before, err := l.members[0].use()
+		if err != nil {
+			return nil, err
+		}
+		if err := pause(ctx, rest); err != nil {
+			return nil, err
+		}
+		if betweenKeys(before.Last) {
+			mark()
+			now, err := l.usages()
+			if err != nil || now[0].Sent == before.Sent {
+				return now, err
+			}
+		}
+	}
+	return nil, errors.New("the origin never rests: this machine is too busy to measure")
+}
+
+// betweenKeys reports whether a frame is far enough from key frames.
+func betweenKeys(frame uint32) bool {
+	n := frame % videoGroup
+	return n >= sinceKey && n < videoGroup-1
 }
 
 func (l *line) usages() (out []Usage, err error) {
@@ -114,7 +155,7 @@ type tap struct {
 	proxy  *impair.Proxy
 	done   chan struct{}
 	cancel context.CancelFunc
-	marks  [][2]impair.Counts // down and up, at each mark
+	marks  [2][2]impair.Counts // down and up, at both ends of what is measured
 }
 
 // open returns what openLine wants to put a proxy with profile p, in both directions, before an address.
@@ -134,27 +175,27 @@ func (t *tap) open(ctx context.Context, p impair.Profile, seed uint64) func(addr
 	}
 }
 
-// mark notes what has crossed until now.
-func (t *tap) mark() {
+// mark notes what has crossed until now, at the beginning (0) or the end (1) of what is measured.
+func (t *tap) mark(end int) {
 	up, down := t.proxy.Counts()
-	t.marks = append(t.marks, [2]impair.Counts{down, up})
+	t.marks[end] = [2]impair.Counts{down, up}
 }
 
-// moved returns the bytes that were sent into the link between the first and the last mark, with UDP and IP headers.
+// moved returns the bytes that were sent into the link between the two marks, with UDP and IP headers.
 func (t *tap) moved() (down, up float64) {
 	of := func(i int) float64 {
-		from, to := t.marks[0][i], t.marks[len(t.marks)-1][i]
+		from, to := t.marks[0][i], t.marks[1][i]
 		return float64(to.SentBytes-from.SentBytes) + udpHeaders*float64(to.Sent-from.Sent)
 	}
 	return of(0), of(1)
 }
 
-// sent returns how many packets were sent down the link between the first and the last mark.
-func (t *tap) sent() float64 { return float64(t.marks[len(t.marks)-1][0].Sent - t.marks[0][0].Sent) }
+// sent returns how many packets were sent down the link between the two marks.
+func (t *tap) sent() float64 { return float64(t.marks[1][0].Sent - t.marks[0][0].Sent) }
 
-// lost returns how many packets the link lost on their way down between the first and the last mark.
+// lost returns how many packets the link lost on their way down between the two marks.
 func (t *tap) lost() uint64 {
-	from, to := t.marks[0][0], t.marks[len(t.marks)-1][0]
+	from, to := t.marks[0][0], t.marks[1][0]
 	return to.Lost + to.Dropped + to.Cut - from.Lost - from.Dropped - from.Cut
 }
 

@@ -14,7 +14,7 @@ type hopScenario struct {
 	Rounds  int    `help:"How often all of it is done; medians count." default:"3"`
 	Ways    []way  `help:"Which ways of carrying are compared." default:"relay,plain streams,plain datagrams"`
 	Streams int    `help:"The cost per GB is measured with so many streams, too." default:"10"`
-	Only    string `help:"Measure only what a node in the middle costs (${enum})." enum:",one,many" default:""`
+	Only    string `help:"Measure only what a node in the middle costs with one or many streams, or the bytes down a link (${enum})." enum:",one,many,bytes" default:""`
 }
 
 // What a packet needs around it on the wire: UDP and IPv4 headers, and the tag of SRTP with AES-GCM that the publisher's
@@ -40,6 +40,12 @@ func (s *hopScenario) Run(ctx context.Context) error {
 }
 
 func (s *hopScenario) round(ctx context.Context, b *board, w way) error {
+	if s.Only == "bytes" {
+		if w == wayDatagrams {
+			return nil
+		}
+		return s.tapped(ctx, b, w)
+	}
 	if s.Only != "many" {
 		if err := s.chain(ctx, b, w, 1); err != nil {
 			return err
