@@ -122,7 +122,7 @@ type turning struct {
 
 // look thinks the layer over.
 func (f *forward) look(c *course, now time.Time) {
-	if now.Sub(f.choice.looked) < lookEvery || !c.choosy() {
+	if !c.choosy() || now.Sub(f.choice.looked) < lookEvery {
 		return
 	}
 	f.choice.looked = now

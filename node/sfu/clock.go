@@ -52,7 +52,7 @@ func (c *clock) sent(p *rtp.Packet, out uint32) {
 	if c.begun && d < 0 {
 		return // an older packet says nothing new
 	}
-	if c.begun && d == 0 && p.Capture != 0 && p.Capture == c.frame {
+	if c.begun && d == 0 && p.Capture != 0 && c.frame != 0 {
 		return // nor does the next one of a picture
 	}
 	c.frame = p.Capture

@@ -56,6 +56,21 @@ func TestClockKeepsSoundAndPictureTogether(t *testing.T) {
 	}
 }
 
+// The first packet of a picture that says when it was taken is believed; what the others say changes nothing.
+func TestAPictureIsTakenOnce(t *testing.T) {
+	c := clock{wall: &wall{}, rate: 90000}
+	c.sent(&rtp.Packet{Arrived: 5_000_000, Capture: 1_000_000}, 90)
+	before := c
+	c.sent(&rtp.Packet{Arrived: 6_000_000, Capture: 3_000_000}, 90)
+	if c != before {
+		t.Errorf("%+v, before %+v", c, before)
+	}
+	c.sent(&rtp.Packet{Arrived: 38_000_000, Capture: 34_000_000}, 90+3000)
+	if c == before {
+		t.Error("the next picture says nothing")
+	}
+}
+
 func TestNTP(t *testing.T) {
 	if got := ntp(time.Unix(0, 500_000_000)); got != 2208988800<<32|1<<31 {
 		t.Errorf("%x", got)

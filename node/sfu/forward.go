@@ -34,53 +34,57 @@ type forward struct {
 	chosen  chosen
 	kind    wire.Kind
 	msid    [2]string // the stream and the track, as the answer names them
-	clock   clock
 	rtp     *webrtc.RTPSender
 	metrics *metrics
 	counted counted
 	out     [2]out       // media, repairs
 	bits    atomic.Int64 // a second that go out; 0: nothing does
 
-	mu       sync.Mutex    // between forwarding and feedback; guards the following
-	source   Source        // without a Subscribe: none, the section is spare
-	retry    time.Duration // before a source that is gone is asked for again
-	moves    int           // how often the source was another one
-	leave    func()        // lets go of the source
-	attached bool          // pion knows of it
-	format   format        // that goes out
+	mu sync.Mutex // between forwarding and feedback; guards the following
+
+	// What each turn needs lies together: with many viewers it comes from far away each time.
+	moves    int // how often the source was another one
+	sfu      *SFU
 	sender   sender
-	settled  bool // which sender it is stays as it is
-	ssrc     uint32
-	rtxSSRC  uint32
-	rtxSeq   uint16
 	rewriter *rtp.Rewriter
-	exts     []wire.Extension // that the rewriter translates
-	places   [recent]place
-	nth      int       // number of the current place, the rewriter's source
-	position uint64    // sequence number of the newest packet sent, in the current place
-	choice   choice    // of the layer
-	sizes    sizes     // of the layers
 	svc      *thinning // of a stream that has several layers in one; nil: it has not
-	keyAt    time.Time // when the newest key frame began to go out
 	needKey  bool      // drop video until a key frame comes
-	askedKey time.Time // when a key frame was last asked for, while needKey
 	batch    int       // packets that the sender may still keep
 	lastSeq  uint16    // of the newest packet sent
 	lastAt   time.Time // when it was sent
-	allow    repairs
-	repaired repaired
-	untold   tally
-	missed   uint32        // the newest packet that the viewer asked for again, as packets counts
-	current  int           // repairs of places before this one are of no use
-	pacer    send.Pacer    // of video
-	pace     float64       // bytes a second that the viewer's estimate allows; 0: none yet
-	unpaced  int           // bytes that the pacer has not been told of
-	pause    time.Duration // that the pacer wants before the next packet
-	packets  uint32        // as sender reports count them
+	position uint64    // sequence number of the newest packet sent, in the current place
+	packets  uint32    // as sender reports count them
 	octets   uint32
-	reportAt time.Time // of the last sender report
-	rate     float64   // bytes a second since the one before
 	since    int       // bytes since the last
+	unpaced  int       // bytes that the pacer has not been told of
+	reportAt time.Time // of the last sender report
+	untold   tally
+	allow    repairs
+	pause    time.Duration // that the pacer wants before the next packet
+	pacer    send.Pacer    // of video
+	clock    clock
+
+	source   Source        // without a Subscribe: none, the section is spare
+	retry    time.Duration // before a source that is gone is asked for again
+	leave    func()        // lets go of the source
+	attached bool          // pion knows of it
+	format   format        // that goes out
+	settled  bool          // which sender it is stays as it is
+	ssrc     uint32
+	rtxSSRC  uint32
+	rtxSeq   uint16
+	exts     []wire.Extension // that the rewriter translates
+	places   [recent]place
+	nth      int       // number of the current place, the rewriter's source
+	choice   choice    // of the layer
+	sizes    sizes     // of the layers
+	keyAt    time.Time // when the newest key frame began to go out
+	askedKey time.Time // when a key frame was last asked for, while needKey
+	repaired repaired
+	missed   uint32  // the newest packet that the viewer asked for again, as packets counts
+	current  int     // repairs of places before this one are of no use
+	pace     float64 // bytes a second that the viewer's estimate allows; 0: none yet
+	rate     float64 // bytes a second since the last sender report but one
 }
 
 // recent is how many of a source's places are remembered for NACKs: as many as the
@@ -99,6 +103,7 @@ func (f *forward) at() place { return f.places[f.nth%recent] }
 func newForward(v *Viewer, src Source, c chosen, w *wall) *forward {
 	m := v.peer.sfu.metrics
 	return &forward{
+		sfu:    v.peer.sfu,
 		out:    [2]out{m.out(src.Info.Kind, false), m.out(src.Info.Kind, true)},
 		viewer: v, source: src, chosen: c, metrics: m, kind: src.Info.Kind, format: c.format, leave: func() {},
 		msid:  [2]string{label(streamOf(src)), label(src.Name)},
@@ -244,6 +249,9 @@ func (f *forward) skipped() {
 
 // wanted reports whether a packet is of use to the viewer now.
 func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool {
+	if f.kind == wire.Video && !f.needKey {
+		return true
+	}
 	age := now.UnixNano() - p.Arrived
 	if f.kind == wire.Audio {
 		// The ring begins audio at the newest packet, so old means that we are late.
@@ -251,9 +259,6 @@ func (f *forward) wanted(track *relay.Track, p *rtp.Packet, now time.Time) bool 
 			f.drop("late")
 			return false
 		}
-		return true
-	}
-	if !f.needKey {
 		return true
 	}
 	if p.Key {
@@ -306,4 +311,4 @@ func (f *forward) report(now time.Time) {
 	)
 }
 
-func (f *forward) now() time.Time { return f.viewer.peer.sfu.now() }
+func (f *forward) now() time.Time { return f.sfu.now() }

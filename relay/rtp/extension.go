@@ -125,6 +125,33 @@ func appendNarrow(dst []byte, p *Packet, table *[256]uint8, d descriptor) ([]byt
 	return dst, true
 }
 
+// rename translates the ids of a packet that was copied as a whole, where its extensions lie: most publishers send
+// viewers nothing that has to go, and the packet is one copy then. It reports false where [appendExtensions] would write
+// anything else.
+func (r *Rewriter) rename(packet []byte, header int) bool {
+	if packet[0]&0x10 == 0 {
+		return true
+	}
+	start := minHeader + 4*int(packet[0]&0x0f)
+	b := packet[start+4 : header]
+	if len(b) == 0 || binary.BigEndian.Uint16(packet[start:]) != profileOneByte {
+		return false
+	}
+	for len(b) > 0 {
+		if b[0] == 0 { // only what fills up the last word
+			return len(b) < 4 && b[len(b)/2] == 0 && b[len(b)-1] == 0
+		}
+		id, n := b[0]>>4, int(b[0]&0x0f)+2
+		out := r.extensions[id]
+		if id == 0 || id == 15 || out == 0 || out > 14 || len(b) < n {
+			return false
+		}
+		b[0] = out<<4 | b[0]&0x0f
+		b = b[n:]
+	}
+	return true
+}
+
 // appendAny is appendExtensions for all packets.
 func appendAny(dst []byte, p *Packet, table *[256]uint8, d descriptor) []byte {
 	count, wide := 0, false

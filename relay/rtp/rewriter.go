@@ -61,6 +61,7 @@ type segment struct {
 	seq, time   uint64 // outgoing = incoming + this, modulo 2^64
 	shift       counts // the same for what a decoder counts
 	as          As     // of its packets; the marker is the last one's
+	drops       bool   // some of its packets have extensions that do not go on as they are
 }
 
 // NewRewriter returns a Rewriter that waits for its first packet.
@@ -212,20 +213,20 @@ func (r *Rewriter) begin(p *Packet) *segment {
 
 // write appends p as it goes out in segment s, with a marker if it is set or has one.
 func (r *Rewriter) write(dst []byte, p *Packet, s *segment, marker bool) []byte {
-	start := len(dst)
-	csrcs := minHeader + 4*int(p.Raw[0]&0x0f)
-	dst = append(dst, p.Raw[:csrcs]...)
-	head := dst[start : csrcs+start]
-	head[0] &^= 0x10
-	head[1] = p.Raw[1]&0x80 | r.config.PayloadType&0x7f
-	if marker {
-		head[1] |= 0x80
+	start, as := len(dst), r.described(p, s)
+	if as == nil && s.shift == (counts{}) && !s.drops {
+		dst = append(dst, p.Raw...)
+		if r.rename(dst[start:], int(p.header)) {
+			r.head(dst[start:], p, s, marker)
+			return dst
+		}
+		s.drops, dst = true, dst[:start]
 	}
-	binary.BigEndian.PutUint16(head[2:], uint16(p.Seq+s.seq))
-	binary.BigEndian.PutUint32(head[4:], uint32(p.Time+s.time))
-	binary.BigEndian.PutUint32(head[8:], r.config.SSRC)
+	dst = append(dst, p.Raw[:minHeader+4*int(p.Raw[0]&0x0f)]...)
+	dst[start] &^= 0x10
+	r.head(dst[start:], p, s, marker)
 	n := len(dst)
-	dst = appendExtensions(dst, p, &r.extensions, descriptor{r.config.Dependency, s.shift.frame, r.described(p, s)})
+	dst = appendExtensions(dst, p, &r.extensions, descriptor{r.config.Dependency, s.shift.frame, as})
 	if len(dst) > n {
 		dst[start] |= 0x10
 	}
@@ -235,4 +236,15 @@ func (r *Rewriter) write(dst []byte, p *Packet, s *segment, marker bool) []byte 
 		r.renumber(dst[n:len(dst)-int(p.padding)], s.shift)
 	}
 	return dst
+}
+
+// head writes what every packet has of its own.
+func (r *Rewriter) head(packet []byte, p *Packet, s *segment, marker bool) {
+	packet[1] = p.Raw[1]&0x80 | r.config.PayloadType&0x7f
+	if marker {
+		packet[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(packet[2:], uint16(p.Seq+s.seq))
+	binary.BigEndian.PutUint32(packet[4:], uint32(p.Time+s.time))
+	binary.BigEndian.PutUint32(packet[8:], r.config.SSRC)
 }

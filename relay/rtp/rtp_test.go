@@ -365,6 +365,40 @@ func TestTheShortWayWritesWhatTheLongOneDoes(t *testing.T) {
 	}
 }
 
+// Nor does it matter whether a packet is copied as a whole.
+func TestAPacketIsCopiedAsAWholeOnlyWhereThatIsTheSame(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	whole := 0
+	for range 20_000 {
+		raw := unhex("9060 0001 00000002 00000003 bede0002")
+		for n := rng.IntN(3); len(raw) < 24 && n >= 0; n-- { // elements, some of them cut off or strange, and what fills up
+			data := make([]byte, rng.IntN(4)+1)
+			raw = append(append(raw, byte(rng.IntN(16))<<4|byte(len(data)-1)), data...)
+		}
+		raw = append(append(raw, make([]byte, 8)...)[:24], 1, 2, 3, 4)
+		p, err := Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := NewRewriter(RewriterConfig{SSRC: 5})
+		for i := range 16 {
+			r.extensions[i] = uint8(rng.IntN(17))
+		}
+		got := bytes.Clone(raw)
+		if !r.rename(got, p.Header()) {
+			continue
+		}
+		whole++
+		want := append(appendAny(bytes.Clone(raw[:minHeader]), &p, &r.extensions, descriptor{}), p.Raw[p.header:]...)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%x by %v:\ngot  %x\nwant %x", raw, r.extensions[:16], got, want)
+		}
+	}
+	if whole < 1000 {
+		t.Errorf("only %d were copied as a whole", whole)
+	}
+}
+
 func TestResendIsWhatWent(t *testing.T) {
 	r := NewRewriter(RewriterConfig{SSRC: 5, PayloadType: 99, Seq: 10})
 	ring := map[uint64]*Packet{}

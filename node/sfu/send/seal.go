@@ -70,8 +70,12 @@ func (s *Session) Stream(ssrc uint32) (*Stream, error) {
 		return nil, ErrTaken
 	}
 	s.streams[ssrc] = struct{}{}
-	st := &Stream{session: s, ssrc: ssrc}
-	st.nonce.salt = s.salt
+	st := &Stream{aead: s.aead, ssrc: ssrc}
+	st.nonce.base = s.salt
+	for i := range 4 { // RFC 7714 section 8.1: 00 00, SSRC, roll-over counter, sequence number
+		st.nonce.base[2+i] ^= byte(ssrc >> (24 - 8*i))
+	}
+	st.nonce.iv = st.nonce.base
 	return st, nil
 }
 
@@ -87,12 +91,12 @@ const lastIndex = 1<<48 - 1
 // A Stream seals the packets of one SSRC, each number once. It belongs to one
 // goroutine: to the shard or forward that owns it.
 type Stream struct {
-	session *Session
-	ssrc    uint32
-	begun   bool
-	newest  uint64                  // the highest index sealed: roll-over counter and sequence number
-	sealed  [sealWindow / 64]uint64 // a bit for each of the last indices, at index % sealWindow
-	nonce   struct{ salt, iv [saltLength]byte }
+	aead   cipher.AEAD // of the session
+	ssrc   uint32
+	begun  bool
+	newest uint64                              // the highest index sealed: roll-over counter and sequence number
+	nonce  struct{ base, iv [saltLength]byte } // of index 0, and of the packet that is sealed
+	sealed [sealWindow / 64]uint64             // a bit for each of the last indices, at index % sealWindow
 }
 
 // SSRC returns whose packets the stream seals.
@@ -113,15 +117,8 @@ func (s *Stream) Seal(packet []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	iv := &s.nonce.iv // RFC 7714 section 8.1: 00 00, SSRC, roll-over counter, sequence number
-	*iv = s.nonce.salt
-	for i := range 4 {
-		iv[2+i] ^= packet[8+i]
-	}
-	for i := range 6 {
-		iv[6+i] ^= byte(index >> (40 - 8*i))
-	}
-	return s.session.aead.Seal(packet[:header], iv[:], packet[header:], packet[:header]), nil
+	binary.BigEndian.PutUint64(s.nonce.iv[4:], binary.BigEndian.Uint64(s.nonce.base[4:])^index) // of 48 bits: what is before stays
+	return s.aead.Seal(packet[:header], s.nonce.iv[:], packet[header:], packet[:header]), nil
 }
 
 // use extends seq to an index and marks it as used.
