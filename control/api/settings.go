@@ -2,6 +2,8 @@ package api
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,9 @@ func created(in client.CreateWebinar, now time.Time) (*controlpb.Settings, error
 		s.Registration = registrationOf(*in.Registration)
 	}
 	var err error
+	if s.EmbedOrigins, err = embedOriginsOf(in.EmbedOrigins); err != nil {
+		return nil, err
+	}
 	if in.Schedule != nil {
 		s.Schedule, err = scheduleOf(*in.Schedule, now)
 	}
@@ -47,6 +52,14 @@ func edited(w *webinar.Webinar, in client.EditWebinar, now time.Time) (plan, err
 		return p, err
 	}
 	s := p.settings
+	if in.EmbedOrigins != nil {
+		origins, err := embedOriginsOf(*in.EmbedOrigins)
+		if err != nil {
+			return p, err
+		}
+		s.EmbedOrigins = origins
+		p.gives("embed_origins")
+	}
 	give(&p, "title", in.Title, func(v string) { s.Title = strings.TrimSpace(v) })
 	give(&p, "description", in.Description, func(v string) { s.Description = strings.TrimSpace(v) })
 	give(&p, "mode", in.Mode, func(v string) { s.Mode = v })
@@ -165,6 +178,22 @@ func ceilingsOf(in []client.Ceiling) []*controlpb.Ceiling {
 		out[i] = &controlpb.Ceiling{Role: c.Role, Height: uint32(c.Height), Bitrate: uint32(c.Bitrate)}
 	}
 	return out
+}
+
+// embedOriginsOf are sites as the state keeps them, each once.
+func embedOriginsOf(in []string) ([]string, error) {
+	var out []string
+	for i, text := range in {
+		origin, err := webinar.EmbedOrigin(text)
+		if err != nil {
+			return nil, refuse(codeInvalidRequest, webinar.ErrEmbedOrigin.Detail,
+				client.FieldError{Location: fmt.Sprintf("body.embed_origins[%d]", i), Message: "is not the origin of a site"})
+		}
+		if !slices.Contains(out, origin) {
+			out = append(out, origin)
+		}
+	}
+	return out, nil
 }
 
 func registrationOf(in client.SetRegistration) *controlpb.Registration {

@@ -22,7 +22,8 @@ func viewWebinar(w *webinar.Webinar, now time.Time) client.Webinar {
 		Guests: viewPermissions(w.Guests), GuestLimit: w.GuestLimit, Lobby: string(lobby(w)), Locked: w.Locked,
 		OpenDoor: w.OpenDoor(), Partition: string(partition(w)), RetentionDays: retentionDays(w),
 		SlowModeSeconds: int(w.SlowMode / time.Second), AutoEnd: w.AutoEnd, Ceilings: viewCeilings(w.Ceilings),
-		CreatedAt: w.Created, StartedAt: happened(w.Started), EndedAt: happened(w.Ended), Version: w.Version,
+		EmbedOrigins: append([]string{}, w.EmbedOrigins...),
+		CreatedAt:    w.Created, StartedAt: happened(w.Started), EndedAt: happened(w.Ended), Version: w.Version,
 	}
 }
 

@@ -99,6 +99,7 @@ type Rules struct {
 	Retention  *span    `help:"How long personal data is kept after the end, in days." placeholder:"30d" group:"Rules:"`
 	Partition  *string  `enum:"keep,strict" help:"What a node does while it is cut off: go on (keep), or let nobody in and end (strict)." placeholder:"HOW" group:"Rules:"`
 	Ceiling    []string `help:"Bound of a role's video, as attendee=720p, presenter=2160p@12000 (kbit/s), or none." placeholder:"ROLE=BOUND" group:"Rules:"`
+	Embed      []string `help:"Site that may show the guest page in a frame, as https://www.example.org (up to ten of them), or none." placeholder:"ORIGIN" group:"Rules:"`
 }
 
 var permissionNames = []string{"audio", "video", "messages", "files", "images"}
@@ -180,6 +181,18 @@ func (r *Rules) ceilings() (*[]client.Ceiling, error) {
 		all = append(all, c)
 	}
 	return &all, nil
+}
+
+// embeds returns the sites of --embed; nil: it was not given. Whether they are good ones the server says.
+func (r *Rules) embeds() *[]string {
+	if r.Embed == nil {
+		return nil
+	}
+	sites := r.Embed
+	if slices.Equal(sites, []string{"none"}) {
+		sites = []string{}
+	}
+	return &sites
 }
 
 // parseCeiling reads ROLE=LINESp, ROLE=LINESp@KBITS or ROLE=@KBITS.

@@ -78,6 +78,7 @@ func (c *WebinarCreate) body(e *Env) (client.CreateWebinar, error) {
 	if ceilings != nil {
 		in.Ceilings = *ceilings
 	}
+	in.EmbedOrigins = value(c.embeds())
 	in.GuestLimit, in.Lobby, in.Locked, in.Partition = value(c.GuestLimit), value(c.Lobby), value(c.Lock), value(c.Partition)
 	in.SlowModeSeconds, in.AutoEnd = int(value(c.SlowMode).seconds()), value(c.AutoEnd)
 	days, err := c.days()
@@ -135,6 +136,9 @@ func webinarSheet(api *client.Client, w client.Webinar) []string {
 	}
 	for _, c := range w.Ceilings {
 		sheet = append(sheet, "ceiling", ceilingText(c))
+	}
+	for _, o := range w.EmbedOrigins {
+		sheet = append(sheet, "shown in frames of", o)
 	}
 	return append(sheet, "owner", w.Owner, "created", when(w.CreatedAt), "ended", since(w.EndedAt))
 }
@@ -285,6 +289,7 @@ func (c *WebinarEdit) body() (client.EditWebinar, error) {
 	var errs [3]error
 	in.Guests, errs[0] = c.guests()
 	in.Ceilings, errs[1] = c.ceilings()
+	in.EmbedOrigins = c.embeds()
 	in.RetentionDays, errs[2] = c.days()
 	if c.SlowMode != nil {
 		seconds := int(c.SlowMode.seconds())

@@ -15,7 +15,7 @@ func allHands() client.Webinar {
 	return client.Webinar{
 		ID: "w-1", Title: "All hands \x1b[2J\u202e", Mode: "role-based", Link: "4k3", JoinPath: "/w/4k3", State: "planned", Owner: "t-1",
 		Guests: client.Permissions{Audio: true, Messages: true}, Lobby: "off", Partition: "keep", RetentionDays: 30,
-		Ceilings: []client.Ceiling{}, CreatedAt: march, Version: 7,
+		Ceilings: []client.Ceiling{}, EmbedOrigins: []string{}, CreatedAt: march, Version: 7,
 	}
 }
 

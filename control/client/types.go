@@ -26,6 +26,7 @@ type Webinar struct {
 	SlowModeSeconds int           `json:"slow_mode_seconds" minimum:"0" doc:"Between two messages of a guest; 0: off."`
 	AutoEnd         bool          `json:"auto_end" doc:"It ends by itself at the end of the last occurrence."`
 	Ceilings        []Ceiling     `json:"ceilings" nullable:"false" doc:"Bounds of video by role."`
+	EmbedOrigins    []string      `json:"embed_origins" nullable:"false" doc:"Sites whose pages may show the guest page in a frame." example:"[\"https://www.example.org\"]"`
 	Recording       *Recording    `json:"recording,omitempty" doc:"Absent while it is not recorded."`
 	CreatedAt       time.Time     `json:"created_at"`
 	StartedAt       *time.Time    `json:"started_at,omitempty"`
@@ -97,6 +98,7 @@ type CreateWebinar struct {
 	SlowModeSeconds int              `json:"slow_mode_seconds,omitempty" minimum:"0" maximum:"3600"`
 	AutoEnd         bool             `json:"auto_end,omitempty"`
 	Ceilings        []Ceiling        `json:"ceilings,omitempty" maxItems:"4" nullable:"false"`
+	EmbedOrigins    []string         `json:"embed_origins,omitempty" maxItems:"10" maxLength:"300" nullable:"false" doc:"Sites whose pages may show the guest page in a frame: https://NAME, perhaps with a port; http with localhost alone. None unless given."`
 }
 
 // EditWebinar changes settings of a webinar: what is absent stays. Registration
@@ -116,6 +118,7 @@ type EditWebinar struct {
 	SlowModeSeconds *int             `json:"slow_mode_seconds,omitempty" minimum:"0" maximum:"3600"`
 	AutoEnd         *bool            `json:"auto_end,omitempty"`
 	Ceilings        *[]Ceiling       `json:"ceilings,omitempty" maxItems:"4" nullable:"false" doc:"In place of all that there are."`
+	EmbedOrigins    *[]string        `json:"embed_origins,omitempty" maxItems:"10" maxLength:"300" nullable:"false" doc:"In place of all that there are."`
 }
 
 // Webinars is one page of webinars, newest first.
