@@ -93,7 +93,7 @@ func (n *Node) describe(link string) (web.Webinar, error) {
 		Locked: closed != nil, Registration: w.Registration,
 	}
 	if full := n.State().Webinar(w.ID); full != nil {
-		out.Description = full.Description
+		out.Description, out.EmbedOrigins = full.Description, full.EmbedOrigins
 		out.Accounts = w.Accounts
 		if start, _, ok := full.Occurrence(n.now()); ok {
 			out.Start, out.Zone = start, full.Schedule.Zone

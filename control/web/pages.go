@@ -70,6 +70,7 @@ type view struct {
 	Sentence        string // what went wrong, or what there is to say
 	Next            string // where somebody goes who has signed in
 	Scriptless      bool   // the form was sent without script
+	Framed          bool   // the page is shown in a frame of another
 	Form            *form  // of the registration page
 	Done            *confirmation
 	Approval        bool      // the host decides on each registration
@@ -85,6 +86,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pick f
 	v.Lang = s.texts.choose(r)
 	v.Dir = direction(v.Lang)
 	v.Path = r.URL.Path
+	v.Framed = framed(r)
 	for _, lang := range s.texts.languages {
 		v.Languages = append(v.Languages, choice{lang, s.texts.say(lang, "language.name"), direction(lang)})
 	}
@@ -99,7 +101,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pick f
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Lang)
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Accept-Language, Cookie, Accept-Encoding")
+	h.Set("Vary", "Accept-Language, Cookie, Accept-Encoding, Sec-Fetch-Dest")
 	h.Set("X-Robots-Tag", "noindex")
 	if !acceptsGzip(r) {
 		w.WriteHeader(status)
@@ -191,9 +193,10 @@ func (s *site) guestPage(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	v.Webinar = webinar
+	mayBeFramed(w.Header(), webinar.EmbedOrigins)
 	if s.config.Edges != nil {
 		v.Edges = s.config.Edges()
-		w.Header().Set("Content-Security-Policy", policyWith(v.Edges))
+		speakWith(w.Header(), v.Edges)
 	}
 	s.render(w, r, http.StatusOK, func(p *pages) *template.Template { return p.guest }, v)
 }

@@ -76,6 +76,9 @@ func (s *site) openRegistration(w http.ResponseWriter, r *http.Request) (client.
 		s.lost(w, r)
 		return client.Public{}, false
 	}
+	if webinar, err := s.config.Door(link); err == nil {
+		mayBeFramed(w.Header(), webinar.EmbedOrigins)
+	}
 	public, refusal, err := s.api.public(r, link)
 	switch {
 	case err != nil:

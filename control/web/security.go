@@ -25,14 +25,33 @@ var policy = strings.Join([]string{
 	"trusted-types stentor-worker",
 }, "; ")
 
-// policyWith is the policy of a page that may also speak with other nodes of the mesh: its
-// connections go to their origins, by HTTP and by WebSocket, and nothing else of it does.
-func policyWith(origins []string) string {
+// speakWith lets a page also speak with other nodes of the mesh: its connections go to their origins, by HTTP and by
+// WebSocket, and nothing else of it does.
+func speakWith(h http.Header, origins []string) {
 	to := "connect-src 'self'"
 	for _, o := range origins {
 		to += " " + o + " " + strings.Replace(o, "http", "ws", 1)
 	}
-	return strings.Replace(policy, "connect-src 'self'", to, 1)
+	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "connect-src 'self'", to, 1))
+}
+
+// mayBeFramed lets pages of the named sites show this one in a frame, and our own (CSP 3, section 6.4.2.1). X-Frame-Options
+// has no word for that (RFC 7034 knows one site at most, which browsers have dropped). An origin is put in as it is: the
+// state machine takes none with a character that could end it.
+func mayBeFramed(h http.Header, origins []string) {
+	if len(origins) == 0 {
+		return
+	}
+	to := "frame-ancestors 'self' " + strings.Join(origins, " ")
+	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "frame-ancestors 'none'", to, 1))
+	h.Del("X-Frame-Options")
+}
+
+// framed reports whether a page was asked for by a frame, as the browser says itself (Fetch Metadata). One that does not
+// say so gets links that open in the frame, where the pages that they lead to refuse to be shown.
+func framed(r *http.Request) bool {
+	to := r.Header.Get("Sec-Fetch-Dest")
+	return to == "iframe" || to == "frame"
 }
 
 // permissions leaves camera, microphone and screen to our own pages (presenters

@@ -62,6 +62,9 @@ type Webinar struct {
 	Start time.Time
 	// Zone is the IANA name of the time zone in which the webinar was planned.
 	Zone string
+	// EmbedOrigins are the sites whose pages may show the guest page and the registration page in a frame, as
+	// webinar.EmbedOrigin writes them.
+	EmbedOrigins []string
 }
 
 // Refusal is a reason that a visitor may read: Code is stable and names a text
