@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,9 +76,9 @@ func TestTheWatchTellsOfAllOfTheStage(t *testing.T) {
 		s.apply(&controlpb.Command{Kind: &controlpb.Command_SetFeatureLevel{SetFeatureLevel: &controlpb.SetFeatureLevel{Level: 2}}})
 		s.apply(&controlpb.Command{Kind: &controlpb.Command_CreateWebinar{CreateWebinar: &controlpb.CreateWebinar{Id: "w", Link: "l", Title: "Tides", Owner: "host"}}})
 		g := newStage("n1", 1, s, r, nil, nil, nil)
-		asked := 0
+		var asked atomic.Int32 // each person's name in a goroutine of its own
 		g.name = func(_ context.Context, node, webinar, participant string) (string, error) {
-			if asked++; participant == "p_bob" && asked < 3 {
+			if n := asked.Add(1); participant == "p_bob" && n < 3 {
 				return "", context.DeadlineExceeded // at first
 			}
 			return "Name of " + participant, nil

@@ -69,7 +69,9 @@ func TestAConnDeliversWhenTheLinkSays(t *testing.T) {
 	between(t, New(p, 11), func(t *testing.T, a, b net.PacketConn) {
 		began, twin := time.Now(), New(p, 11)
 		var want []arrival
+		done := make(chan bool)
 		go func() {
+			defer close(done)
 			for i := range uint32(300) {
 				sent := packet(i)
 				for _, at := range twin.Send(time.Now(), len(sent)) {
@@ -83,6 +85,7 @@ func TestAConnDeliversWhenTheLinkSays(t *testing.T) {
 			}
 		}()
 		got := collect(t, b, began, 10*time.Second)
+		<-done
 		slices.SortStableFunc(want, func(x, y arrival) int { return int(x.after - y.after) })
 		if !slices.Equal(got, want) {
 			t.Errorf("%d packets came, %d were to come, or at other times", len(got), len(want))

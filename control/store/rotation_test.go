@@ -44,6 +44,13 @@ func (g *gossip) Quiet() time.Duration {
 	return time.Since(g.quietSince)
 }
 
+// keys is how many were drawn.
+func (g *gossip) keys() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.drawn
+}
+
 func (g *gossip) set(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -122,8 +129,8 @@ func TestAGossipKeyIsUsedForAWeek(t *testing.T) {
 			t.Fatalf("%s: %s, want %s", step.name, got, step.goes)
 		}
 	}
-	if g.drawn != 2 {
-		t.Errorf("%d keys drawn", g.drawn)
+	if g.keys() != 2 {
+		t.Errorf("%d keys drawn", g.keys())
 	}
 }
 
@@ -136,8 +143,8 @@ func TestARemovalChangesTheGossipKeyAtOnce(t *testing.T) {
 		g.set(func() { g.have, g.use, g.quietSince = true, true, time.Now().Add(-time.Hour) })
 		must(t, v, removal("n8")) // it may have the next key already
 		time.Sleep(5 * time.Second)
-		if got := stands(v); got != "2 remove" || g.drawn != 2 {
-			t.Errorf("after both: %s, %d keys drawn", got, g.drawn)
+		if got := stands(v); got != "2 remove" || g.keys() != 2 {
+			t.Errorf("after both: %s, %d keys drawn", got, g.keys())
 		}
 	})
 }
@@ -156,8 +163,8 @@ func TestAnotherLeaderGoesOnWithARotation(t *testing.T) {
 		leader = c.leader()
 		g.set(func() { g.have, g.use, g.quietSince = true, true, time.Now().Add(-time.Hour) })
 		time.Sleep(5 * time.Second)
-		if got := stands(leader); got != "1 remove" || g.drawn != 1 {
-			t.Errorf("under another leader: %s, %d keys drawn", got, g.drawn)
+		if got := stands(leader); got != "1 remove" || g.keys() != 1 {
+			t.Errorf("under another leader: %s, %d keys drawn", got, g.keys())
 		}
 	})
 }

@@ -219,6 +219,13 @@ func (c *cluster) refuse(f func(*controlpb.Command) error) {
 	c.refuses = f
 }
 
+// count is how many commands of a kind there were.
+func (c *cluster) count(kind string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.commands[kind]
+}
+
 // total is how many commands there were.
 func (c *cluster) total() int {
 	c.mu.Lock()

@@ -310,7 +310,7 @@ func TestM8ARightPINTakesNothing(t *testing.T) {
 			n.Settle("w_1", true, true)
 		}
 		s, _ := c.now()
-		if asked := c.commands["*controlpb.Command_AcquireGuesses"]; asked > 2 {
+		if asked := c.count("*controlpb.Command_AcquireGuesses"); asked > 2 {
 			t.Errorf("%d commands", asked)
 		}
 		if b := s.Webinar("w_1").Budget(); b.Left < 90_000 {
