@@ -32,6 +32,7 @@ type Grant struct {
 	Link        string // the current one: it can have been rotated; empty for who waits in the lobby
 	Role        webinar.Role
 	Waiting     bool // in the lobby: an events connection hears when that is over
+	Unlooked    bool // they wait since the budget of wrong PINs is spent (M8): theirs was not looked at
 	Expires     time.Time
 }
 
@@ -178,5 +179,6 @@ func (d *Door) grant(w *webinar.Webinar, c claims) (Grant, error) {
 	if !g.Waiting {
 		g.Link = w.Link
 	}
+	g.Unlooked = g.Waiting && c.Guest && w.PIN != nil && !c.ByPIN
 	return g, nil
 }

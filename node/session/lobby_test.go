@@ -17,7 +17,7 @@ func TestS7WhoWaitsInTheLobbyGetsNothing(t *testing.T) {
 			t.Errorf("the lobby stands behind the PIN: %v", err)
 		}
 		g, events := e.enter(t, Knock{Name: "Ada", PIN: "90210777"}, Events)
-		if !g.Waiting || g.Link != "" || !events.Situation().Waiting {
+		if !g.Waiting || g.Unlooked || g.Link != "" || !events.Situation().Waiting {
 			t.Errorf("not in the lobby: %+v", g)
 		}
 		for use, want := range map[Use]string{Watch: "in_lobby", Publish: "in_lobby"} {
@@ -124,6 +124,9 @@ func TestM8WithTheBudgetSpentThereIsTheLobby(t *testing.T) {
 		right, err := e.Join(ctx, link, Knock{Name: "Ada", PIN: "90210777"})
 		if err != nil || !right.Waiting || !wrong.Waiting || !events.Situation().Waiting {
 			t.Fatalf("right %+v, wrong %+v, %v: the PIN was looked at", right, wrong, err)
+		}
+		if again, err := e.Refresh(ctx, right.Token, home); !right.Unlooked || !wrong.Unlooked || err != nil || !again.Unlooked {
+			t.Errorf("right %v, wrong %v, refreshed %v (%v): they are not told why they wait", right.Unlooked, wrong.Unlooked, again.Unlooked, err)
 		}
 		if _, err := e.Open(ctx, link, "90210777", home, Watch); code(err) != "too_many_guesses" {
 			t.Errorf("by a path without a lobby: %v", err)

@@ -85,10 +85,11 @@ func writeGrant(w http.ResponseWriter, g session.Grant) error {
 		Name        string       `json:"name"`
 		Role        webinar.Role `json:"role"`
 		Waiting     bool         `json:"waiting"`
+		Unlooked    bool         `json:"pin_unchecked,omitempty"`
 		Webinar     string       `json:"webinar"`
 		Link        string       `json:"link,omitempty"`
 		Expires     time.Time    `json:"expires_at"`
-	}{g.Token, g.Participant, g.Name, g.Role, g.Waiting, g.Webinar, g.Link, g.Expires.UTC()})
+	}{g.Token, g.Participant, g.Name, g.Role, g.Waiting, g.Unlooked, g.Webinar, g.Link, g.Expires.UTC()})
 }
 
 // readJSON reads one object and nothing else; a field that is not known is
