@@ -30,6 +30,7 @@ type grammar struct {
 	Mesh32        mesh32Scenario       `cmd:"" name:"mesh32" help:"One 4K stream through as many real nodes as fit: bytes, depth, time."`
 	Registrations registrationScenario `cmd:"" help:"Registrations a second, exact at the maximum, beside etcd."`
 	Relaykill     relaykillScenario    `cmd:"" help:"A relay is killed, or drained, above viewers: the gap that they see."`
+	Stage         stageScenario        `cmd:"" help:"Somebody comes to the stage: when a thousand viewers hear and see it, without another description."`
 	Trees         treesScenario        `cmd:"" help:"The trees that nodes on the cities of the world choose, scored and drawn (simulated)."`
 	Send          sendScenario         `cmd:"" help:"What a viewer costs: one 4K stream to many, beside a plain pion SFU and the bare limit."`
 	Seat          seatCommand          `cmd:"" hidden:"" help:"One node of a cascade that a scenario runs."`

@@ -55,6 +55,7 @@ type sendFigure struct {
 	loss     float64 // of packets
 	p50, p99 float64 // ms from the writing of a frame's last packet to its arrival
 	memory   float64 // KiB of all viewers, resident, above the empty server
+	held     float64 // KiB per viewer of heap and stacks that are in use; 0 where that cannot be asked
 	routines float64 // goroutines per viewer, 0 where they cannot be counted
 	join     float64 // ms of the core for one join; 0 where other work hides it
 	first    float64 // ms from the call of a late viewer to its first packet, p50
@@ -84,7 +85,7 @@ func (s *sendScenario) Run(ctx context.Context) error {
 		"AES-GCM, no feedback: medians of %d rounds of %d s. The stream is made within the server, at the same cost for all\n"+
 		"(but livekit, which gets it by WebRTC). First picture: of %d who join while it runs.\n\n",
 		receiving, s.Server, s.Load, s.Rounds, s.Seconds, s.Late)
-	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory per viewer, all / each further one, goroutines | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| viewers | way | CPU s/GB | of a core | lost | last packet of a frame p50 / p99 | memory per viewer, all / each further one / held, goroutines | CPU per join | first packet, first frame p50 |\n|---|---|---|---|---|---|---|---|---|")
 	full := make(map[string]bool)     // ways that have lost too much
 	fewer := make(map[string]sendRow) // what was measured with fewer viewers
 	for _, n := range s.Viewers {
@@ -135,7 +136,7 @@ func printSend(n int, way string, f []sendFigure, fewer sendRow) sendRow {
 	if fewer.viewers > 0 {
 		further = fmt.Sprintf("%.0f", (row.memory-fewer.memory)/float64(n-fewer.viewers))
 	}
-	memory := fmt.Sprintf("%.0f / %s KiB, %.1f", row.memory/float64(n), further, m(func(f sendFigure) float64 { return f.routines }))
+	memory := fmt.Sprintf("%.0f / %s / %.0f KiB, %.1f", row.memory/float64(n), further, m(func(f sendFigure) float64 { return f.held }), m(func(f sendFigure) float64 { return f.routines }))
 	if way == wayIdle {
 		fmt.Printf("| %d | %s | | | | | %s | | |\n", n, way, memory)
 		return row
@@ -175,7 +176,7 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 		return f, err
 	}
 	defer seat.stop()
-	empty, err := seat.ask(sendQuestion{})
+	empty, err := seat.ask(sendQuestion{Hold: true})
 	if err != nil {
 		return f, err
 	}
@@ -207,6 +208,11 @@ func (s *sendScenario) round(ctx context.Context, way string, n int) (f sendFigu
 		return f, err
 	}
 	f.memory = (after.Memory - empty.Memory) / 1024
+	held, err := seat.ask(sendQuestion{Hold: true})
+	if err != nil {
+		return f, err
+	}
+	f.held = (held.Heap + held.Stacks - empty.Heap - empty.Stacks) / 1024 / float64(n)
 	if way == wayBare || way == wayIdle || s.Late == 0 {
 		return f, nil
 	}

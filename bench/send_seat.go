@@ -35,6 +35,7 @@ type sendQuestion struct {
 	Offer string
 	To    string // an address that gets SRTP without asking
 	Begin bool
+	Hold  bool   // what is held now, after everything else was collected
 	Call  bool   // livekit-server: it is to offer
 	Reply string // a viewer's answer to that
 	ID    int    // which viewer's
@@ -46,6 +47,8 @@ type sendAnswer struct {
 	ID       int
 	CPU      time.Duration // used so far, user and system
 	Memory   float64       // resident bytes
+	Heap     float64       // bytes that are in use, when asked what is held
+	Stacks   float64       // bytes of goroutines' stacks, then
 	Routines int
 	Err      string
 }
@@ -147,7 +150,7 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 	for {
 		var q sendQuestion
 		if err := in.Decode(&q); err != nil {
-			return errors.Join(c.heap(), c.counts(s)) // whoever asked has gone
+			return c.counts(s) // whoever asked has gone
 		}
 		var a sendAnswer
 		switch {
@@ -158,6 +161,8 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 		case q.Begin:
 			play := &source{film: filmOf("video"), pace: 5 * videoRate / 2}
 			go play.run(ctx, videoGroup, s)
+		case q.Hold:
+			err = c.hold(&a)
 		}
 		if err != nil {
 			a.Err = err.Error()
@@ -173,16 +178,26 @@ func (c *sendSeatCommand) Run(ctx context.Context) error {
 	}
 }
 
-// heap writes a profile of what is held now beside that of the CPU.
-func (c *sendSeatCommand) heap() error {
+// hold tells what is held now, and writes a profile of it beside that of the CPU.
+func (c *sendSeatCommand) hold(a *sendAnswer) error {
+	var m runtime.MemStats
+	for range 2 { // what the first one ends, the second one takes
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	a.Heap, a.Stacks = float64(m.HeapAlloc), float64(m.StackInuse)
 	if c.Profile == "" {
 		return nil
 	}
-	f, err := os.Create(c.Profile + ".heap")
-	if err != nil {
-		return err
+	var all []error
+	for _, what := range []string{"heap", "goroutine"} {
+		f, err := os.Create(c.Profile + "." + what)
+		if err != nil {
+			return err
+		}
+		all = append(all, pprof.Lookup(what).WriteTo(f, 0), f.Close())
 	}
-	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
+	return errors.Join(all...)
 }
 
 // counts writes what the server counted.

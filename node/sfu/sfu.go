@@ -35,6 +35,7 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -158,6 +159,8 @@ func newSettings(cfg Config, mux ice.UDPMux, logs pionLogs) (webrtc.SettingEngin
 	e.SetSRTPReplayProtectionWindow(replayWindow)
 	if cfg.Net != nil {
 		e.SetNet(cfg.Net)
+	} else if n, err := stdnet.NewNet(); err == nil { // else each connection asks the kernel for the machine's interfaces, and keeps them
+		e.SetNet(n)
 	}
 	if err := e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
 		return e, fmt.Errorf("sfu: %w", err)
