@@ -33,6 +33,7 @@ type backend struct {
 	mu         sync.Mutex // guards the following
 	live       bool
 	lobby      bool // the next ones wait
+	spent      bool // and too many wrong PINs were tried
 	deaf       bool // a proxy in between lets no WebSocket through
 	state      string
 	pin        string
@@ -161,7 +162,7 @@ func (b *backend) join(w http.ResponseWriter, r *http.Request) {
 		in.Name, role = "Grace Hopper", "presenter" // the invite's name, whatever was typed
 	}
 	b.devices[id] = in.Device
-	p := map[string]any{"id": id, "name": in.Name, "role": role, "node": "n3", "since": time.Now(), "uses": []string{"watch"}, "waiting": b.lobby, "registration": in.Registrant}
+	p := map[string]any{"id": id, "name": in.Name, "role": role, "node": "n3", "since": time.Now(), "uses": []string{"watch"}, "waiting": b.lobby, "unchecked": b.spent, "registration": in.Registrant}
 	b.people = append(b.people, p)
 	close(b.changed)
 	b.changed = make(chan struct{})
@@ -169,7 +170,7 @@ func (b *backend) join(w http.ResponseWriter, r *http.Request) {
 }
 
 func grant(p map[string]any) map[string]any {
-	return map[string]any{"token": "sts1." + p["id"].(string), "participant": p["id"], "name": p["name"], "role": p["role"], "waiting": p["waiting"], "expires_at": time.Now().Add(5 * time.Minute)}
+	return map[string]any{"token": "sts1." + p["id"].(string), "participant": p["id"], "name": p["name"], "role": p["role"], "waiting": p["waiting"], "pin_unchecked": p["unchecked"], "expires_at": time.Now().Add(5 * time.Minute)}
 }
 
 // alone reports whether whoever registered is inside on this device alone; with

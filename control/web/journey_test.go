@@ -72,7 +72,7 @@ func TestAudienceAndPresenter(t *testing.T) {
 		const stage = document.querySelector("stentor-stage video").getBoundingClientRect();
 		return stage.top >= 0 && stage.bottom <= innerHeight && stage.height > innerHeight * .8;
 	})()`)
-	guest.picture("watching-844-dark")
+	guest.seen("watching-844-dark")
 	presenter.pictures("on-air")
 
 	guest.until("a click let the sound through", `!document.querySelector("stentor-stage video").muted`)
@@ -213,7 +213,10 @@ func TestLobby(t *testing.T) {
 	deaf.says("The webinar has not begun yet.")
 	b.change(func() { b.deaf = false })
 
+	b.change(func() { b.spent = true })
 	out := enter("lobby-refused")
+	out.says("no PIN is checked for a while")
+	out.seen("unchecked")
 	b.change(func() { b.remove(b.people[len(b.people)-1]["id"].(string), "disconnected") })
 	out.says("The host has disconnected you.")
 }

@@ -42,7 +42,7 @@ func TestTheJoinPageEndToEnd(t *testing.T) {
 	}
 	// How long script takes is this machine's, which does other things too: a free one says 95 and more.
 	if got.Scores["performance"] < 95 {
-		t.Logf("performance is %v here: of what costs points, the time that script took may be this machine's", got.Scores["performance"])
+		t.Logf("performance is %v here, of a machine at %v (a free desktop is at 1,000 and more, and what it says is divided by four): of what costs points, the time that script took may be this machine's", got.Scores["performance"], got.Machine)
 	}
 }
 
@@ -50,6 +50,7 @@ func TestTheJoinPageEndToEnd(t *testing.T) {
 type measurement struct {
 	Scores      map[string]float64
 	Performance []float64 // of each run
+	Machine     []float64 // Lighthouse's benchmark index at each run: how fast script ran
 	Cost        []string
 }
 

@@ -14,15 +14,20 @@ import (
 // menu opens the menu of somebody in a list and chooses from it.
 func (tab *tab) menu(list, name, act string) {
 	tab.t.Helper()
+	tab.do("choose "+act, chromedp.Click(tab.openMenu(list, name, act)))
+}
+
+// openMenu opens the menu of somebody in a list, and returns what is chosen by it.
+func (tab *tab) openMenu(list, name, act string) chromedp.CSS {
+	tab.t.Helper()
 	item := chromedp.CSS(fmt.Sprintf(`[role="menu"] [data-act=%q]`, act))
 	for deadline := time.Now().Add(patience); ; {
-		tab.click(fmt.Sprintf(`%s button[aria-label="Actions: %s"]`, list, name))
+		tab.click(fmt.Sprintf(`%s .menu-button[aria-label$=": %s"]`, list, name)) // "Actions: ...", in any language
 		ctx, stop := context.WithTimeout(tab.ctx, menuStays)
 		err := chromedp.Do(ctx, chromedp.WaitVisible(item))
 		stop()
 		if err == nil {
-			tab.do("choose "+act, chromedp.Click(item))
-			return
+			return item
 		}
 		if time.Now().After(deadline) {
 			tab.t.Fatalf("%s: the menu of %s has no %s: %v", tab.name, name, act, err)
@@ -149,6 +154,7 @@ func TestLiveModeration(t *testing.T) {
 	run("S21 the host enters and sees the stage", func(*testing.T) {
 		host.click("#watch")
 		host.fill("#host-name", "Marie Curie")
+		host.seen("under which name")
 		host.click("dialog .primary")
 		host.until("the picture is there", `document.querySelector("stentor-stage video")?.videoWidth > 0`)
 		host.until("the host is one of the people", `document.querySelector("#participants").textContent.includes("you")`)
@@ -156,7 +162,10 @@ func TestLiveModeration(t *testing.T) {
 		host.pictures("live")
 	})
 	run("S71 video is received no more, and again", func(*testing.T) {
-		host.menu("#tiles", "Grace Hopper", "stop_video")
+		stop := host.openMenu("#tiles", "Grace Hopper", "stop_video")
+		host.until("the menu of a tile at the edge begins where its button does", `document.querySelector("[role=menu]").getBoundingClientRect().left === document.querySelector("#tiles [aria-expanded=true]").getBoundingClientRect().left`)
+		host.seen("menu of a tile")
+		host.do("choose", chromedp.Click(stop))
 		host.until("the row says so", `document.querySelector("#participants").textContent.includes("video stopped")`)
 		guest.stands("the guest's picture stops")
 		host.menu("#participants", "Grace Hopper", "stop_video")
@@ -268,8 +277,10 @@ func TestLiveModeration(t *testing.T) {
 	})
 	run("S7 the link is another one, and nobody has to go", func(t *testing.T) {
 		host.click("#rotate")
+		host.seen("rotate")
 		host.click("dialog .danger")
 		host.until("the new link is shown", `document.getElementById("rotated-link")?.value.includes("/w/")`)
+		host.seen("rotated")
 		host.click("dialog .primary")
 		w, err := c.api.Webinar(t.Context(), c.webinar.ID)
 		if err != nil || w.Link == c.webinar.Link {
@@ -288,8 +299,10 @@ func TestLiveModeration(t *testing.T) {
 	})
 	run("the end is for all", func(*testing.T) {
 		host.click("#end")
+		host.seen("end for all")
 		host.click("dialog .danger")
 		guest.says("This webinar has ended.")
+		guest.seen("ended")
 		host.until("it has ended", `document.querySelector(".head .chip").textContent === "Ended" && !document.getElementById("end")`)
 		host.pictures("ended")
 	})

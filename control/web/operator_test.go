@@ -144,7 +144,9 @@ func TestS8S11OperatorSeesTheMesh(t *testing.T) {
 	})
 	admin.do("open", chromedp.Navigate(p.url+"/operator#token="+p.admin()))
 	run("a node is drained and carries again", func() {
-		admin.menu("#nodes", "edge-fra-1", "drain")
+		drain := admin.openMenu("#nodes", "edge-fra-1", "drain")
+		admin.seen("menu of a node")
+		admin.do("choose", chromedp.Click(drain))
 		admin.says("Sessions there now: 120")
 		admin.pictures("drain")
 		admin.click("dialog .primary")

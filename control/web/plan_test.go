@@ -243,6 +243,7 @@ func TestS22HostPlansOnThreeTabs(t *testing.T) {
 	host.pictures("advanced")
 	host.click("#plan-save")
 	host.until("what is missing is shown on its tab", `!document.getElementById("plan-registration").hidden && document.activeElement.tagName === "TEXTAREA"`)
+	host.seen("missing")
 	host.value(".asked-field textarea", "North Sea\nBaltic Sea\n")
 	host.click(".asked-field .choice input")
 	host.pictures("registration")
@@ -330,6 +331,7 @@ func TestS58HostReadsWhoRegistered(t *testing.T) {
 	host.click("#registration-turn")
 	host.click("dialog .danger")
 	host.until("closed", `document.getElementById("registration-turn").textContent === "Open the registration"`)
+	host.seen("closed")
 }
 
 // TestS66HostAdmitsAndInvitesAgain is the live view: the lobby, and the way back.

@@ -33,7 +33,7 @@ func TestHostInvitesAList(t *testing.T) {
 	host.do("take what is saved", chromedp.Evaluate[chromedp.Void](`(() => { const make = URL.createObjectURL; URL.createObjectURL = (b) => { window.taken = b; return make(b); }; })()`))
 	host.click("#list-make")
 	host.until("all are made", `document.querySelector("dialog #list-csv")`)
-	host.picture("made")
+	host.seen("made")
 	host.click("#list-csv")
 	host.until("the file has a link for each, and no formula", `await (async () => {
 		const rows = (await window.taken.text()).trim().split("\r\n");

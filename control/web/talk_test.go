@@ -42,6 +42,15 @@ func TestTheTalk(t *testing.T) {
 			t.FailNow()
 		}
 	}
+	run("before anybody has said anything", func(*testing.T) {
+		guest.says("Nobody has written yet.")
+		guest.seen("no chat")
+		for _, what := range []string{"questions", "polls"} {
+			guest.click("#talk-tab-" + what)
+			guest.seen("no " + what)
+		}
+		guest.click("#talk-tab-chat")
+	})
 	run("S38 a line crosses, and markup stays text", func(t *testing.T) {
 		guest.fill("#talk-text", markup)
 		guest.click("#talk-send")
@@ -98,10 +107,12 @@ func TestTheTalk(t *testing.T) {
 		host.fill("#talk-poll", "Tea or coffee?")
 		host.fill(".talk-options input:nth-of-type(1)", "Tea")
 		host.fill(".talk-options input:nth-of-type(2)", "Coffee")
+		host.seen("a poll is made")
 		host.click("#talk-poll-ask")
 		guest.until("an unread poll", `document.querySelector("#talk-tab-polls .talk-unread") !== null`)
 		guest.click("#talk-tab-polls")
 		guest.click(".talk-ballot input[value='1']")
+		guest.seen("ballot")
 		guest.until("no results before the vote", `document.querySelector(".talk-results") === null`)
 		guest.click(".talk-ballot button")
 		guest.says("100 % (1)")
@@ -122,6 +133,7 @@ func TestTheTalk(t *testing.T) {
 		host.click("#live-tab-chat")
 		other.click(".talk-react")
 		host.until("a reaction is seen", `document.querySelector(".talk-came")?.textContent.includes("👏")`)
+		guest.seen("hand up")
 	})
 	run("S73 messages off for guests, live", func(*testing.T) {
 		off := false
@@ -131,6 +143,7 @@ func TestTheTalk(t *testing.T) {
 		guest.click("#talk-tab-chat")
 		guest.says("Guests cannot send messages in this webinar now.")
 		guest.until("no field, no reactions, but the hand", `!document.querySelector("#talk-text") && !document.querySelector(".talk-react") && document.querySelector("#hand")`)
+		guest.seen("messages off")
 		host.until("the host still writes", `document.querySelector("#talk-text") !== null`)
 	})
 }

@@ -2,6 +2,7 @@
 // one holds. The session token lives in memory and, for a reload, in
 // sessionStorage; PINs live nowhere.
 import { get, send } from "../http";
+import { lasting, tab } from "../stored";
 
 export interface Description {
   title: string;
@@ -31,6 +32,7 @@ export interface Grant {
   role: string;
   webinar: string; // its ID
   waiting?: boolean; // in the lobby
+  pin_unchecked?: boolean; // there, since too many wrong PINs were tried: this one was not looked at
   expires_at: string;
 }
 
@@ -64,6 +66,11 @@ export class Door {
   /** whep is where to ask for the stage. */
   get whep(): string {
     return `${this.#base}/whep/${encodeURIComponent(this.link)}`;
+  }
+
+  /** whip is where to send something under a name. */
+  whip(name: string): string {
+    return `${this.#base}/whip/${encodeURIComponent(this.link)}/${encodeURIComponent(name)}`;
   }
 
   /** alive reports whether the node of this door answers within ms. */
@@ -102,11 +109,11 @@ export class Door {
 
   /** kept is the grant of before a reload. */
   kept(): Grant | null {
-    return parsed<Grant>(sessionStorage.getItem(this.#kept));
+    return parsed<Grant>(tab.getItem(this.#kept));
   }
 
   forget(): void {
-    sessionStorage.removeItem(this.#kept);
+    tab.removeItem(this.#kept);
   }
 
   /**
@@ -118,18 +125,18 @@ export class Door {
     const came = inAddress();
     if (came) {
       history.replaceState(history.state, "", location.pathname + location.search);
-      sessionStorage.setItem(this.#keptPersonal, JSON.stringify(came));
+      tab.setItem(this.#keptPersonal, JSON.stringify(came));
       this.forget(); // somebody else's session, perhaps
     }
-    return parsed<Personal>(sessionStorage.getItem(this.#keptPersonal)) ?? {};
+    return parsed<Personal>(tab.getItem(this.#keptPersonal)) ?? {};
   }
 
   forgetPersonal(): void {
-    sessionStorage.removeItem(this.#keptPersonal);
+    tab.removeItem(this.#keptPersonal);
   }
 
   #keep(grant: Grant): Grant {
-    sessionStorage.setItem(this.#kept, JSON.stringify(grant));
+    tab.setItem(this.#kept, JSON.stringify(grant));
     return grant;
   }
 }
@@ -162,11 +169,11 @@ export function bye(resource: string, bearer: string): void {
 function device(): string {
   const name = "stentor.device";
   try {
-    const kept = localStorage.getItem(name);
+    const kept = lasting.getItem(name);
     if (kept) return kept;
     const made = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
       .replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-    localStorage.setItem(name, made);
+    lasting.setItem(name, made);
     return made;
   } catch {
     return ""; // storage is closed to us: a visitor without a device key

@@ -115,7 +115,7 @@ export class Stage extends Part {
       const title: Key = phase === "lobby" ? "denial.in_lobby" : phase === "waiting" ? "stage.waiting_title" : "stage.paused_title";
       return h("div", { class: "veil" },
         h("p", { class: "veil-title" }, t(title)),
-        h("p", {}, t("stage.waiting_hint")));
+        h("p", {}, t(phase === "lobby" && this.visit.grant().pin_unchecked ? "stage.unchecked" : "stage.waiting_hint")));
     }
     return h("div", { class: "veil" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("p", {}, t(`stage.${phase}` as Key)));
   }

@@ -80,11 +80,15 @@ function find(all: HTMLElement[], at: number, letter: string): number | undefine
   return order.find((i) => all[i]!.textContent!.toLowerCase().startsWith(letter.toLowerCase()));
 }
 
-/** place puts the menu under its button, or above it where there is more room, and inside the window. */
+/**
+ * place puts the menu under its button, or above it where there is more room, and inside the window: the two end at the same
+ * side, or begin there where the other way has no room.
+ */
 function place(menu: HTMLElement, button: HTMLElement): void {
   const [b, m] = [button.getBoundingClientRect(), menu.getBoundingClientRect()];
   const below = b.bottom + m.height + 8 <= innerHeight || b.top < innerHeight - b.bottom;
-  const left = document.documentElement.dir === "rtl" ? b.left : b.right - m.width;
+  const [toLeft, toRight] = [b.right - m.width, b.left];
+  const left = document.documentElement.dir === "rtl" ? (toRight + m.width > innerWidth - 8 ? toLeft : toRight) : toLeft < 8 ? toRight : toLeft;
   menu.style.setProperty("left", `${Math.max(8, Math.min(left, innerWidth - m.width - 8))}px`);
   menu.style.setProperty("top", `${Math.max(8, below ? b.bottom + 4 : b.top - m.height - 4)}px`);
 }
