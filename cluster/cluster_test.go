@@ -36,6 +36,19 @@ func TestFiveNodesFormACluster(t *testing.T) {
 	})
 }
 
+func TestANewcomerIsSeenByWhoMissedItsFirstWords(t *testing.T) {
+	inWorld(t, func(w *world) {
+		all := []*member{w.start(1, 20*time.Millisecond, 1), w.start(2, 20*time.Millisecond, 1), w.start(3, 20*time.Millisecond, 1)}
+		w.await(10*time.Second, all, func(m *member) bool { return m.sees() == "n1 n2 n3" })
+		time.Sleep(5 * time.Second) // virtual
+		all[2].conn.deaf.Store(true)
+		all = append(all, w.start(4, 20*time.Millisecond, 1))
+		time.Sleep(1500 * time.Millisecond)
+		all[2].conn.deaf.Store(false)
+		w.await(2*time.Second, all, func(m *member) bool { return m.sees() == "n1 n2 n3 n4" })
+	})
+}
+
 func TestADeadNodeIsSeenDeadWithin20Seconds(t *testing.T) {
 	inWorld(t, func(w *world) {
 		all := w.five()

@@ -79,11 +79,13 @@ type member struct {
 	goAway context.CancelFunc // of the port
 }
 
-// filtered loses what a cut says, in both directions.
+// filtered loses what a cut says, in both directions, and of what comes the gossip while
+// it is deaf.
 type filtered struct {
 	*simnet.SimConn
-	mu  sync.Mutex
-	cut func(other string) bool
+	deaf atomic.Bool
+	mu   sync.Mutex
+	cut  func(other string) bool
 }
 
 func (f *filtered) isCut(addr net.Addr) bool {
@@ -108,7 +110,8 @@ func (f *filtered) WriteTo(b []byte, to net.Addr) (int, error) {
 func (f *filtered) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := f.SimConn.ReadFrom(b)
-		if err != nil || !f.isCut(from) {
+		gossip := n > 0 && b[0]&0x40 == 0 // RFC 9000, 17.2: QUIC sets it
+		if err != nil || !f.isCut(from) && !(gossip && f.deaf.Load()) {
 			return n, from, err
 		}
 	}
