@@ -66,15 +66,22 @@ func TestWhatIsPublishedIsInTheFileFrameByFrame(t *testing.T) {
 	}
 }
 
+// asks is how many key frames were asked for.
+func (w *world) asks() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
+}
+
 func TestNothingFromBeforeTheStartIsRecorded(t *testing.T) {
 	c := clips(t)["vp8"]
 	path := only(t, bubble(t, func(w *world) {
 		tr := w.publish(c, 1)
 		w.play(tr, c, func(i int, p [][]byte) [][]byte {
 			if i == 30 { // the ring has the key frame of the 25th
-				before := w.asked
+				before := w.asks()
 				w.want(stream(1))
-				if w.asked == before {
+				if w.asks() == before {
 					w.t.Error("no key frame was asked for")
 				}
 			}

@@ -37,6 +37,13 @@ type watcher struct {
 	estimate
 }
 
+// height is that of the newest key frame.
+func (w *watcher) height() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lines
+}
+
 // A frame is what came of one.
 type frame struct {
 	first, last uint16 // sequence numbers, as far as is known
@@ -312,8 +319,8 @@ func TestAViewerBehindANarrowPathHasASmallerPictureBesideOneWith4K(t *testing.T)
 		h.film(9 * time.Second)
 		h.smooth("behind 3 Mbps", h.thin, 1, 2*time.Second, 8500*time.Millisecond, 200*time.Millisecond)
 		h.smooth("on a free path", h.wide, 2, 5*time.Second, 8500*time.Millisecond, 120*time.Millisecond)
-		if h.thin.lines != 1080 || h.wide.lines != 2160 {
-			t.Errorf("they see %d and %d lines", h.thin.lines, h.wide.lines)
+		if thin, wide := h.thin.height(), h.wide.height(); thin != 1080 || wide != 2160 {
+			t.Errorf("they see %d and %d lines", thin, wide)
 		}
 	})
 }

@@ -205,6 +205,13 @@ func (w *spectator) report() {
 	}
 }
 
+// height is that of the size that came last.
+func (w *spectator) height() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heights
+}
+
 // whole counts the frames since a time, by their spatial layers, and holds that each came as a
 // whole and with all that it refers to.
 func (w *spectator) whole(since time.Time) (by [3]int) {
@@ -269,11 +276,11 @@ func TestAScalableStreamIsThinnedForAViewerBehindANarrowPath(t *testing.T) {
 				run(4 * time.Second)
 				all, less := wide.whole(settled), thin.whole(settled)
 				t.Log("whole frames by size:", all, less)
-				if all[2] < 105 || wide.heights != 720 {
-					t.Errorf("on a free path: %v frames of each size, %d lines", all, wide.heights)
+				if all[2] < 105 || wide.height() != 720 {
+					t.Errorf("on a free path: %v frames of each size, %d lines", all, wide.height())
 				}
-				if less[2] > 0 || less[0]+less[1] < 100 || thin.heights != 360 && thin.heights != 180 {
-					t.Errorf("behind a narrow path: %v frames of each size, %d lines", less, thin.heights)
+				if less[2] > 0 || less[0]+less[1] < 100 || thin.height() != 360 && thin.height() != 180 {
+					t.Errorf("behind a narrow path: %v frames of each size, %d lines", less, thin.height())
 				}
 				if stats := thin.view.Stats().Tracks[0]; stats.Switches == 0 || metric(t, reg, "layer_switches_total") == 0 {
 					t.Errorf("switches: %+v", stats)
