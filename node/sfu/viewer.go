@@ -74,6 +74,7 @@ func (s *SFU) View(ctx context.Context, offer string, sources []Source) (*Viewer
 		c.close(err)
 		return nil, err
 	}
+	plan.lean()
 	v.expect()
 	c.live(ctx)
 	return v, nil
