@@ -33,6 +33,7 @@ type foundation struct {
 func lay(w way, socket *net.UDPConn, log *slog.Logger) (foundation, error) {
 	f := foundation{conn: socket, quic: mesh.QUICConfig(), relay: relay.Config{Logger: log}, hears: &atomic.Pointer[relay.Relay]{}}
 	if w != wayRelay && w != wayNoParity {
+		f.quic.RequireStreamCreditRelease = w == wayStock // plain QUIC does as it does by itself
 		return f, nil
 	}
 	f.relay.Windows = window.New(window.Config{Logger: log})

@@ -127,6 +127,7 @@ func (t *transport) serve(conn *quic.Conn) {
 	if err != nil {
 		return
 	}
+	s.ReleaseStreamCredit()
 	c, err := mesh.StreamConn(conn, s, false)
 	if err != nil {
 		return

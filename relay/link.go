@@ -67,6 +67,7 @@ type link struct {
 	out        chan wire.Message
 	writing    atomic.Int64   // since when control messages are being written, nanoseconds since born; 0: none is
 	congestion congestion     // of what is sent, see regulate
+	credits    credits        // of what came
 	window     *window.Window // of congestion, nil when it is QUIC's own
 	version    atomic.Uint64  // that both sides speak, see speaks
 	born       time.Time

@@ -156,7 +156,7 @@ func certificate(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-var quicConfig = &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true, MaxIncomingUniStreams: 512}
+var quicConfig = &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true, MaxIncomingUniStreams: 512, RequireStreamCreditRelease: true}
 
 func (m *mesh) tls() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{m.cert}, NextProtos: []string{"stentor-relay/1"}, InsecureSkipVerify: true}

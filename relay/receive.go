@@ -29,6 +29,7 @@ func (l *link) acceptFrames() error {
 		}
 		l.alive(time.Now()) // also by what nobody here wants
 		l.wg.Go(func() {
+			defer l.credits.ended(stream)
 			if err := l.readFrame(stream); err != nil {
 				l.end(err)
 			}

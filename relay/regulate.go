@@ -238,6 +238,7 @@ func (g *regulator) look(now time.Time) {
 	if now.Sub(g.reported) >= reportEvery {
 		g.reported = now
 		g.report(v)
+		l.credits.release() // in the same packet as the report
 	}
 }
 

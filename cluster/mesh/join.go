@@ -118,6 +118,7 @@ func (p *Port) serveJoin(ctx context.Context, conn *quic.Conn, handler JoinHandl
 	if err != nil {
 		return
 	}
+	s.ReleaseStreamCredit()
 	deadline, _ := ctx.Deadline()
 	s.SetDeadline(deadline)
 	var req JoinRequest

@@ -30,6 +30,8 @@ func QUICConfig() *quic.Config {
 		// frames a second are 4,500 a second, and live for a round trip or until
 		// their deadline.
 		MaxIncomingUniStreams: 8192,
+		// The relay gives streams that are over back many at a time (relay/credit.go), calls and others each at once.
+		RequireStreamCreditRelease: true,
 		// Calls and Raft: far above what is seen, below what hurts.
 		MaxIncomingStreams: 1024,
 		// Audio and heartbeats.

@@ -86,6 +86,7 @@ func (r *RPC) serve(ctx context.Context, conn *quic.Conn) {
 		if err != nil {
 			return
 		}
+		s.ReleaseStreamCredit() // it counts no longer than it lives
 		go r.dispatch(&streamConn{Stream: s, conn: conn, peer: peer})
 	}
 }

@@ -276,3 +276,26 @@ func TestAClosedListenerRefuses(t *testing.T) {
 		}
 	})
 }
+
+func TestACallThatIsOverCountsNoMore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.rpc(w.node("n1", "1.0.0.1:4000", pki.Voter))
+		w.rpc(w.node("n2", "1.0.0.2:4000", pki.Voter))
+		for i := range QUICConfig().MaxIncomingStreams + 50 {
+			ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+			c, err := a.Open(ctx, "n2", KindRaft)
+			cancel()
+			if err != nil {
+				t.Fatalf("call %d: %v", i, err)
+			}
+			got, err := echo(c, "hello")
+			c.Close()
+			if got != "hello" {
+				t.Fatalf("call %d: %q, %v", i, got, err)
+			}
+		}
+		if n := count(a.port.metrics.dials.WithLabelValues("connected")); n != 1 {
+			t.Errorf("%v connections", n)
+		}
+	})
+}
