@@ -16,13 +16,14 @@ import (
 	"stentor/control/client"
 	"stentor/control/webinar"
 	"stentor/node/record"
+	"stentor/node/talk"
 )
 
 // openRecorder makes what writes publishers' streams into files, as long as their hosts want that.
 func (n *Node) openRecorder(Parts) (err error) {
 	n.recorder, err = record.New(record.Config{
 		Dir: filepath.Join(n.cfg.Data, "recordings"), Node: n.cfg.Name, Wanted: n.toRecord, Changed: n.store.Changed,
-		Subscribe: n.relay.Subscribe, Expired: n.expired, Floor: uint64(n.cfg.Recording.KeepFree) << 20,
+		Subscribe: n.relay.Subscribe, Captions: n.spoken, Expired: n.expired, Floor: uint64(n.cfg.Recording.KeepFree) << 20,
 		Now: n.now, Logger: n.log, Registerer: n.reg,
 	})
 	return err
@@ -43,6 +44,17 @@ func (n *Node) toRecord() []record.Stream {
 		}
 	}
 	return out
+}
+
+// spoken tells the recorder what is spoken in a webinar, at whatever node somebody writes it.
+func (n *Node) spoken(ctx context.Context, webinar string, hear func([]record.Caption)) {
+	n.talk.Listen(ctx, webinar, func(some []talk.Spoken) {
+		captions := make([]record.Caption, len(some))
+		for i, s := range some {
+			captions[i] = record.Caption(s)
+		}
+		hear(captions)
+	})
 }
 
 // expired reports whether what is known of a webinar's people is to be forgotten: its time is over, or the webinar itself
@@ -84,7 +96,7 @@ func viewRecording(r record.Recording) client.Recorded {
 	out := client.Recorded{ID: r.ID, Node: r.Node, Running: r.Running, Problem: r.Failed.Sentence(), Files: []client.RecordedFile{}}
 	for _, f := range r.Files {
 		out.Files = append(out.Files, client.RecordedFile{
-			Name: f.Name, Stream: f.Stream, Track: f.Track, Participant: f.Participant, Codec: f.Codec, Width: f.Width, Height: f.Height,
+			Name: f.Name, Stream: f.Stream, Track: f.Track, Participant: f.Participant, Codec: f.Codec, Language: f.Language, Width: f.Width, Height: f.Height,
 			Zero: f.Zero, First: f.First.Milliseconds(), Last: f.Last.Milliseconds(), Bytes: f.Bytes, Dropped: f.Dropped, State: f.State,
 		})
 	}

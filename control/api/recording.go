@@ -90,7 +90,7 @@ type recordedFileInput struct {
 	InWebinar
 	Recording string `path:"recording" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Id of the recording."`
 	Node      string `path:"node" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]+$" doc:"Name of the node that has it."`
-	File      string `path:"file" maxLength:"128" pattern:"^[A-Za-z0-9_-]+[.](webm|mkv)$" doc:"Name of the file."`
+	File      string `path:"file" maxLength:"128" pattern:"^[A-Za-z0-9_-]+[.](webm|mkv|vtt)$" doc:"Name of the file."`
 }
 
 type recordedFileAnswer struct{ Body func(huma.Context) }

@@ -28,19 +28,20 @@ type Recorded struct {
 	Files   []RecordedFile `json:"files" nullable:"false" doc:"The oldest first."`
 }
 
-// RecordedFile is one flow of one publisher.
+// RecordedFile is one flow of one publisher, or the captions beside it.
 type RecordedFile struct {
 	Name        string    `json:"name" example:"0001-main-video.webm"`
 	Path        string    `json:"path" doc:"Where it is downloaded, on any node; parts by Range."`
 	Stream      string    `json:"stream"`
-	Track       string    `json:"track" enum:"audio,video"`
+	Track       string    `json:"track" enum:"audio,video,captions" doc:"Captions are what was spoken meanwhile, in one language: WebVTT."`
 	Participant string    `json:"participant"`
 	Codec       string    `json:"codec" example:"video/VP8"`
+	Language    string    `json:"language,omitempty" doc:"Of captions: a language tag." example:"de"`
 	Width       int       `json:"width,omitempty"`
 	Height      int       `json:"height,omitempty"`
 	Zero        time.Time `json:"zero" doc:"From which the times in the file count; the same for all files of one publisher's connection."`
-	First       int64     `json:"first_ms" doc:"Time of the first frame, in milliseconds."`
-	Last        int64     `json:"last_ms" doc:"Time of the last frame, in milliseconds."`
+	First       int64     `json:"first_ms" doc:"Time of the first frame or caption, in milliseconds."`
+	Last        int64     `json:"last_ms" doc:"Time of the last frame, or the end of the last caption, in milliseconds."`
 	Bytes       int64     `json:"bytes"`
 	Dropped     uint64    `json:"dropped" doc:"Frames that are missing."`
 	State       string    `json:"state" enum:"growing,whole,cut_off" doc:"A file that was cut off, since its node ended, plays up to then."`
@@ -74,6 +75,9 @@ func (c *Client) RecordedFile(ctx context.Context, id, recording, node, file str
 
 // MediaOf is the media type of a recorded file, by its name.
 func MediaOf(file string) string {
+	if strings.HasSuffix(file, ".vtt") {
+		return "text/vtt; charset=utf-8"
+	}
 	kind := "video/"
 	if strings.Contains(file, "-audio.") {
 		kind = "audio/"

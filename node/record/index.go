@@ -33,6 +33,7 @@ type Line struct {
 	Epoch       uint64     `json:"epoch,omitempty"`
 	Node        string     `json:"node,omitempty"`
 	Codec       string     `json:"codec,omitempty"`
+	Language    string     `json:"language,omitempty"` // of captions
 	Width       int        `json:"width,omitempty"`
 	Height      int        `json:"height,omitempty"`
 	Zero        *time.Time `json:"zero,omitempty"`
@@ -154,9 +155,6 @@ func label(stream, track string) string {
 
 // fileName reports whether name can be that of a recorded file.
 func fileName(name string) bool {
-	stem, ok := strings.CutSuffix(name, ".webm")
-	if !ok {
-		stem, ok = strings.CutSuffix(name, ".mkv")
-	}
-	return ok && len(name) <= 128 && stem != "" && !strings.ContainsFunc(stem, func(r rune) bool { return !plain(r) })
+	stem, extension, _ := strings.Cut(name, ".")
+	return (extension == "webm" || extension == "mkv" || extension == "vtt") && len(name) <= 128 && stem != "" && !strings.ContainsFunc(stem, func(r rune) bool { return !plain(r) })
 }

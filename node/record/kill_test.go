@@ -34,7 +34,7 @@ func TestKillMinus9(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			told := killed(t, dir, name)
+			told := killed(t, dir, name, "TestKillMinus9")
 			paths, err := filepath.Glob(filepath.Join(dir, "w_1", "r_1", "*-main-*"))
 			if err != nil || len(paths) != 1 {
 				t.Fatalf("the files are %q, %v", paths, err)
@@ -46,14 +46,7 @@ func TestKillMinus9(t *testing.T) {
 			if n, ok := probe(t, paths[0]); ok && n < told {
 				t.Errorf("ffprobe decodes %d frames, %d were taken before the process was killed", n, told)
 			}
-			r, err := New(Config{
-				Dir: dir, Wanted: func() []Stream { return nil }, Changed: func() <-chan struct{} { return nil },
-				Subscribe: func(context.Context, wire.TrackID) (*relay.Subscription, error) { return nil, errors.New("none") },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			list, err := r.List("w_1")
+			list, err := idle(t, dir).List("w_1")
 			if err != nil || len(list) != 1 || len(list[0].Files) != 1 || list[0].Files[0].State != FileCutOff {
 				t.Errorf("the list says %+v, %v; want one file that was cut off", list, err)
 			}
@@ -61,12 +54,25 @@ func TestKillMinus9(t *testing.T) {
 	}
 }
 
-// killed starts a process that records a clip over and over, kills it once it has told of 300 frames, and returns of how
+// idle is a recorder that is asked what there is.
+func idle(t *testing.T, dir string) *Recorder {
+	t.Helper()
+	r, err := New(Config{
+		Dir: dir, Wanted: func() []Stream { return nil }, Changed: func() <-chan struct{} { return nil },
+		Subscribe: func(context.Context, wire.TrackID) (*relay.Subscription, error) { return nil, errors.New("none") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// killed starts a process that runs a test which records a clip over and over, kills it once it has told of 300 frames, and returns of how
 // many it had told by then.
-func killed(t *testing.T, dir, clip string) (told int) {
+func killed(t *testing.T, dir, clip, test string) (told int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^TestKillMinus9$", "-test.v")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+test+"$", "-test.v")
 	cmd.Env = append(os.Environ(), victimDir+"="+dir, "STENTOR_TEST_RECORD_CLIP="+clip)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -93,33 +99,15 @@ func killed(t *testing.T, dir, clip string) (told int) {
 // victim records until it is killed, and tells how many frames it has taken.
 func victim(t *testing.T, dir string) {
 	c := clips(t)[os.Getenv("STENTOR_TEST_RECORD_CLIP")]
-	r, err := relay.New(relay.Config{
-		Node:   "n1",
-		Dial:   func(context.Context, string) (*quic.Conn, error) { return nil, errors.New("nobody else") },
-		Parent: func(wire.TrackID, func(string) bool) (string, bool) { return "", false },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve(t, r.Run)
-	reg := prometheus.NewRegistry()
-	rec, err := New(Config{
-		Dir: dir, Node: "n1", Subscribe: r.Subscribe, Registerer: reg, Changed: func() <-chan struct{} { return nil },
-		Wanted: func() []Stream { return []Stream{stream(1)} }, Floor: 1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve(t, rec.Run)
+	w := victimOf(t, dir, nil)
 	name := "video"
 	if c.info.Kind == wire.Audio {
 		name = "audio"
 	}
-	tr, err := r.Publish(wire.TrackID{Webinar: "w_1", Stream: "main", Name: name}, c.info, 1, nil)
+	tr, err := w.relay.Publish(wire.TrackID{Webinar: "w_1", Stream: "main", Name: name}, c.info, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, reg: reg, seq: map[string]uint16{}}
 	for tracks := 0.0; tracks == 0; tracks = w.value("stentor_record_running_tracks") {
 	}
 	for round := int64(0); ; round++ {
@@ -134,4 +122,27 @@ func victim(t *testing.T, dir string) {
 			}
 		}
 	}
+}
+
+// victimOf is a world in which a stream is recorded, without a bubble.
+func victimOf(t *testing.T, dir string, captions func(context.Context, string, func([]Caption))) *world {
+	r, err := relay.New(relay.Config{
+		Node:   "n1",
+		Dial:   func(context.Context, string) (*quic.Conn, error) { return nil, errors.New("nobody else") },
+		Parent: func(wire.TrackID, func(string) bool) (string, bool) { return "", false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, r.Run)
+	reg := prometheus.NewRegistry()
+	rec, err := New(Config{
+		Dir: dir, Node: "n1", Subscribe: r.Subscribe, Registerer: reg, Changed: func() <-chan struct{} { return nil },
+		Wanted: func() []Stream { return []Stream{stream(1)} }, Captions: captions, Floor: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, rec.Run)
+	return &world{t: t, relay: r, rec: rec, reg: reg, seq: map[string]uint16{}}
 }

@@ -13,6 +13,7 @@ const (
 	dropOverrun = "overrun"  // the disk was too slow, and the ring has overtaken the recorder
 	dropKey     = "wait_key" // it came before the key frame that what was lost made necessary
 	dropBad     = "bad"      // what it holds is not what its codec says
+	dropFull    = "full"     // a caption for which its file, or the number of languages, is too large
 )
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -24,10 +25,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		bytes:    vec("bytes_total", "Bytes that were written into files of recordings.", "kind"),
-		frames:   vec("frames_total", "Frames of video and packets of audio that were written into files of recordings.", "kind"),
-		dropped:  vec("dropped_frames_total", "Frames that are missing in files of recordings, by why.", "kind", "reason"),
+		frames:   vec("frames_total", "Frames of video, packets of audio and captions that were written into files of recordings.", "kind"),
+		dropped:  vec("dropped_frames_total", "Frames and captions that are missing in files of recordings, by why.", "kind", "reason"),
 		failures: vec("failures_total", "Recordings that ended at this node although they were wanted, by why.", "reason"),
-		running:  gauge("running_tracks", "Tracks that are being recorded at this node now."),
+		running:  gauge("running_tracks", "Tracks, and languages of captions, that are being recorded at this node now."),
 		free:     gauge("disk_free_bytes", "Room on the disk of recordings, while something is recorded."),
 	}
 	if reg != nil {

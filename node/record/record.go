@@ -4,6 +4,7 @@
 //	DIR/WEBINAR/RECORDING/index.jsonl            what is below: one JSON object a line
 //	DIR/WEBINAR/RECORDING/0001-main-video.webm   one flow of one publisher, as it was sent
 //	DIR/WEBINAR/RECORDING/0002-main-audio.webm
+//	DIR/WEBINAR/RECORDING/0003-main-captions-de.vtt   what was spoken meanwhile, in one language
 //
 // A file holds one flow: WebM for VP8, VP9, AV1 and Opus, Matroska for H.264 (RFC 9559; the same container
 // with fewer promises). Nothing is decoded. Clusters are of unknown length and each frame is written as it
@@ -12,7 +13,10 @@
 //
 // The times of all files that one publisher's connection fills count from one moment, which the index tells,
 // and sound and picture are aligned by the publisher's sender reports: `ffmpeg -copyts -i VIDEO -i AUDIO -c copy`
-// puts them together.
+// puts them together, and `-i CAPTIONS` captions with them.
+//
+// Captions are WebVTT, each as it was in the end; one that is spoken still when the recording ends is there as far as it came, and one
+// that a host deletes is taken out again while its take goes on. Whenever the process ends, each is in the file whole or not at all.
 //
 // The media path is never held back: a flow is read with a [relay.Reader] of its own, and where the disk is too
 // slow the ring overtakes it; what is lost by that is counted, and the picture goes on at the next key frame.
@@ -56,6 +60,9 @@ type Config struct {
 	Changed func() <-chan struct{}
 	// Subscribe finds a track, as [relay.Relay.Subscribe] does.
 	Subscribe func(ctx context.Context, id wire.TrackID) (*relay.Subscription, error)
+	// Captions has hear told what is spoken in a webinar until ctx is done: what is known already, and each caption as often as it
+	// changes. It returns when all that came before was told. Nil: nothing is.
+	Captions func(ctx context.Context, webinar string, hear func([]Caption))
 	// Expired says that what is known of a webinar's people is to be forgotten, recordings among it. Nil: never.
 	Expired func(webinar string) bool
 
@@ -182,6 +189,9 @@ func (r *Recorder) begin(ctx context.Context, s Stream) {
 	r.log.Info("recording", "webinar", s.Webinar, "recording", s.Recording, "stream", s.Name, "participant", s.Participant)
 	for _, flow := range []string{"video", "audio"} {
 		r.work.Go(func() { t.follow(wire.TrackID{Webinar: s.Webinar, Stream: s.Name, Name: flow}) })
+	}
+	if r.cfg.Captions != nil {
+		r.work.Go(t.captions)
 	}
 }
 

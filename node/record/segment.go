@@ -31,30 +31,16 @@ const maxFiles = 100_000
 // errFiles is a recording with too many files.
 var errFiles = errors.New("record: too many files in one recording")
 
-// create makes the file of a new segment, with a number that none had before, and writes its head. What begins is
-// dated begun.
+// create makes the file of a new segment, and writes its head.
 func create(dir, label string, f format) (*segment, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
 	extension := ".mkv"
 	if f.webm {
 		extension = ".webm"
 	}
 	s := &segment{last: -1}
 	var err error
-	for n := nextNumber(dir); n < maxFiles; n++ {
-		s.name = fmt.Sprintf("%04d-%s%s", n, label, extension)
-		s.file, err = os.OpenFile(filepath.Join(dir, s.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if !errors.Is(err, fs.ErrExist) {
-			break
-		}
-	}
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("record: %w", err)
-	case s.file == nil:
-		return nil, errFiles
+	if s.name, s.file, err = newFile(dir, label, extension); err != nil {
+		return nil, err
 	}
 	if s.duration, err = s.mux.head(f); err == nil {
 		err = s.flush()
@@ -64,6 +50,27 @@ func create(dir, label string, f format) (*segment, error) {
 		return nil, err
 	}
 	return s, syncDir(dir)
+}
+
+// newFile makes a file with a number that none had before.
+func newFile(dir, label, extension string) (name string, f *os.File, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, fmt.Errorf("record: %w", err)
+	}
+	for n := nextNumber(dir); n < maxFiles; n++ {
+		name = fmt.Sprintf("%04d-%s%s", n, label, extension)
+		f, err = os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return "", nil, fmt.Errorf("record: %w", err)
+	case f == nil:
+		return "", nil, errFiles
+	}
+	return name, f, nil
 }
 
 // nextNumber is one more than the highest number of a file there is.

@@ -31,6 +31,7 @@ type File struct {
 	Track       string        `json:"track"`
 	Participant string        `json:"participant"`
 	Codec       string        `json:"codec"`
+	Language    string        `json:"language,omitempty"` // of captions
 	Width       int           `json:"width,omitempty"`
 	Height      int           `json:"height,omitempty"`
 	Zero        time.Time     `json:"zero"`  // from which the times in it count
@@ -116,7 +117,7 @@ func (r *Recorder) one(p place) (Recording, error) {
 		case l.Event == EventBegin && !ok:
 			known[l.File], out.Failed = len(out.Files), "" // it went on
 			f := File{
-				Name: l.File, Stream: l.Stream, Track: l.Track, Participant: l.Participant, Codec: l.Codec, Width: l.Width, Height: l.Height,
+				Name: l.File, Stream: l.Stream, Track: l.Track, Participant: l.Participant, Codec: l.Codec, Language: l.Language, Width: l.Width, Height: l.Height,
 				First: time.Duration(l.First) * time.Millisecond, State: FileCutOff,
 			}
 			if l.Zero != nil {
@@ -147,7 +148,11 @@ func measure(dir string, f *File) {
 	if f.State == FileWhole {
 		return
 	}
-	if ms, ok := readDuration(filepath.Join(dir, f.Name)); ok {
+	read := readDuration
+	if f.Track == trackCaptions {
+		read = readLast
+	}
+	if ms, ok := read(filepath.Join(dir, f.Name)); ok {
 		f.Last = time.Duration(ms) * time.Millisecond
 	}
 }

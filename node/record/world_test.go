@@ -125,6 +125,7 @@ type world struct {
 	free   uint64
 	stop   func() // the recorder
 	seq    map[string]uint16
+	spoken chan []Caption
 	mu     sync.Mutex // guards the following
 	asked  int        // key frames
 	wanted []Stream
@@ -135,7 +136,7 @@ type world struct {
 // newWorld keeps its files in dir, which may outlive the bubble that the world is in.
 func newWorld(t *testing.T, dir string) *world {
 	t.Helper()
-	w := &world{t: t, dir: dir, change: make(chan struct{}), free: 1 << 40, gone: map[string]bool{}, seq: map[string]uint16{}}
+	w := &world{t: t, dir: dir, change: make(chan struct{}), free: 1 << 40, gone: map[string]bool{}, seq: map[string]uint16{}, spoken: make(chan []Caption)}
 	var err error
 	if w.relay, err = relay.New(relay.Config{
 		Node:   "n1",
@@ -175,6 +176,16 @@ func (w *world) start() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.change
+		},
+		Captions: func(ctx context.Context, webinar string, hear func([]Caption)) {
+			for {
+				select {
+				case some := <-w.spoken:
+					hear(some)
+				case <-ctx.Done():
+					return
+				}
+			}
 		},
 		Expired: func(id string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.gone[id] },
 		Free:    func(string) (uint64, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.free, nil },
