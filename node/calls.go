@@ -47,6 +47,7 @@ func (n *Node) calls() http.Handler {
 	mux.HandleFunc("POST /attendance", n.serveAttendance)
 	mux.HandleFunc("POST /inside", n.serveInside)
 	mux.HandleFunc("GET /name", n.serveName)
+	mux.HandleFunc("GET /flows", n.serveFlows)
 	mux.HandleFunc("POST /supersede", n.serveSupersede)
 	mux.HandleFunc("POST /talk", n.serveTalk)
 	mux.Handle("GET /said", votersOnly(n.serveSaid))

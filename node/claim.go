@@ -37,6 +37,9 @@ type stage struct {
 
 	carried func(id wire.TrackID) bool // some node is known to have the track
 
+	// flows asks a node whether packets come in by a claim there; nil: no other node is asked.
+	flows func(ctx context.Context, node string, epoch uint64) bool
+
 	// name asks a node who publishes there is; nil: nobody has a name.
 	name func(ctx context.Context, node, webinar, participant string) (string, error)
 
@@ -55,27 +58,28 @@ func newStage(node string, epoch uint64, s store, r *relay.Relay, dead func(stri
 }
 
 // Claim takes a stream name for a publisher at this node. It is refused with
-// webinar.ErrStreamTaken while another live publisher holds the name, unless
-// takeover is set.
-func (g *stage) Claim(ctx context.Context, id, stream, participant string, takeover bool) (signal.Claim, error) {
-	name := streamName{id, stream}
-	if w := g.store.State().Webinar(id); w != nil {
-		if s, ok := w.Stream(stream); ok && (g.dead(s.Origin, s.NodeEpoch) || g.ghost(name, s)) {
-			takeover = true // nobody is there to be taken from
+// webinar.ErrStreamTaken while another live publisher holds the name, unless Takeover is
+// set, or it is the publisher's own from before.
+func (g *stage) Claim(ctx context.Context, b signal.Bid) (signal.Claim, error) {
+	name := streamName{b.Webinar, b.Stream}
+	if b.Resume != 0 && !b.Takeover {
+		if err := g.Continues(ctx, b); err != nil {
+			return nil, err
 		}
 	}
+	takeover := b.Takeover || g.yields(ctx, b)
 	g.begin(name, 1)
 	defer g.begin(name, -1)
 	res, err := g.store.Propose(ctx, &controlpb.Command{
-		Principal: participant,
+		Principal: b.Participant,
 		Kind: &controlpb.Command_ClaimStream{ClaimStream: &controlpb.ClaimStream{
-			Webinar: id, Name: stream, Node: g.node, NodeEpoch: g.epoch, Participant: participant, Takeover: takeover,
+			Webinar: b.Webinar, Name: b.Stream, Node: g.node, NodeEpoch: g.epoch, Participant: b.Participant, Takeover: takeover,
 		}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := &claim{stage: g, streamName: name, epoch: res.Index}
+	c := &claim{stage: g, streamName: name, epoch: res.Index, since: time.Now()}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	g.mu.Lock()
 	g.claims[c.epoch] = c
@@ -171,18 +175,31 @@ type claim struct {
 	stage *stage
 	streamName
 	epoch  uint64
+	since  time.Time // it was made
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+
+	mu     sync.Mutex // guards the following
+	tracks []*relay.Track
 }
 
 // Context is done when the claim was released, or another publisher took over; then
 // its cause is webinar.ErrStreamTaken.
 func (c *claim) Context() context.Context { return c.ctx }
 
+// Epoch is the log index of the claim.
+func (c *claim) Epoch() uint64 { return c.epoch }
+
 // Track opens one flow of the stream, for the publisher's packets.
 func (c *claim) Track(name string, info wire.TrackInfo, keyframe func(layer int)) (*relay.Track, error) {
 	id := wire.TrackID{Webinar: c.webinar, Stream: c.stream, Name: name}
-	return c.stage.relay.Publish(id, info, c.epoch, keyframe)
+	track, err := c.stage.relay.Publish(id, info, c.epoch, keyframe)
+	if err == nil {
+		c.mu.Lock()
+		c.tracks = append(c.tracks, track)
+		c.mu.Unlock()
+	}
+	return track, err
 }
 
 // Release gives the name back.

@@ -253,7 +253,7 @@ func (n *Node) openMedia(p Parts) (err error) {
 		return err
 	}
 	n.stage = newStage(n.cfg.Name, n.epoch, n.store, n.relay, n.dead, n.routing.carried, n.log)
-	n.stage.name = n.nameOf
+	n.stage.name, n.stage.flows = n.nameOf, n.flows
 	if p.Sockets.RTC == nil {
 		return nil
 	}

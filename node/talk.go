@@ -8,6 +8,7 @@ import (
 	"stentor/control/api"
 	"stentor/control/client"
 	"stentor/control/webinar"
+	"stentor/node/signal"
 	"stentor/node/talk"
 )
 
@@ -23,7 +24,7 @@ func (n *Node) openTalk(Parts) error {
 			if n.store.State().Cluster().FeatureLevel < talkLevel {
 				return nil, talk.ErrLevel
 			}
-			return n.stage.Claim(ctx, id, webinar.TalkStream, webinar.TalkStream, takeover)
+			return n.stage.Claim(ctx, signal.Bid{Webinar: id, Stream: webinar.TalkStream, Participant: webinar.TalkStream, Takeover: takeover})
 		},
 		Subscribe: n.relay.Subscribe, Dead: n.dead,
 		Ask: func(ctx context.Context, node string, body []byte) ([]byte, error) {

@@ -57,6 +57,9 @@ func (t *Track) newest() (at time.Time) {
 	return at
 }
 
+// Newest returns when the last packet of the track came to this node; long ago where none has.
+func (t *Track) Newest() time.Time { return t.newest() }
+
 // newest returns when the last packet of the subscription came that was of use.
 func (u *upstream) newest() (at time.Time) {
 	for i := range u.used {

@@ -21,7 +21,7 @@ func TestADrainMovesTheChildren(t *testing.T) {
 		defer m.Stop()
 		w := m.startWithWebinar()
 		m.Start("n5", "edge")
-		claim, err := m.Node("n3").Stage().Claim(bg, w.ID, "main", "p_presenter", false)
+		claim, err := m.Node("n3").Stage().Claim(bg, bid(w.ID, "p_presenter"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,11 +45,11 @@ func TestMediaCrossesTheMesh(t *testing.T) {
 		defer m.Stop()
 		w := m.startWithWebinar()
 
-		claim, err := m.Node("n3").Stage().Claim(bg, w.ID, "main", "p_presenter", false)
+		claim, err := m.Node("n3").Stage().Claim(bg, bid(w.ID, "p_presenter"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.Node("n4").Stage().Claim(bg, w.ID, "main", "p_other", false); code(err) != "stream_taken" {
+		if _, err := m.Node("n4").Stage().Claim(bg, bid(w.ID, "p_other")); code(err) != "stream_taken" {
 			t.Errorf("a second publisher at another node: %v, want stream_taken", err)
 		}
 		track, err := claim.Track("audio", opus, func(int) {})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stentor/control/client"
+	"stentor/node/signal"
 )
 
 // TestARecordingFollowsThePublisher records at whatever node the publisher is: at an edge, and at the next one when that
@@ -83,7 +84,7 @@ func (m *Mesh) speaks(t *testing.T, node, webinar string) (hush func()) {
 	t.Helper()
 	var claimed error
 	m.Eventually("the stage is free", func() bool {
-		claim, err := m.Node(node).Stage().Claim(bg, webinar, "main", "p_presenter", true)
+		claim, err := m.Node(node).Stage().Claim(bg, signal.Bid{Webinar: webinar, Stream: "main", Participant: "p_presenter", Takeover: true})
 		if claimed = err; err != nil {
 			return false
 		}

@@ -176,7 +176,7 @@ func TestANodeThatStartsAsksForTheKeysFirst(t *testing.T) {
 // onAir has n3 publish and n4 listen.
 func (m *Mesh) onAir(t *testing.T, webinar string) (r *relay.Reader, end func()) {
 	t.Helper()
-	claim, err := m.Node("n3").Stage().Claim(bg, webinar, "main", "p_presenter", false)
+	claim, err := m.Node("n3").Stage().Claim(bg, bid(webinar, "p_presenter"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestAStreamThatEndedWithoutAQuorumIsGivenBack(t *testing.T) {
 			p, err := m.Node(at).Door().Webinar(w.Link)
 			return err == nil && p.Live
 		}
-		claim, err := m.Node("n3").Stage().Claim(bg, w.ID, "main", "p_presenter", false)
+		claim, err := m.Node("n3").Stage().Claim(bg, bid(w.ID, "p_presenter"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestAStreamThatEndedWithoutAQuorumIsGivenBack(t *testing.T) {
 		m.Cut("n3", false)
 		took := m.Eventually("the stage is empty", func() bool { return !live("n1") && !live("n4") })
 		t.Logf("the name was free %v after the heal", took)
-		if _, err := m.Node("n4").Stage().Claim(bg, w.ID, "main", "p_other", false); err != nil {
+		if _, err := m.Node("n4").Stage().Claim(bg, bid(w.ID, "p_other")); err != nil {
 			t.Errorf("the next publisher: %v", err)
 		}
 	})

@@ -207,6 +207,7 @@ func (e *events) tell(sess *session.Session) error {
 	t := e.attend(sess)
 	defer t.leave()
 	messages := 0
+	moving := e.server.moves()
 	for {
 		if err := e.write(t.due(known)...); err != nil {
 			return err
@@ -235,8 +236,15 @@ func (e *events) tell(sess *session.Session) error {
 			if messages++; messages > maxPerPeriod {
 				return problem{Code: "too_many_messages", Detail: "Too many messages."}
 			}
+		case <-moving:
+			moving = nil
+			if e.server.publishes(sess.Webinar, sess.Participant) {
+				if err := e.write(word{Type: "move"}); err != nil {
+					return err
+				}
+			}
 		case <-ping.C:
-			messages = 0
+			messages, moving = 0, e.server.moves() // who is still here is told again
 			if err := e.ping(); err != nil {
 				return err
 			}

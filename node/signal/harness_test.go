@@ -100,6 +100,8 @@ type edge struct {
 	door  *session.Door
 	http  *httptest.Server
 	media *prometheus.Registry
+
+	server *Server
 }
 
 // stopped is how many packets the media part dropped because they are not allowed.
@@ -166,6 +168,7 @@ func newEdge(t *testing.T) *edge {
 		Door: e.door, Stage: e, Media: media, Node: "n1", Version: "1.2.3",
 		Origins: func(o string) bool { return o == "https://edge2.example.org" },
 	})
+	e.server = s
 	e.http = httptest.NewServer(s.Handler())
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	t.Cleanup(e.http.Close)
@@ -198,7 +201,8 @@ func credentials(t *testing.T) *pki.Credentials {
 }
 
 // Claim and Sources make the edge its own stage, on the replicated state.
-func (e *edge) Claim(_ context.Context, id, stream, participant string, takeover bool) (Claim, error) {
+func (e *edge) Claim(_ context.Context, b Bid) (Claim, error) {
+	id, stream, participant, takeover := b.Webinar, b.Stream, b.Participant, b.Takeover || b.Resume != 0
 	epoch, err := e.apply(&controlpb.Command{Principal: participant, Kind: &controlpb.Command_ClaimStream{ClaimStream: &controlpb.ClaimStream{
 		Webinar: id, Name: stream, Node: "n1", NodeEpoch: 1, Participant: participant, Takeover: takeover,
 	}}})
@@ -209,6 +213,13 @@ func (e *edge) Claim(_ context.Context, id, stream, participant string, takeover
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	go c.watch()
 	return c, nil
+}
+
+func (e *edge) Continues(_ context.Context, b Bid) error {
+	if s, ok := e.State().Webinar(b.Webinar).Stream(b.Stream); ok && s.Epoch != b.Resume {
+		return webinar.ErrStreamTaken
+	}
+	return nil
 }
 
 func (e *edge) Sources(ctx context.Context, id string) ([]sfu.Source, error) {
@@ -268,6 +279,8 @@ type claim struct {
 }
 
 func (c *claim) Context() context.Context { return c.ctx }
+
+func (c *claim) Epoch() uint64 { return c.epoch }
 
 func (c *claim) Track(name string, info wire.TrackInfo, keyframe func(int)) (*relay.Track, error) {
 	return c.edge.relay.Publish(wire.TrackID{Webinar: c.webinar, Stream: c.stream, Name: name}, info, c.epoch, keyframe)

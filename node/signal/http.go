@@ -38,7 +38,7 @@ const (
 const (
 	allowMethods  = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
 	allowHeaders  = "Authorization, Content-Type, If-Match, ETag, Last-Event-ID"
-	exposeHeaders = "Location, ETag, Link, Accept-Post, Accept-Patch, Access-Control-Allow-Methods, Retry-After, WWW-Authenticate"
+	exposeHeaders = "Location, ETag, Link, Accept-Post, Accept-Patch, Access-Control-Allow-Methods, Retry-After, " + headerEpoch + ", WWW-Authenticate"
 )
 
 // methods is a place with its methods: it answers OPTIONS itself, and 405 to what

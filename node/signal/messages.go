@@ -15,6 +15,8 @@ import (
 //	slots        who is in which section of a session by which the page watches: session is its
 //	             path, a slot has mid, kind, stream, and the participant and the name behind it
 //	recording    on: what is sent here is being recorded from now on
+//	move         what the page sends is to go on at another node, since this one drains: a POST that
+//	             resumes it is sent on there
 //	admitted     the lobby is over; media may begin
 //	removed      last: why the connection ends (banned, superseded, ended, ...)
 //	ping         answered by {"type":"pong"}

@@ -60,7 +60,8 @@ func (s *Server) sendOn(w http.ResponseWriter, r *http.Request, use session.Use,
 	return true, nil
 }
 
-// Move tells every player that listens to begin anew at another node: this one drains.
+// Move tells every player that listens, and every page that sends, to begin anew at another
+// node: this one drains.
 // It may be called more than once.
 func (s *Server) Move() {
 	s.mu.Lock()
@@ -88,6 +89,18 @@ func (s *Server) moves() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.moving
+}
+
+// publishes reports whether a participant sends something here.
+func (s *Server) publishes(webinar, participant string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.resources {
+		if !r.watches && r.sess.Webinar == webinar && r.sess.Participant == participant {
+			return true
+		}
+	}
+	return false
 }
 
 // next is where a player is to begin anew; false: it is best off where it is.

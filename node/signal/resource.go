@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type resource struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	conn     connection
+	claim    Claim         // of a publisher; nil: it watches
 	gone     chan struct{} // closed when all of it is over
 
 	restarting chan struct{} // holds one while ICE begins anew
@@ -123,11 +125,23 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 
 // present says that a session is there (RFC 9725, section 4.1: nothing else to see).
 func (s *Server) present(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.find(r); err != nil {
+	res, err := s.find(r)
+	if err != nil {
 		return err
 	}
+	res.tellEpoch(w.Header())
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// tellEpoch names a publisher's claim, by which it goes on after this node has died.
+func (r *resource) tellEpoch(h http.Header) {
+	if r.claim == nil {
+		return
+	}
+	if n := r.claim.Epoch(); n != 0 {
+		h.Set(headerEpoch, strconv.FormatUint(n, 10))
+	}
 }
 
 // endpoint says that there is a webinar behind the link, and no more.
@@ -147,6 +161,7 @@ func (s *Server) created(w http.ResponseWriter, r *resource) {
 	h.Set("Content-Type", typeSDP)
 	h.Set("Location", r.at)
 	h.Set("ETag", r.etag)
+	r.tellEpoch(h)
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)

@@ -39,8 +39,11 @@ type Door interface {
 // A Stage knows who publishes what in a webinar.
 type Stage interface {
 	// Claim takes a stream name for a publisher, or fails with a [*webinar.Denial]
-	// (stream_taken). With takeover the one who had it is superseded.
-	Claim(ctx context.Context, webinar, stream, participant string, takeover bool) (Claim, error)
+	// (stream_taken).
+	Claim(ctx context.Context, b Bid) (Claim, error)
+	// Continues reports whether a publisher may go on with what it sent before, as nil or
+	// stream_taken: the name is its own still, or free.
+	Continues(ctx context.Context, b Bid) error
 	// Sources are the tracks that viewers are given, the most important first. It
 	// fails with webinar.ErrNotLive when nobody publishes.
 	Sources(ctx context.Context, webinar string) ([]sfu.Source, error)
@@ -50,9 +53,22 @@ type Stage interface {
 	Watch(ctx context.Context, webinar string, tell func(sources []sfu.Source, loudest []string))
 }
 
+// A Bid is what a publisher asks of the stage.
+type Bid struct {
+	Webinar, Stream, Participant string
+
+	// Takeover supersedes whoever has the name.
+	Takeover bool
+
+	// Resume is the epoch of a claim that the publisher had, perhaps at another node; 0: none.
+	// It goes on with the name unless somebody else took it since.
+	Resume uint64
+}
+
 // A Claim is the right to publish under a stream name.
 type Claim interface {
 	sfu.Sink
+	Epoch() uint64            // which claim of the name it is; later ones have higher epochs
 	Context() context.Context // done when somebody else took the name; its cause says so
 	Release()
 }

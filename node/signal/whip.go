@@ -37,6 +37,10 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	resume, err := epoch(r.URL.Query())
+	if err != nil {
+		return err
+	}
 	if gone, err := s.sendOn(w, r, session.Publish, takeover); gone || err != nil {
 		return err
 	}
@@ -50,13 +54,14 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 		sess.End()
 		return err
 	}
-	claim, err := s.cfg.Stage.Claim(r.Context(), sess.Webinar, stream, sess.Participant, takeover)
+	claim, err := s.claim(r.Context(), Bid{Webinar: sess.Webinar, Stream: stream, Participant: sess.Participant, Takeover: takeover, Resume: resume})
 	if err != nil {
 		sess.End()
 		return decided(err)
 	}
 	over := func() { claim.Release(); sess.End() }
 	res := s.open(r, sess, "/whip/"+url.PathEscape(link)+"/"+stream)
+	res.claim = claim
 	context.AfterFunc(claim.Context(), func() { res.cancel(context.Cause(claim.Context())) })
 	pub, err := s.cfg.Media.Publish(res.ctx, offer, claim, sess.Media)
 	if err == nil {
@@ -70,7 +75,7 @@ func (s *Server) whipPost(w http.ResponseWriter, r *http.Request) error {
 		over()
 		return err
 	}
-	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant)
+	s.log.Info("publishing", "webinar", sess.Webinar, "stream", stream, "participant", sess.Participant, "resumed", resume)
 	s.created(w, res)
 	return nil
 }
