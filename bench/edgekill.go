@@ -14,8 +14,9 @@ import (
 
 // edgekillScenario kills the node that a browser watches at, again and again.
 type edgekillScenario struct {
-	Kills int  `help:"How often." default:"10"`
-	Stop  bool `help:"Stop the process (SIGSTOP) instead: no connection is reset, the node only falls silent."`
+	Kills     int  `help:"How often." default:"10"`
+	Presenter bool `help:"Kill the node that a presenter's page sends to instead, and measure at a viewer elsewhere."`
+	Stop      bool `help:"Stop the process (SIGSTOP) instead: no connection is reset, the node only falls silent."`
 }
 
 // The stream comes in at the voter; the page is opened at the first edge, which dies.
@@ -46,6 +47,15 @@ func (s *edgekillScenario) Run(ctx context.Context, g *grammar) error {
 	w, err := api.CreateWebinar(ctx, client.CreateWebinar{Title: "Killed edges", GeneratePIN: true})
 	if err != nil {
 		return err
+	}
+	if s.Presenter {
+		gaps, control, err := s.presenters(ctx, api, m, w)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n| %-58s | %s |\n|---|---|\n", "what", "figure")
+		figure(fmt.Sprintf("a presenter's edge killed %d times: without frames elsewhere", s.Kills), "p50 %.0f ms, p99 (worst) %.0f ms; without a death %.0f, %.0f", gaps[len(gaps)/2], gaps[len(gaps)-1], control[len(control)/2], control[len(control)-1])
+		return nil
 	}
 	off, err := onAirAt(ctx, api, m, w, killOrigin)
 	if err != nil {

@@ -276,10 +276,8 @@ class GuestPage {
 
   #publish(visit: Visit, stage: Stage): HTMLElement {
     const panel = document.createElement("stentor-publish") as Publish;
-    panel.link = this.#door.link;
-    panel.token = () => visit.grant.peek().token;
+    panel.visit = visit;
     panel.onair = (on) => stage.hush(on);
-    panel.offstage = () => !visit.onStage.peek();
     return panel;
   }
 
@@ -334,6 +332,9 @@ class GuestPage {
       },
       get node(): string {
         return page.#door.base;
+      },
+      get sends(): string {
+        return (document.querySelector("stentor-publish") as Publish | null)?.node ?? "";
       },
       async stats(): Promise<Stats & { outbound: unknown }> {
         const panel = document.querySelector("stentor-publish") as Publish | null;

@@ -2,6 +2,7 @@
 // offer, watched for silence, and begun anew by an ICE restart when the network changes.
 import { Problem, send } from "../http";
 import { bye } from "./door";
+import { restart, unknown } from "./ice";
 
 /** connectWithin is how long the transport may take, in milliseconds. */
 const connectWithin = 10_000;
@@ -156,18 +157,10 @@ export class Connection {
     const pc = this.pc;
     if (!this.#resource || pc.signalingState !== "stable") return false;
     try {
-      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
-      const answer = await send(this.#resource, {
-        method: "PATCH", bearer: this.#bearer, sdp: fragment(pc.localDescription!.sdp),
-        headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": this.#tag },
-      });
-      const theirs = await answer.text();
-      this.#tag = answer.headers.get("ETag") ?? "*";
-      await pc.setRemoteDescription({ type: "answer", sdp: renamed(pc.remoteDescription!.sdp, theirs) });
+      this.#tag = await restart(pc, { resource: this.#resource, bearer: this.#bearer, tag: this.#tag });
       return true;
     } catch (e) {
-      if ((pc.signalingState as string) === "have-local-offer") await pc.setLocalDescription({ type: "rollback" }).catch(() => {});
-      if (e instanceof Problem && (e.status === 404 || e.status === 412 || e.status === 422)) this.#lose(); // the node knows no such session any more
+      if (e instanceof Problem && unknown.has(e.status)) this.#lose();
       return false;
     }
   }
@@ -213,19 +206,4 @@ export class Connection {
     this.#resource = "";
     this.#lose();
   }
-}
-
-/** fragment is what an offer says of ICE (RFC 8840, section 9). */
-function fragment(sdp: string): string {
-  const line = (name: string) => new RegExp(`^a=${name}:.*$`, "m").exec(sdp)?.[0].trim() ?? "";
-  return [line("ice-ufrag"), line("ice-pwd"), ...(sdp.match(/^a=candidate:.*$/gm) ?? []).map((c) => c.trim())].join("\r\n") + "\r\n";
-}
-
-/** renamed is a description with the credentials of a fragment. The addresses of a node stay. */
-function renamed(sdp: string, theirs: string): string {
-  for (const name of ["ice-ufrag", "ice-pwd"]) {
-    const value = new RegExp(`^a=${name}:(\\S+)`, "m").exec(theirs)?.[1];
-    if (value) sdp = sdp.replace(new RegExp(`^a=${name}:\\S+`, "gm"), () => `a=${name}:${value}`);
-  }
-  return sdp;
 }

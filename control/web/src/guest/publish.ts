@@ -5,17 +5,17 @@ import { type Child, Part, h } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { type Signal, effect, onEnd, signal } from "../ui/signals";
 import { type Capture, type From, camera, devices, screen } from "./capture";
-import { type Outbound, Publisher } from "./publisher";
+import { OnAir } from "./onair";
+import type { Outbound } from "./publisher";
+import type { Visit } from "./visit";
 
 const idle: Outbound = { frameWidth: 0, frameHeight: 0, framesPerSecond: 0, framesEncoded: 0, bytesSent: 0, codec: "" };
 
 export class Publish extends Part {
-  link!: string;
-  token!: () => string;
+  visit!: Visit;
   onair!: (on: boolean) => void;
-  offstage!: () => boolean; // a host has said so
   readonly #capture = signal<Capture | null>(null);
-  readonly #publisher = signal<Publisher | null>(null);
+  readonly #onair = signal<OnAir | null>(null);
   readonly #busy = signal(false);
   readonly #problem = signal<Problem | null>(null);
   readonly #out = signal({ ...idle, rate: 0 });
@@ -26,7 +26,12 @@ export class Publish extends Part {
 
   /** outbound is what leaves, for the diagnostics. */
   async outbound(): Promise<Outbound> {
-    return (await this.#publisher.peek()?.stats()) ?? idle;
+    return (await this.#onair.peek()?.stats()) ?? idle;
+  }
+
+  /** node is the one that takes what is sent, "" where nothing is. */
+  get node(): string {
+    return this.#onair.peek()?.node ?? "";
   }
 
   render(): Child {
@@ -34,7 +39,7 @@ export class Publish extends Part {
     onEnd(() => this.#end());
     const preview = h("video", { class: "preview", playsinline: true, autoplay: true, muted: true, "aria-label": t("publish.preview") });
     preview.muted = true;
-    effect(() => this.onair(this.#publisher() !== null));
+    effect(() => this.onair(this.#onair() !== null));
     effect(() => {
       preview.srcObject = this.#capture()?.stream ?? null;
     });
@@ -68,7 +73,7 @@ export class Publish extends Part {
 
   #buttons(): HTMLElement {
     return h("div", { class: "row" }, () =>
-      this.#publisher()
+      this.#onair()
         ? h("button", { type: "button", class: "danger", id: "off-air", onclick: () => this.#end() }, t("publish.stop"))
         : [
             h("button", { type: "button", class: "primary", id: "on-air", disabled: () => !this.#capture() || this.#busy(), onclick: () => void this.#go(false) }, t("publish.start")),
@@ -86,7 +91,7 @@ export class Publish extends Part {
     try {
       taken = from === "camera" ? await camera(this.#camera.peek(), this.#microphone.peek()) : await screen(before?.voice ?? null, this.#microphone.peek());
       if (!this.isConnected) return taken.stop();
-      await this.#publisher.peek()?.replace(taken.stream);
+      await this.#onair.peek()?.replace(taken.stream);
       this.#capture.set(taken);
       before?.stop();
       this.#watch(taken);
@@ -117,10 +122,10 @@ export class Publish extends Part {
     this.#problem.set(null);
     this.#busy.set(true);
     try {
-      const publisher = await Publisher.go(this.link, this.token(), capture.stream, takeover, name);
-      if (!this.isConnected || this.#capture.peek() !== capture) return publisher.close();
-      this.#publisher.set(publisher);
-      void publisher.lost.then(() => this.#lost(publisher));
+      const onair = await OnAir.begin(this.visit, capture.stream, takeover, name);
+      if (!this.isConnected || this.#capture.peek() !== capture) return onair.close();
+      this.#onair.set(onair);
+      void onair.lost.then((why) => this.#lost(onair, why));
     } catch (e) {
       this.#problem.set(asProblem(e));
     } finally {
@@ -129,11 +134,10 @@ export class Publish extends Part {
   }
 
   /** lost says that the sending has ended without being asked to. */
-  #lost(publisher: Publisher): void {
-    if (this.#publisher.peek() !== publisher) return;
-    publisher.close();
-    this.#publisher.set(null);
-    this.#problem.set(new Problem(this.offstage() ? "off_stage" : "network", ""));
+  #lost(onair: OnAir, why: Problem): void {
+    if (this.#onair.peek() !== onair) return;
+    this.#onair.set(null);
+    this.#problem.set(why);
   }
 
   /** watch ends the sending when the browser's own "stop sharing" ends the picture. */
@@ -144,9 +148,9 @@ export class Publish extends Part {
   }
 
   #end(): void {
-    const publisher = this.#publisher.peek();
-    this.#publisher.set(null);
-    publisher?.close();
+    const onair = this.#onair.peek();
+    this.#onair.set(null);
+    onair?.close();
     this.#capture.peek()?.stop();
     this.#capture.set(null);
     this.#out.set({ ...idle, rate: 0 });
@@ -154,7 +158,7 @@ export class Publish extends Part {
 
   #measure(): void {
     const timer = setInterval(() => {
-      void this.#publisher.peek()?.stats().then((s) => {
+      void this.#onair.peek()?.stats().then((s) => {
         const rate = 8 * Math.max(0, s.bytesSent - this.#out.peek().bytesSent);
         this.#out.set({ ...s, rate });
       });
@@ -170,7 +174,8 @@ export class Publish extends Part {
 
   #status(): string {
     const s = this.#out();
-    if (!this.#publisher()) return "";
+    if (!this.#onair()) return "";
+    if (this.#onair()!.moving()) return t("publish.moving");
     if (!s.frameWidth) return t("publish.starting");
     return t("publish.sending", { width: s.frameWidth, height: s.frameHeight, fps: number(s.framesPerSecond), codec: s.codec.replace("video/", "") }) + " · " + megabits(s.rate);
   }

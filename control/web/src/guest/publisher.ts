@@ -1,6 +1,10 @@
 // Publisher: one WHIP session (RFC 9725) from this page.
 import { Problem, send } from "../http";
 import { bye } from "./door";
+import { type Session, restart, unknown } from "./ice";
+
+/** epochHeader is where a node names what it is sent (node/signal/resume.go). */
+const epochHeader = "Stentor-Epoch";
 
 /** ceiling is the most that is sent for 4K, in bits a second. */
 const ceiling = 20_000_000;
@@ -45,8 +49,15 @@ const start = 8000;
 /** preferred codecs, the cheapest to encode at 4K (and the one that Safari plays) first. */
 const preferred = ["video/h264", "video/av1", "video/vp9", "video/vp8"];
 
+/** graceful is how long a broken transport may take to come back, an ICE restart included, in milliseconds. */
 const graceful = 3_000;
+
+/** connectWithin is how long the transport may take, in milliseconds. */
 const connectWithin = 10_000;
+
+/** claimedWithin is how long what goes on may take to be on the stage once it is sent, in milliseconds; askEvery is how often it is asked. */
+const claimedWithin = 10_000;
+const askEvery = 100;
 
 /** Outbound is what really leaves. */
 export interface Outbound {
@@ -58,22 +69,36 @@ export interface Outbound {
   codec: string;
 }
 
+/** Way says how the name is taken: from whoever sends under it, or going on with a session of before, by its epoch. */
+export interface Way {
+  takeover?: boolean;
+  resume?: string;
+}
+
 export class Publisher {
   readonly #pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   readonly #senders = new Map<string, RTCRtpSender>(); // by kind
-  #resource = "";
+  readonly #session: Session;
+  #restarting: Promise<void> | null = null;
+  #epoch = "";
   #lose!: () => void;
   /** lost is settled when nothing leaves any more. */
   readonly lost = new Promise<void>((done) => (this.#lose = done));
+  /** onbroken is called when the transport lost its way, from which it may come back. */
+  onbroken: () => void = () => {};
 
-  private constructor(readonly bearer: string) {}
+  private constructor(bearer: string) {
+    this.#session = { resource: "", bearer, tag: "" };
+  }
 
-  /** go sends a stream under a name; takeover replaces whoever sends under it. */
-  static async go(link: string, bearer: string, stream: MediaStream, takeover: boolean, name = "main"): Promise<Publisher> {
+  /** go sends a stream at a WHIP endpoint, unless that is ended before it connects. */
+  static async go(url: string, bearer: string, stream: MediaStream, way: Way, ended?: AbortSignal): Promise<Publisher> {
     const p = new Publisher(bearer);
+    const query = way.takeover ? "?takeover=true" : way.resume ? `?resume=${way.resume}` : "";
     try {
-      await p.#negotiate(`/whip/${encodeURIComponent(link)}/${encodeURIComponent(name)}${takeover ? "?takeover=true" : ""}`, stream);
-      await p.#connected();
+      await p.#negotiate(url + query, stream, ended);
+      await p.#connected(ended);
+      if (way.resume) await p.#claimed();
     } catch (e) {
       p.close();
       throw e;
@@ -81,7 +106,17 @@ export class Publisher {
     return p;
   }
 
-  async #negotiate(url: string, stream: MediaStream): Promise<void> {
+  /** origin is the node that it sends to. */
+  get origin(): string {
+    return this.#session.resource && new URL(this.#session.resource).origin;
+  }
+
+  /** epoch names what is sent to the mesh, by which it goes on elsewhere; "" where the node says none. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  async #negotiate(url: string, stream: MediaStream, ended?: AbortSignal): Promise<void> {
     for (const kind of ["video", "audio"]) {
       // Both are negotiated, whether they are there yet or not: what comes later finds its place.
       const track = stream.getTracks().find((t) => t.kind === kind) ?? kind;
@@ -91,9 +126,11 @@ export class Publisher {
       this.#senders.set(kind, way.sender);
     }
     await this.#pc.setLocalDescription();
-    const answer = await send(url, { method: "POST", bearer: this.bearer, sdp: this.#pc.localDescription!.sdp });
+    const answer = await send(url, { method: "POST", bearer: this.#session.bearer, sdp: this.#pc.localDescription!.sdp, signal: ended });
     const location = answer.headers.get("Location");
-    if (location) this.#resource = new URL(location, answer.url || window.location.href).href;
+    if (location) this.#session.resource = new URL(location, answer.url || window.location.href).href;
+    this.#session.tag = answer.headers.get("ETag") ?? "*";
+    this.#epoch = answer.headers.get(epochHeader) ?? "";
     await this.#pc.setRemoteDescription({ type: "answer", sdp: begin(await answer.text()) });
     await Promise.all(this.#pc.getSenders().map(keepResolution));
   }
@@ -107,7 +144,7 @@ export class Publisher {
     }
   }
 
-  #connected(): Promise<void> {
+  #connected(ended?: AbortSignal): Promise<void> {
     const pc = this.#pc;
     return new Promise((done, fail) => {
       const broken = () => {
@@ -122,12 +159,40 @@ export class Publisher {
           clearTimeout(late);
           done();
         }
-        if (pc.connectionState === "disconnected") grace = window.setTimeout(broken, graceful);
+        if (pc.connectionState === "disconnected") {
+          grace = window.setTimeout(broken, graceful);
+          this.onbroken();
+        }
         if (pc.connectionState === "failed" || pc.connectionState === "closed") broken();
       };
       pc.onconnectionstatechange = look;
+      ended?.addEventListener("abort", () => fail(new Problem("network", "")), { once: true });
       look(); // it may have connected while the answer was worked in
     });
+  }
+
+  /** claimed waits until what goes on is on the stage: the node takes the name when it has the first pictures. */
+  async #claimed(): Promise<void> {
+    for (const until = performance.now() + claimedWithin; performance.now() < until; await new Promise((done) => setTimeout(done, askEvery))) {
+      const answer = await send(this.#session.resource, { bearer: this.#session.bearer });
+      this.#epoch = answer.headers.get(epochHeader) ?? "";
+      if (this.#epoch) return;
+    }
+    throw new Problem("unavailable", "");
+  }
+
+  /** restart begins ICE anew: there is another network. */
+  restart(): Promise<void> {
+    return (this.#restarting ??= this.#again().finally(() => (this.#restarting = null)));
+  }
+
+  async #again(): Promise<void> {
+    if (!this.#session.resource || this.#pc.signalingState !== "stable") return;
+    try {
+      this.#session.tag = await restart(this.#pc, this.#session);
+    } catch (e) {
+      if (e instanceof Problem && unknown.has(e.status)) this.#lose();
+    }
   }
 
   /**
@@ -137,6 +202,15 @@ export class Publisher {
   async replace(stream: MediaStream): Promise<void> {
     await this.#senders.get("video")?.replaceTrack(stream.getVideoTracks()[0] ?? null);
     await this.#senders.get("audio")?.replaceTrack(stream.getAudioTracks()[0] ?? null);
+  }
+
+  /** rest encodes no more for a node that is taken for dead: what goes on elsewhere needs the computer. */
+  rest(): void {
+    for (const sender of this.#senders.values()) {
+      const wanted = sender.getParameters();
+      for (const e of wanted.encodings) e.active = false;
+      sender.setParameters(wanted).catch(() => {}); // it is about to be closed
+    }
   }
 
   async stats(): Promise<Outbound> {
@@ -156,10 +230,16 @@ export class Publisher {
   }
 
   close(): void {
+    const { resource, bearer } = this.#session;
+    this.leave();
+    if (resource) bye(resource, bearer);
+  }
+
+  /** leave closes the connection without a word: what was sent goes on elsewhere, and is not to leave the stage. */
+  leave(): void {
     this.#pc.onconnectionstatechange = null;
     this.#pc.close();
-    if (this.#resource) bye(this.#resource, this.bearer);
-    this.#resource = "";
+    this.#session.resource = "";
     this.#lose();
   }
 }

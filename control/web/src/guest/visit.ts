@@ -14,7 +14,7 @@ import { Player, type Stats, nothing } from "./player";
 export type Phase = "connecting" | "lobby" | "waiting" | "watching" | "reconnecting" | "gone";
 
 /** passing are reasons that end a connection, not the stay. */
-const passing = new Set([
+export const passing = new Set([
   "network", "internal", "unavailable", "node_stopping", "not_ready", "not_live", "in_lobby", "too_many_messages", "message_malformed",
   "credentials_required", "token_invalid", "session_not_found", "too_many_guesses", "too_many_requests", "too_many_sessions",
 ]);
@@ -72,6 +72,9 @@ export class Visit {
   readonly shows = signal<Captions | null>(null); // once the talk is there
   readonly session = signal<Connection | null>(null); // by which the picture comes
   readonly slots = signal<Slot[]>([]); // who is in which section of the session
+  readonly node; // where the stay is, by its origin
+  readonly ways = signal(0); // how often the way to it was another one
+  readonly moves = signal(0); // how often it asked for what this page sends to go on elsewhere
   readonly grant;
   readonly #door: Door;
   readonly #knock: Knock | null;
@@ -93,6 +96,7 @@ export class Visit {
     this.#ahead = ahead;
     this.#door = door;
     this.#knock = knock;
+    this.node = signal(door.base);
     this.grant = signal(grant);
     this.#granted(grant);
   }
@@ -133,6 +137,16 @@ export class Visit {
   async raise(raised: boolean): Promise<void> {
     const grant = this.grant.peek();
     await send(`${this.#door.base}/api/v1/webinars/${encodeURIComponent(grant.webinar)}/hand`, { method: "PUT", bearer: grant.token, json: { raised } });
+  }
+
+  /** whip is where to send something under a name. */
+  whip(name: string): string {
+    return this.#door.whip(name);
+  }
+
+  /** suspect has somebody look whether the node is still there, since the way to it is broken. */
+  suspect(): void {
+    void this.#doubt(true);
   }
 
   /** leave ends the stay by the participant's own wish. */
@@ -233,7 +247,9 @@ export class Visit {
         const soon = await Promise.race([own, pause(headStart, this.#end.signal)]);
         const other = soon === true ? null : this.#door.nearest(othersWithin);
         if (await own) {
-          if (broken || again) await this.#player?.connection.restart();
+          if (!broken && !again) return;
+          this.ways.set(this.ways.peek() + 1);
+          await this.#player?.connection.restart();
           return;
         }
         const base = await other;
@@ -256,6 +272,7 @@ export class Visit {
   /** move goes on at another node. */
   #move(base: string): void {
     this.#door.move(base);
+    this.node.set(base);
     this.#cut?.();
     this.#attempt.abort();
     this.#player?.connection.lose();
@@ -271,7 +288,7 @@ export class Visit {
     this.phase.set("lobby");
     while (this.waiting.peek() && !this.#ended) {
       await pause(askEvery, this.#end.signal, this.#wake);
-      if (this.waiting.peek() && !this.#ended && !this.#hearing) await this.#renew();
+      if (this.waiting.peek() && !this.#ended && !this.#hearing) await this.renew();
     }
     if (!this.#ended) this.phase.set("connecting");
   }
@@ -328,7 +345,7 @@ export class Visit {
       return 1000 * (why.retryAfter || 3);
     }
     this.phase.set(this.phase.peek() === "connecting" ? "connecting" : "reconnecting");
-    if (why.status === 401) await this.#renew();
+    if (why.status === 401) await this.renew();
     if (why.code === "network" || why.status >= 500) void this.#doubt(false);
     return Math.max(backoff.next(), 1000 * why.retryAfter);
   }
@@ -344,7 +361,7 @@ export class Visit {
       if (code !== "moved") void this.#doubt(false, code === "node_stopping");
       await pause(code === "moved" ? 0 : backoff.next(), this.#end.signal, this.#wake);
       if (base !== this.#door.base) backoff.reset();
-      if (!this.#ended && (code === "token_invalid" || code === "credentials_required")) await this.#renew();
+      if (!this.#ended && (code === "token_invalid" || code === "credentials_required")) await this.renew();
     }
   }
 
@@ -408,6 +425,7 @@ export class Visit {
     }
     if (m.type === "welcome") this.recorded.set(m.recording === true);
     if (m.type === "recording") this.recorded.set(m.on === true);
+    if (m.type === "move") this.moves.set(this.moves.peek() + 1);
     if (m.type === "admitted") this.#waits(false);
     if ((m.type === "welcome" || m.type === "permissions") && m.role) this.role.set(m.role);
     if (m.type !== "welcome" && m.type !== "stage") return;
@@ -424,12 +442,12 @@ export class Visit {
     while (!this.#ended) {
       await pause(wait, this.#end.signal);
       if (this.#ended) return;
-      wait = (await this.#renew()) ? half(this.grant.peek()) : backoff.next();
+      wait = (await this.renew()) ? half(this.grant.peek()) : backoff.next();
     }
   }
 
   /** renew gets a new token; who asks while one is under way gets the same, or a sleeper would wake as three participants. */
-  #renew(): Promise<boolean> {
+  renew(): Promise<boolean> {
     return (this.#renewal ??= this.#newToken().finally(() => (this.#renewal = null)));
   }
 

@@ -32,10 +32,8 @@ export function stage(live: Live, presence: Presence): HTMLElement {
   });
   const panel = (visit: Visit): Publish => {
     const el = document.createElement("stentor-publish") as Publish;
-    el.link = live.webinar.peek()!.link;
-    el.token = () => visit.grant.peek().token;
+    el.visit = visit;
     el.onair = (on) => shown?.hush(on);
-    el.offstage = () => !visit.onStage.peek();
     return el;
   };
   return h("section", { class: "live-stage", "aria-label": t("host.live_stage") },
