@@ -1,5 +1,6 @@
 // The guest page: the form at the door, the stay behind it, and the sentence at
 // its end. The server has made the form; this takes it over.
+import { away, framed } from "./framed";
 import { Problem, asProblem, get } from "./http";
 import { loadTexts, t } from "./texts";
 import { h, must } from "./ui/dom";
@@ -17,7 +18,9 @@ import { Visit } from "./guest/visit";
 import "./guest/publish";
 import "./guest/stage";
 
-const senders = new Set(["owner", "moderator", "presenter"]);
+const hosts = new Set(["owner", "moderator"]);
+
+const senders = new Set([...hosts, "presenter"]);
 
 /** final are the ends after which nobody need try again. */
 const final = new Set(["banned", "ended", "not_found", "registration_declined", "registration_cancelled"]);
@@ -218,17 +221,18 @@ class GuestPage {
     const stop = root(() => {
       const rules = signal<string | null>(null); // by what the host's view opens; "" is by nothing that there is here
       effect(() => {
-        if (visit.role() !== "moderator" || visit.waiting()) return rules.set(null);
+        if (framed || visit.role() !== "moderator" || visit.waiting()) return rules.set(null);
         void this.#rules(untracked(visit.grant).token).then((by) => visit.role.peek() === "moderator" && rules.set(by), () => {});
       });
-      const sends = derived(() => !visit.waiting() && senders.has(visit.role()));
+      const sends = derived(() => !visit.waiting() && (framed ? visit.role() === "presenter" : senders.has(visit.role())));
       inside = h("div", { class: () => (sends() && visit.role() === "presenter" ? "inside presents" : "inside") }, stage,
         h("div", { class: "under" },
           h("h1", { tabindex: "-1" }, h("bdi", {}, this.#title)),
           h("p", { class: "hint" }, () => [t("stage.you", { name: visit.grant().name }), " · ", t(`common.role_${visit.role()}` as never)]),
           () => rules() !== null && h("p", { class: "to-host", role: "status" }, rules()
             ? h("button", { type: "button", class: "button", id: "to-host", onclick: () => this.#toHost(rules()!, visit) }, t("guest.to_host"))
-            : t("guest.to_host_hint"))),
+            : t("guest.to_host_hint")),
+          () => framed && hosts.has(visit.role()) && this.#ownWindow()),
         this.#talk(visit),
         () => sends() && this.#publish(visit, stage));
       effect(() => {
@@ -252,6 +256,17 @@ class GuestPage {
       if (bearer && (await get<{ role: string }>("/api/v1/me", { bearer })).role === "moderator") return bearer;
     }
     return "";
+  }
+
+  /** ownWindow leads a host out of the frame; the secret of a personal link goes along, and stands in no attribute. */
+  #ownWindow(): HTMLElement {
+    const { invite } = this.#personal;
+    const go = (e: Event) => {
+      e.preventDefault();
+      open(location.pathname + (invite ? `#invite=${encodeURIComponent(invite)}` : ""), "_blank", "noopener");
+    };
+    return h("p", { class: "to-host", role: "status" }, t("guest.own_window_hint"), " ",
+      h("a", { class: "button", id: "own-window", href: location.pathname, ...away, onclick: go }, t("guest.own_window")));
   }
 
   /** toHost opens the host's view in a tab of its own, which takes what proves the moderator over in its storage and not by its address. */
@@ -300,7 +315,7 @@ class GuestPage {
       h("p", { class: "row" },
         reregister.has(why.code) && h("a", { class: "button primary", href: `/w/${encodeURIComponent(this.#door.link)}/register` }, t("guest.register")),
         again && h("button", { type: "button", class: "primary", id: "again", onclick: () => location.reload() }, t(cannot ? "guest.try_again" : "guest.again")),
-        h("a", { class: "button", href: "/" }, t("common.home")))));
+        h("a", { class: "button", href: "/", ...away }, t("common.home")))));
     title.focus();
   }
 

@@ -1,4 +1,5 @@
 // Installing: the service worker that shows a sentence where there is no network.
+import { framed } from "./framed";
 
 const script = "/worker.js";
 
@@ -11,7 +12,7 @@ interface Policies {
  * a script's: the policy that Trusted Types ask for gives that address, whatever it is given.
  */
 export function install(): void {
-  if (!("serviceWorker" in navigator)) return; // not over plain HTTP
+  if (framed || !("serviceWorker" in navigator)) return; // another site's page is no app of ours; nor is there one over plain HTTP
   const register = () => {
     const { trustedTypes } = window as unknown as { trustedTypes?: Policies };
     const url = trustedTypes?.createPolicy("stentor-worker", { createScriptURL: () => script }).createScriptURL(script) ?? script;

@@ -1,4 +1,5 @@
 // The field in which a host or presenter writes captions by hand: everybody who reads along sees them grow.
+import { lasting } from "../stored";
 import { t } from "../texts";
 import { type Child, h } from "../ui/dom";
 import { onEnd, signal } from "../ui/signals";
@@ -41,7 +42,7 @@ function form(model: TalkModel): HTMLElement {
     field.value = "";
     key = makeKey();
     problem.set("");
-    localStorage.setItem(before, select.value);
+    lasting.setItem(before, select.value);
     model.send("caption", caption(text, false), said).catch((why: unknown) => {
       problem.set(words(why));
       field.value ||= text;
@@ -53,7 +54,7 @@ function form(model: TalkModel): HTMLElement {
   });
   const select: HTMLSelectElement = h("select", { id: "caption-language", "aria-label": t("talk.captions_language") },
     languages.map((l) => h("option", { value: l, lang: page }, languageName(l))));
-  select.value = localStorage.getItem(before) ?? page;
+  select.value = lasting.getItem(before) ?? page;
   if (!select.value) select.value = "en";
   onEnd(() => clearTimeout(timer));
   return h("form", { class: "captioner-form", onsubmit: send }, select,

@@ -59,6 +59,7 @@ export interface Settings {
   locked?: boolean;
   partition?: string;
   retention_days?: number;
+  embed_origins?: string[]; // sites that may show it in a frame
 }
 
 export interface CreateWebinar extends Settings {

@@ -1,5 +1,6 @@
 // What a plan's form says, as the control API wants it, and what changed in it.
 import type { CreateWebinar, EditWebinar, Field, Registration, Schedule, SetRegistration, Settings, Webinar } from "./api";
+import { sites } from "./embed";
 import { instant, local } from "./zone";
 
 /** permitted are what guests may send, in the order of the form. */
@@ -17,6 +18,7 @@ export function settings(form: FormData): Settings {
     guests: { audio: on("audio"), video: on("video"), messages: on("messages"), files: on("files"), images: on("images") },
     guest_limit: Number(text("guest_limit")) || 0, lobby: text("lobby"), locked: on("locked"),
     partition: text("partition"), retention_days: Number(text("retention_days")) || 30,
+    embed_origins: sites(text("embed_origins")),
   };
   const schedule = when(form);
   return schedule ? { ...s, schedule } : s;
@@ -87,9 +89,9 @@ const moment = (s?: string) => s && new Date(s).toISOString();
 
 /** known is what the server said of the same settings. */
 function known(w: Webinar): Settings {
-  const { title, description = "", mode, guest_limit = 0, lobby = "off", locked = false, partition = "keep", retention_days } = w;
+  const { title, description = "", mode, guest_limit = 0, lobby = "off", locked = false, partition = "keep", retention_days, embed_origins = [] } = w;
   const may = Object.fromEntries(permitted.map((p) => [p, w.guests?.[p] ?? true])) as unknown as Settings["guests"];
-  return { title, description, mode, guests: may, guest_limit, lobby, locked, partition, retention_days: retention_days || 30, schedule: w.schedule && timed(w.schedule) };
+  return { title, description, mode, guests: may, guest_limit, lobby, locked, partition, retention_days: retention_days || 30, embed_origins, schedule: w.schedule && timed(w.schedule) };
 }
 
 function timed(s: Schedule): Schedule {
@@ -115,5 +117,6 @@ export function resigned(was: Registration | undefined, now: SetRegistration): b
 
 /** created is a new webinar, without what was left empty. */
 export function created(s: Settings, pin: { pin?: string; generate_pin?: boolean }, r?: SetRegistration): CreateWebinar {
-  return { ...s, ...pin, ...(r ? { registration: r } : {}) };
+  const { embed_origins = [], ...rest } = s;
+  return { ...rest, ...(embed_origins.length > 0 ? { embed_origins } : {}), ...pin, ...(r ? { registration: r } : {}) };
 }

@@ -3,6 +3,7 @@ import { type Key, t } from "../texts";
 import { type Child, h } from "../ui/dom";
 import type { Webinar } from "./api";
 import { permitted } from "./draft";
+import { embedding } from "./embed";
 import { field, option, tick } from "./fields";
 
 /** advanced is the tab's content. */
@@ -16,5 +17,6 @@ export function advanced(was: Webinar | null): Child {
     field("partition", t("host.plan_partition"), h("select", { id: "partition", name: "partition" }, option("keep", t("host.plan_partition_keep"), was?.partition), option("strict", t("host.plan_partition_strict"), was?.partition)), t("host.plan_partition_hint")),
     field("retention_days", t("host.plan_retention"), h("input", { id: "retention_days", name: "retention_days", type: "number", min: 1, max: 3650, required: true, inputmode: "numeric", value: String(was?.retention_days || 30) }), t("host.plan_retention_hint")),
     tick("locked", t("host.plan_locked"), was?.locked ?? false, t("host.plan_locked_hint")),
+    embedding(was),
   ];
 }

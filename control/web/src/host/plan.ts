@@ -6,6 +6,7 @@ import { type Signal, onEnd, signal } from "../ui/signals";
 import type { API, Webinar } from "./api";
 import { changes, created, registration, resigned, settings } from "./draft";
 import { type Door, door } from "./plan-door";
+import { snippet } from "./embed";
 import { general } from "./plan-general";
 import { advanced } from "./plan-advanced";
 import { signUp } from "./plan-registration";
@@ -130,6 +131,7 @@ export class Plan extends Part {
       openDoor(w) && h("p", { class: "warning" }, t("host.no_door")),
       copying("new-link", t("host.guest_link_label"), address(w.join_path)),
       w.registration && copying("new-register", t("host.plan_register_link"), address(`${w.join_path}/register`)),
+      w.embed_origins?.length ? snippet(w) : null,
       pin, h("div", { class: "row end" }, h("a", { class: "button primary", id: "made-open", href: at }, t("host.done"))));
   }
 }

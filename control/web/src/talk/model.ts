@@ -2,6 +2,7 @@
 // events connection (node/signal/messages.go) and sends its own over it. What was not answered when the connection broke is
 // sent again under the same key, so that it is said once.
 import type { Caption, Captions } from "../guest/captions";
+import { framed } from "../framed";
 import { Problem } from "../http";
 import { type Signal, derived, signal } from "../ui/signals";
 
@@ -108,7 +109,7 @@ export class TalkModel {
   readonly slow = signal(0); // seconds between two messages of the audience
   readonly until = signal(0); // when the next may be sent, in milliseconds of this device
   readonly reactions = signal<Record<string, number>>({}); // the last that came
-  readonly hosts = derived(() => this.role() === "owner" || this.role() === "moderator");
+  readonly hosts = derived(() => !framed && (this.role() === "owner" || this.role() === "moderator"));
   readonly captions = derived(() => this.hosts() || (this.role() === "presenter" && this.may())); // may be written by this page
   readonly unread = { chat: signal(0), questions: signal(0), polls: signal(0) };
   readonly #seen = { chat: false, questions: false, polls: false };
