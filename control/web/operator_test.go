@@ -93,6 +93,8 @@ func TestS8S11OperatorSeesTheMesh(t *testing.T) {
 		for _, name := range []string{"voter-fra-1", "voter-lon-1", "voter-nyc-1", "edge-fra-1", "edge-sin-1", "edge-syd-1"} {
 			operator.until(name, row(name, "v1.2."))
 		}
+		operator.until("an age is in what people count it in", row("edge-syd-1", "40 ms")+" && "+row("edge-sin-1", "14 s"))
+		operator.until("the key of gossip is in use, in words", `document.getElementById("raft").textContent.includes("2in use")`)
 	})
 	run("S11 an older version is pointed out", func() {
 		operator.until("at the node", row("voter-lon-1", "outdated"))
@@ -168,6 +170,7 @@ func TestS8S11OperatorSeesTheMesh(t *testing.T) {
 		arabic := browser.open("operator-arabic")
 		arabic.do("open", chromedp.Navigate(p.url+"/operator?lang=ar#token="+p.token))
 		arabic.until("there", `document.querySelectorAll(".tree .hop").length === 5`)
+		arabic.until("the key of gossip too", `document.getElementById("raft").textContent.includes("قيد الاستخدام")`)
 		arabic.pictures("mesh")
 	})
 }

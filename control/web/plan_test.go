@@ -246,6 +246,13 @@ func TestS22HostPlansOnThreeTabs(t *testing.T) {
 	host.seen("missing")
 	host.value(".asked-field textarea", "North Sea\nBaltic Sea\n")
 	host.click(".asked-field .choice input")
+	host.size(390, 844, "light")
+	host.until("on a phone the words are beside the arrows or above them, not below them", `(() => {
+		const words = document.createRange();
+		words.selectNodeContents(document.querySelector(".asked-field .choice"));
+		const [w, b] = [words.getBoundingClientRect(), document.querySelector(".asked-field .row .button").getBoundingClientRect()];
+		return w.width > 0 && (w.right <= b.left || w.bottom <= b.top);
+	})()`)
 	host.pictures("registration")
 	host.click("#plan-save")
 	host.until("it is made", `document.getElementById("new-register")?.value.endsWith("/register")`)
@@ -311,6 +318,7 @@ func TestS58HostReadsWhoRegistered(t *testing.T) {
 	host.click("#registrants-link")
 	host.until("all are there", `document.querySelectorAll("#registrants tr").length === 3`)
 	host.says("<b>Bob</b> X")
+	host.says("of 100,000")
 	host.click(`#registrants button[aria-label="Approve: Ada X"]`)
 	host.until("approved", `[...document.querySelectorAll("#registrants tr")].some((r) => r.textContent.includes("Ada") && r.querySelector(".chip").textContent === "approved")`)
 	host.click(`#registrants button[aria-label="Decline: Grace X"]`)

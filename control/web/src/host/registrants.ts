@@ -1,6 +1,6 @@
 // <stentor-registrants>: who signed up, the host's decision, and the file of them all (S57-S59).
 import { asProblem } from "../http";
-import { type Key, clock, t } from "../texts";
+import { type Key, clock, number, t } from "../texts";
 import { type Child, Part, each, h } from "../ui/dom";
 import { type Signal, derived, signal } from "../ui/signals";
 import type { API, Decision, Registrant, Webinar } from "./api";
@@ -71,7 +71,7 @@ export class Registrants extends Part {
     };
     return h("section", { class: "card", hidden: () => !r() },
       h("div", { class: "head" }, h("h2", {}, h("bdi", {}, () => w()?.title ?? "")), h("span", { class: () => `chip ${r()?.open ? "live" : ""}` }, () => t(r()?.open ? "host.registration_is_open" : "host.registration_is_closed"))),
-      h("p", { class: "hint" }, () => t("host.registrants_count", { approved: r()?.approved ?? 0, pending: r()?.pending ?? 0, waitlisted: r()?.waitlisted ?? 0, maximum: r()?.maximum || "∞" })),
+      h("p", { class: "hint" }, () => t("host.registrants_count", { approved: number(r()?.approved ?? 0), pending: number(r()?.pending ?? 0), waitlisted: number(r()?.waitlisted ?? 0), maximum: r()?.maximum ? number(r()!.maximum!) : "∞" })),
       copying("register-link", t("host.plan_register_link"), address(`${first.join_path}/register`)),
       h("button", { type: "button", class: "button", id: "registration-turn", hidden: () => w()?.state === "ended", onclick: turn }, () => t(r()?.closed ? "host.registration_open" : "host.registration_close")));
   }

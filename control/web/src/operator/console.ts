@@ -1,5 +1,5 @@
 // <stentor-operator>: the mesh as one node sees it, looked at every two seconds.
-import { number, t } from "../texts";
+import { type Key, number, t } from "../texts";
 import { type Child, Part, each, h } from "../ui/dom";
 import { type Signal, derived, signal } from "../ui/signals";
 import type { API, Status, Webinar } from "../host/api";
@@ -57,7 +57,7 @@ function summary(status: () => Status): HTMLElement {
     figure(t("operator.voters"), () => `${alive("voter")} / ${status().nodes.filter((n) => n.role === "voter").length}`),
     figure(t("host.nodes"), () => `${alive()} / ${status().nodes.length}`, () => status().cluster),
     figure(t("operator.sessions"), () => number(status().nodes.reduce((n, one) => n + one.sessions, 0))),
-    figure(t("operator.gossip"), () => (status().gossip_key ? String(status().gossip_key!.generation) : "–"), () => status().gossip_key?.phase ?? ""));
+    figure(t("operator.gossip"), () => (status().gossip_key ? String(status().gossip_key!.generation) : "–"), () => (status().gossip_key ? t(`operator.key_${status().gossip_key!.phase}` as Key) : "")));
 }
 
 customElements.define("stentor-operator", Operator);

@@ -29,7 +29,7 @@ function row(api: API, n: Signal<NodeStatus>, leads: () => boolean, newest: () =
     cell(words("role"), () => t(n().role === "voter" ? "host.voter" : "host.edge"), " ", () => leads() && h("span", { class: "chip live" }, t("host.leader"))),
     cell(words("version"), h("bdi", {}, () => n().version), " ", () => n().outdated && h("span", { class: "chip warn" }, t("host.outdated"))),
     cell(words("region"), () => n().region || "–"), cell(words("sessions"), () => number(n().sessions)),
-    cell(words("load"), meter(n)), cell(words("rtt"), figure(() => `${number(n().rtt_ms, 1)} ms`)), cell(words("age"), figure(() => `${number(n().staleness_ms)} ms`)),
+    cell(words("load"), meter(n)), cell(words("rtt"), figure(() => `${number(n().rtt_ms, 1)} ms`)), cell(words("age"), figure(() => (n().staleness_ms < 10_000 ? `${number(n().staleness_ms)} ms` : `${number(n().staleness_ms / 1000)} s`))),
     cell(t("operator.column_lag"), () => number(Math.max(0, newest() - n().index))),
     h("td", { role: "cell", class: "node-menu" }, () => may() && menuButton(() => t("operator.actions", { node: n.peek().node }), () => actions(api, n.peek(), problem, load))));
 }
