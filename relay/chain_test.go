@@ -27,15 +27,16 @@ func TestChainCarriesEveryPacketByteForByte(t *testing.T) {
 
 		cam := camera{seq: 65500, time: 1<<32 - 9000, ssrc: 7} // both turn over on the way
 		var want [][]byte
-		go func() {
+		played := beside(func() {
 			for i := range 60 {
 				frame := cam.frame(i%30 == 0, 1+i%7*5)
 				want = append(want, frame...)
 				write(t, origin, frame...)
 				time.Sleep(33 * time.Millisecond)
 			}
-		}()
+		})
 		got := drain(t, r)
+		played()
 		if len(got) != len(want) {
 			t.Fatalf("%d packets came, %d were sent", len(got), len(want))
 		}
@@ -131,7 +132,7 @@ func TestAudioCrossesByDatagram(t *testing.T) {
 		time.Sleep(time.Second)
 		cam := camera{seq: 65500}
 		var want [][]byte
-		go func() {
+		played := beside(func() {
 			for i := range 100 {
 				p := cam.frame(false, 1)[0]
 				if i == 50 {
@@ -141,8 +142,9 @@ func TestAudioCrossesByDatagram(t *testing.T) {
 				write(t, origin, p)
 				time.Sleep(20 * time.Millisecond)
 			}
-		}()
+		})
 		got := drain(t, r)
+		played()
 		if len(got) != 100 {
 			t.Fatalf("%d packets of 100 came", len(got))
 		}
@@ -173,7 +175,7 @@ func TestReparentLosesNothingThatTheNewParentHolds(t *testing.T) {
 				defer r.Close()
 
 				cam, sent := camera{}, 0
-				go func() {
+				played := beside(func() {
 					for i := range 90 {
 						packets := cam.frame(i == 0, 8)
 						sent += len(packets)
@@ -187,8 +189,9 @@ func TestReparentLosesNothingThatTheNewParentHolds(t *testing.T) {
 							n2.gate.cut()
 						}
 					}
-				}()
+				})
 				got := drain(t, r)
+				played()
 				if len(got) != sent {
 					t.Errorf("%d packets of %d came", len(got), sent)
 				}
@@ -389,8 +392,11 @@ func TestM6KeyFrameRequestsAreMerged(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if len(asked) != 0 {
-			t.Fatalf("M6: joins cost the publisher %d key frame requests", len(asked))
+		mu.Lock()
+		joins := len(asked)
+		mu.Unlock()
+		if joins != 0 {
+			t.Fatalf("M6: joins cost the publisher %d key frame requests", joins)
 		}
 		for range 1000 { // ten seconds of two hundred requests a second
 			for _, track := range tracks {
@@ -400,6 +406,8 @@ func TestM6KeyFrameRequestsAreMerged(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(asked) < 20 {
 			t.Errorf("only %d requests reached the publisher in ten seconds", len(asked))
 		}

@@ -99,15 +99,17 @@ func TestLossOnTheLinkLosesNoPacketOfVideo(t *testing.T) {
 		n1.gate.drop = func([]byte) bool { return random.Intn(100) < 2 }
 		n1.gate.mu.Unlock()
 		cam, sent := camera{}, 0
-		go func() {
+		played := beside(func() {
 			for i := range 150 {
 				frame := cam.frame(i == 0, 6)
 				sent += len(frame)
 				write(t, origin, frame...)
 				time.Sleep(33 * time.Millisecond)
 			}
-		}()
-		if got := drain(t, r); len(got) != sent {
+		})
+		got := drain(t, r)
+		played()
+		if len(got) != sent {
 			t.Errorf("%d packets of %d came", len(got), sent)
 		}
 		if n1.linksEnded("silent")+n2.linksEnded("silent") != 0 {

@@ -370,6 +370,16 @@ func drain(t *testing.T, r *Reader) map[uint64]*rtp.Packet {
 	}
 }
 
+// beside runs f beside the test; what it has written may be read once the function that is returned has come back.
+func beside(f func()) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return func() { <-done }
+}
+
 func status(n *node, id wire.TrackID) (TrackStatus, bool) {
 	for _, s := range n.Status() {
 		if s.ID == id {
