@@ -50,12 +50,12 @@ func (s *stillness) take() time.Duration {
 // presenters kills the node that a presenter's page sends to, again and again, and returns for
 // how long viewers elsewhere had no picture, each time and without a death, in ms.
 func (s *edgekillScenario) presenters(ctx context.Context, api *client.Client, m *rig.Mesh, w client.Webinar) (gaps, control []float64, err error) {
-	invite, err := api.Invite(ctx, w.ID, client.CreateInvite{Name: "Presenter", Role: "presenter"})
-	if err != nil {
-		return nil, nil, err
-	}
 	for i := range s.Kills {
-		b, err := rig.OpenBrowser(ctx) // a page that was left may hold on to its session
+		invite, err := api.Invite(ctx, w.ID, client.CreateInvite{Name: "Presenter", Role: "presenter"}) // another person, or they would be inside already
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := rig.OpenBrowser(ctx)
 		if err != nil {
 			return nil, nil, err
 		}

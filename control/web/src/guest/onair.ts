@@ -6,6 +6,12 @@ import { Backoff, pause } from "../wait";
 import { type Outbound, Publisher, type Way } from "./publisher";
 import { type Visit, passing } from "./visit";
 
+/**
+ * flowsOn is how long what still flows to a node that wants to be left goes on after nobody else took it, in milliseconds:
+ * each try encodes everything twice for a moment. When it is lost, it is tried again at once.
+ */
+const flowsOn = 10_000;
+
 export class OnAir {
   /** moving: the way of before leads nowhere, or is given up, and the next is not there yet. */
   readonly moving = signal(false);
@@ -30,7 +36,8 @@ export class OnAir {
       const told = { node: visit.node.peek(), ways: visit.ways.peek(), moves: visit.moves.peek() };
       effect(() => {
         const [node, ways, moves] = [visit.node(), visit.ways(), visit.moves()];
-        if (node !== told.node && this.#now.origin !== node) queueMicrotask(() => void this.#again(false));
+        const left = node !== told.node && (this.moving.peek() || this.#now.origin === told.node); // what flows to a third one stays
+        if (left) queueMicrotask(() => void this.#again(false));
         else if (moves !== told.moves) queueMicrotask(() => void this.#again(true));
         else if (ways !== told.ways) void this.#now.restart();
         Object.assign(told, { node, ways, moves });
@@ -94,12 +101,12 @@ export class OnAir {
     const before = this.#now;
     if (!flows) before.rest();
     const backoff = new Backoff();
-    while (!this.#end.signal.aborted && !(await this.#next(before, backoff)));
+    while (!this.#end.signal.aborted && !(await this.#next(before, backoff, flows ? flowsOn : 0)));
     this.moving.set(false);
   }
 
-  /** next tries once, and reports whether that is the end of it. */
-  async #next(before: Publisher, backoff: Backoff): Promise<boolean> {
+  /** next tries once, and reports whether that is the end of it; until the next try at least so many milliseconds pass. */
+  async #next(before: Publisher, backoff: Backoff, least: number): Promise<boolean> {
     const stream = this.#stream;
     const attempt = (this.#attempt = { node: this.#visit.node.peek(), end: new AbortController() });
     try {
@@ -124,7 +131,7 @@ export class OnAir {
       }
       if (why.status === 401) await this.#visit.renew();
       else this.#visit.suspect();
-      await pause(Math.max(backoff.next(), 1000 * why.retryAfter), this.#end.signal, this.#wake);
+      await pause(Math.max(least, backoff.next(), 1000 * why.retryAfter), this.#end.signal, this.#wake);
       return false;
     }
   }
