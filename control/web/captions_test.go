@@ -34,12 +34,24 @@ func TestCaptions(t *testing.T) {
 		guest.until(what, fmt.Sprintf(`[...document.querySelectorAll("#captions-read p")].some((p) => p.textContent === %q && p.lang === %q)`, text, language))
 	}
 
-	host.do("open", chromedp.Navigate(c.url+"/host#token="+c.token))
+	host.do("open", chromedp.Navigate(c.url+"/host?lang=de#token="+c.token))
 	host.click(".row-link")
 	host.click("#watch")
 	host.fill("#host-name", "Marie Curie")
 	host.click("dialog .primary")
 	host.click("#live-tab-chat")
+	host.fill("#talk-text", "Willkommen!")
+	host.click("#talk-send")
+	guest.fill("#talk-text", "Guten Tag")
+	guest.click("#talk-send")
+	for _, width := range []int64{390, 1440} {
+		host.size(width, 844, "light")
+		host.until("who wrote it, when, and the button that deletes it stand side by side", `(() => {
+			const heads = [...document.querySelectorAll(".talk-lines .talk-head")].map((p) => [...p.children].map((e) => e.getBoundingClientRect()));
+			return heads.length === 2 && heads.every(([who, when, button]) => button.height < 45 && button.top < when.bottom && button.left >= when.right && when.left >= who.right);
+		})()`)
+		host.picture(fmt.Sprint("chat-", width))
+	}
 	host.click(".captioner summary")
 	host.do("in German", chromedp.Evaluate[chromedp.Void](`void (document.querySelector("#caption-language").value = "de")`))
 	host.fill("#caption-text", "Guten ")

@@ -233,6 +233,8 @@ export interface Recorded {
 export interface RecordedFile {
   name: string;
   path: string;
+  track: "audio" | "video" | "captions";
+  language?: string; // of captions
   first_ms: number;
   last_ms: number;
   bytes: number;

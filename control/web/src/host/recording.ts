@@ -1,4 +1,5 @@
 // Recording: the switch, what is being recorded where, and the files. They stay at the nodes that publishers were at.
+import { languageName } from "../guest/captions";
 import { asProblem } from "../http";
 import { number, t } from "../texts";
 import { each, h } from "../ui/dom";
@@ -57,8 +58,9 @@ function line(live: Live, row: Signal<Row>, problem: Signal<string>): HTMLElemen
   const busy = signal(false);
   const words = () => {
     const f = row().file;
-    const length = t("host.recording_length", { minutes: number(Math.max(f.last_ms - f.first_ms, 0) / 60_000, 1), megabytes: number(f.bytes / 1e6, 1) });
-    return f.state === "growing" ? `${length} · ${t("host.recording_growing")}` : f.state === "cut_off" ? `${length} · ${t("host.recording_cut_off")}` : length;
+    const what = f.track === "captions" ? `${t("talk.captions")} · ${languageName(f.language ?? "")}`
+      : t("host.recording_length", { minutes: number(Math.max(f.last_ms - f.first_ms, 0) / 60_000, 1), megabytes: number(f.bytes / 1e6, 1) });
+    return f.state === "growing" ? `${what} · ${t("host.recording_growing")}` : f.state === "cut_off" ? `${what} · ${t("host.recording_cut_off")}` : what;
   };
   const get = async () => {
     busy.set(true);

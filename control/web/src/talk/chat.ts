@@ -33,7 +33,8 @@ function line(model: TalkModel, l: Signal<Line>, problem: Signal<string>): HTMLE
   const of = l.peek();
   const speaks = of.role !== "attendee" && of.role !== "";
   return h("li", { class: of.own ? "talk-line own" : "talk-line", "data-id": of.id },
-    h("p", { class: "talk-head" }, h("bdi", { class: "talk-name" }, of.name), speaks && h("span", { class: "chip" }, t(`common.role_${of.role}` as Key)),
+    h("p", { class: "talk-head" },
+      h("span", { class: "talk-who" }, h("bdi", { class: "talk-name" }, of.name), speaks && h("span", { class: "chip" }, t(`common.role_${of.role}` as Key))),
       h("time", { class: "hint", datetime: new Date(of.at).toISOString() }, clock(new Date(of.at).toISOString())),
       () => model.hosts() && h("button", {
         type: "button", class: "talk-small", "aria-label": `${t("talk.delete")}: ${of.name}`, onclick: trying(problem, () => model.send("delete", { of: of.id })),
