@@ -52,6 +52,11 @@ func shrink(seed uint64, b bug) (without map[int]bool, failure string) {
 // happens in as few steps as fail in the same way.
 func explain(seed uint64, b bug) string {
 	without, failure := shrink(seed, b)
+	return story(seed, b, without, failure)
+}
+
+// story is explain for a schedule that was shrunk.
+func story(seed uint64, b bug, without map[int]bool, failure string) string {
 	var trace []string
 	_, w := play(seed, b, without, &trace)
 	last := w.last
@@ -96,8 +101,8 @@ func TestM1Replay(t *testing.T) {
 			if second, _ := run(seed, tokensAreNotAsked); second != first {
 				t.Fatalf("seed %d: %q, and then %q", seed, first, second)
 			}
-			text := explain(seed, tokensAreNotAsked)
 			without, failure := shrink(seed, tokensAreNotAsked)
+			text := story(seed, tokensAreNotAsked, without, failure)
 			if law(failure) != law(first) || countBelow(without, w.last) < w.last/2 || !strings.Contains(text, failure) {
 				t.Fatalf("%d of %d steps are left out: %s", countBelow(without, w.last), w.last+1, text)
 			}

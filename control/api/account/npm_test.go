@@ -2,6 +2,7 @@ package account
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -37,8 +38,12 @@ var realProvider = sync.OnceValues(func() (dir string, skip string) {
 			return dir, err.Error()
 		}
 	}
-	install := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	// npm waits for five minutes for an answer of a registry, and asks three times.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 	install.Dir = dir
+	install.WaitDelay = time.Second // for what npm has started
 	if out, err := install.CombinedOutput(); err != nil {
 		return dir, "npm gives no oidc-provider: " + err.Error() + ": " + string(out)
 	}
