@@ -58,6 +58,12 @@ func (n *network) setCut(ip netip.Addr, cut bool) {
 	}
 }
 
+func (n *network) severed(from, to netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut[from] || n.cut[to]
+}
+
 // listen opens a watch port.
 func (n *network) listen(addr string) net.Listener {
 	n.mu.Lock()
@@ -71,15 +77,19 @@ func (n *network) listen(addr string) net.Listener {
 func (n *network) dial(ctx context.Context, from netip.Addr, addr string) (net.Conn, error) {
 	to := netip.MustParseAddrPort(addr).Addr()
 	n.mu.Lock()
-	l, cut := n.listeners[addr], n.cut[from] || n.cut[to]
+	l := n.listeners[addr]
 	n.mu.Unlock()
-	if l == nil || cut {
+	if l == nil || n.severed(from, to) {
 		return nil, errors.New("nodetest: connection refused")
 	}
 	near, far := net.Pipe()
 	select {
 	case l.conns <- far:
 		l.remember(from, to, near, far)
+		if n.severed(from, to) { // cut off before it was remembered
+			near.Close()
+			far.Close()
+		}
 		return near, nil
 	case <-l.done:
 	case <-ctx.Done():
