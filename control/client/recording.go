@@ -70,7 +70,8 @@ func (c *Client) Recordings(ctx context.Context, id string) (Recordings, error) 
 
 // RecordedFile writes a recorded file to w.
 func (c *Client) RecordedFile(ctx context.Context, id, recording, node, file string, w io.Writer) error {
-	return c.download(ctx, path("webinars", id, "recordings", recording, node, file), MediaOf(file), w)
+	kind, _, _ := strings.Cut(MediaOf(file), ";")
+	return c.download(ctx, path("webinars", id, "recordings", recording, node, file), kind, w)
 }
 
 // MediaOf is the media type of a recorded file, by its name.

@@ -43,5 +43,4 @@ func TestHostRecordsAndEverybodyIsTold(t *testing.T) {
 	}
 	c.host.click("#recordings li:last-child button")
 	c.host.until("they are loaded", `!document.querySelector("#recordings li:last-child button").disabled && !document.querySelector("#recordings ~ [role=alert]")?.textContent`)
-	c.host.pictures("recorded captions")
 }
