@@ -53,6 +53,7 @@ type pull struct {
 	cancel  context.CancelFunc
 	poked   chan struct{} // demand may have changed, a source has news
 	revoked atomic.Bool   // what is pulled must not be: ask Config.Parent again
+	renewed atomic.Bool   // another publisher has the stream: there may be parents where there were none
 
 	asking []string // nodes that are asked, or will be, to feed this one; guarded by Relay.mu
 	spare  string   // the node that stands by, "" none; guarded by Relay.mu
@@ -131,6 +132,10 @@ func (p *pull) step(now time.Time) {
 	p.wake = now.Add(linger)
 	if p.revoked.Swap(false) { // before the next look at Config.Parent, which knows more than the one before
 		p.ceasedAll(ErrClosed)
+	}
+	if p.renewed.Swap(false) { // another publisher: who failed as a parent of the one before may have this one
+		p.backoff, p.seekAt = backoffLeast, now
+		clear(p.shunned)
 	}
 	p.demand(now)
 	for _, s := range slices.Clone(p.sources) {

@@ -32,8 +32,10 @@ func (p *pull) recheck(epoch uint64, ok bool) {
 		r.mu.Unlock()
 		return
 	}
-	if ok {
-		p.least = max(p.least, epoch)
+	if ok && epoch > p.least {
+		p.least = epoch
+		p.renewed.Store(true)
+		p.poke()
 	}
 	t := e.track
 	if ok && (t == nil || t.epoch >= epoch) {
