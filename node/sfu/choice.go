@@ -39,6 +39,8 @@ const (
 	// coldFor is how long a layer that this node had to send for is waited for beyond its
 	// first key frame, which the parent may have held for seconds: another one is asked for.
 	coldFor = 1200 * time.Millisecond
+	// coldLook is how long what follows its key frame is looked at: what a parent held comes within.
+	coldLook = 50 * time.Millisecond
 )
 
 // choosy reports whether a course may go on in another layer.
@@ -117,7 +119,24 @@ type turning struct {
 	reader *relay.Reader // keeps the layer in demand
 	since  time.Time
 	cold   bool   // this node had to send for the layer
-	held   uint64 // its first key frame since, which may be old; 0: none yet
+	key    moment // of its newest key frame since, which may be old
+	newest moment // of its newest packet
+}
+
+// A moment is when a packet came and when it is to be shown, in nanoseconds.
+type moment struct{ came, shown int64 }
+
+// follow reads what came of the layer, and reports whether its newest key frame is of about now: what
+// a parent had in its ring comes faster than it was made.
+func (t *turning) follow(clock uint32, now time.Time) bool {
+	for p := t.reader.Try(); p != nil; p = t.reader.Try() {
+		t.newest = moment{p.Arrived, int64(p.Time*1000/max(uint64(clock), 1)) * 1e6}
+		if p.Key {
+			t.key = t.newest
+		}
+	}
+	late := t.newest.shown - t.key.shown - (t.newest.came - t.key.came)
+	return t.key.came > 0 && now.UnixNano()-t.key.came >= int64(coldLook) && late < int64(recentKey)
 }
 
 // look thinks the layer over.
@@ -177,10 +196,11 @@ func (t *turning) ready(f *forward, c *course, now time.Time) bool {
 	if !t.cold {
 		return true
 	}
-	if t.held == 0 {
-		t.held = key.Seq
+	if t.follow(c.track.Info().Clock, now) || now.Sub(t.since) > coldFor {
+		return true
 	}
-	return key.Seq != t.held || now.Sub(t.since) > coldFor
+	c.track.RequestKeyFrame(t.layer) // merged there with those of others
+	return false
 }
 
 // turn goes on in the new layer.
