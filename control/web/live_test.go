@@ -163,7 +163,7 @@ func TestLiveModeration(t *testing.T) {
 	})
 	run("S71 video is received no more, and again", func(*testing.T) {
 		stop := host.openMenu("#tiles", "Grace Hopper", "stop_video")
-		host.until("the menu of a tile at the edge begins where its button does", `document.querySelector("[role=menu]").getBoundingClientRect().left === document.querySelector("#tiles [aria-expanded=true]").getBoundingClientRect().left`)
+		host.until("the menu of a tile at the edge is not outside of the stage", `document.querySelector("[role=menu]").getBoundingClientRect().left >= document.querySelector("#tiles").getBoundingClientRect().left`)
 		host.seen("menu of a tile")
 		host.do("choose", chromedp.Click(stop))
 		host.until("the row says so", `document.querySelector("#participants").textContent.includes("video stopped")`)
