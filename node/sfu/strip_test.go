@@ -11,9 +11,6 @@ import (
 
 // A page shows one picture large and the others in a strip; of each it tells how many lines it has room for.
 func TestAPictureInTheStripIsSentSmallBesideALargeOne(t *testing.T) {
-	if raced {
-		t.Skip("what may race here does so in the test of a narrow path")
-	}
 	synctest.Test(t, func(t *testing.T) {
 		e := newEther(t)
 		free := impair.New(impair.Profile{Delay: 10 * time.Millisecond}, 1)
