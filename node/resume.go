@@ -94,12 +94,15 @@ func (g *stage) comes(epoch uint64) bool {
 func (c *claim) comes(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	begun := false
 	for _, t := range c.tracks {
-		if now.Sub(t.Newest()) < quietFor {
+		newest := t.Newest()
+		if now.Sub(newest) < quietFor {
 			return true
 		}
+		begun = begun || newest.After(c.since)
 	}
-	return len(c.tracks) == 0 && now.Sub(c.since) < settlesWithin
+	return !begun && now.Sub(c.since) < settlesWithin
 }
 
 // flows asks a node whether packets come in by a claim there. One that answers something else is
