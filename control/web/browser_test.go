@@ -44,6 +44,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		"headless": "new", "no-sandbox": true, "disable-gpu": true, "disable-quic": true, "disable-component-update": true,
 		"use-fake-ui-for-media-stream": true, "use-fake-device-for-media-stream": true,
 		"allow-loopback-in-peer-connection": true, "disable-features": "WebRtcHideLocalIpsWithMdns",
+		"test-third-party-cookie-phaseout": true, // a frame of another site has no cookies, as browsers have it more and more
 	} {
 		options = append(options, chromedp.Flag(name, value))
 	}
