@@ -29,7 +29,7 @@ func TestAWebinarIsMadeLookedAtAndEnded(t *testing.T) {
 		ID: made.ID, Title: "All hands", Mode: "all-on-screen", Link: made.Link, JoinPath: made.JoinPath,
 		State: "planned", CreatedAt: w.now, Version: 1, Owner: w.hostID,
 		Guests: client.Permissions{Audio: true, Video: true, Messages: true, Files: true, Images: true},
-		Lobby:  "off", Partition: "keep", RetentionDays: 30, OpenDoor: true, Ceilings: []client.Ceiling{},
+		Lobby:  "off", Partition: "keep", RetentionDays: 30, OpenDoor: true, Ceilings: []client.Ceiling{}, EmbedOrigins: []string{},
 	}
 	if !reflect.DeepEqual(made, want) {
 		t.Errorf("made %+v, want %+v", made, want)
