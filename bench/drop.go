@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -79,22 +80,33 @@ func (s *dropScenario) Run(ctx context.Context, g *grammar) error {
 }
 
 func (s *dropScenario) print(all []dropFigure) {
-	m := func(of func(dropFigure) float64) float64 {
-		var v []float64
-		for _, f := range all {
-			v = append(v, of(f))
-		}
-		slices.Sort(v)
-		return v[len(v)/2]
-	}
+	m := func(of func(dropFigure) float64) float64 { return halfway(all, of) }
 	fmt.Printf("\n| %-58s | %s |\n|---|---|\n", fmt.Sprintf("medians of %d", len(all)), "figure")
-	figure(fmt.Sprintf("%d -> %d Mbps: until a size that fits is shown", s.Wide, s.Narrow), "%.1f s", m(func(f dropFigure) float64 { return f.small }))
+	figure(fmt.Sprintf("%d -> %d Mbps: until a size that fits is shown", s.Wide, s.Narrow), "%.1f s", m(func(f dropFigure) float64 { return reached(f.small) }))
 	figure("frozen while narrow (pauses over 150 ms): all, longest, from 5 s after the drop on", "%.2f, %.2f, %.2f s",
 		m(func(f dropFigure) float64 { return f.frozen }), m(func(f dropFigure) float64 { return f.gap }), m(func(f dropFigure) float64 { return f.after }))
 	figure("shown while narrow", "%.0f lines, %.0f frames a second", m(func(f dropFigure) float64 { return f.lines }), m(func(f dropFigure) float64 { return f.rate }))
-	figure(fmt.Sprintf("%d -> %d Mbps: until 4K is back", s.Narrow, s.Wide), "%.1f s", m(func(f dropFigure) float64 { return f.large }))
+	figure(fmt.Sprintf("%d -> %d Mbps: until 4K is back (+Inf: not while it was watched)", s.Narrow, s.Wide), "%.1f s", m(func(f dropFigure) float64 { return reached(f.large) }))
 	figure("frozen from when it is wide again", "%.2f s", m(func(f dropFigure) float64 { return f.wide }))
 	figure("switches", "%.0f", m(func(f dropFigure) float64 { return f.switches }))
+}
+
+// halfway returns the median of a number.
+func halfway(all []dropFigure, of func(dropFigure) float64) float64 {
+	var v []float64
+	for _, f := range all {
+		v = append(v, of(f))
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// reached has what was never come to count as longer than anything.
+func reached(s float64) float64 {
+	if s < 0 {
+		return math.Inf(1)
+	}
+	return s
 }
 
 // air makes a webinar and has the camera send to the first node.

@@ -48,3 +48,10 @@ func TestReadADiary(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatNeverCameIsLongerThanAnything(t *testing.T) {
+	all := []dropFigure{{large: 6.5}, {large: -1}, {large: 14.9}}
+	if got := halfway(all, func(f dropFigure) float64 { return reached(f.large) }); got != 14.9 {
+		t.Errorf("the median is %v s", got)
+	}
+}
