@@ -52,7 +52,7 @@ simulate:
 e2e: build
 	@mkdir -p $(ARTIFACTS)
 	@STENTOR_BINARY=$(CURDIR)/stentor STENTOR_ARTIFACTS=$(ARTIFACTS) GO=$(GO) .ci/gotest $(ARTIFACTS)/e2e.log -timeout 20m -p 1 \
-		-run 'EndToEnd|Chaos|SimulcastFromThePage|AKilledEdge' -- . ./control/web ./node/sfu
+		-run 'EndToEnd|Chaos|SimulcastFromThePage|AKilledEdge|APublishersEdgeThatDies' -- . ./control/web ./node/sfu
 
 test: deps
 	@mkdir -p $(ARTIFACTS)
