@@ -19,29 +19,12 @@ import (
 // one, on the same seat (there is only one), and nobody is asked for the PIN. Before, the way to
 // the first node breaks, and an ICE restart finds another.
 func TestAKilledEdge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes and a browser")
-	}
-	binary := program(t)
-	os.Setenv("STENTOR_BINARY", binary) // for the one inside
-	inside, why, err := rig.InNamespace("-test.run", "^TestAKilledEdge$", "-test.v", "-test.timeout", "5m")
-	switch {
-	case err != nil:
-		t.Fatal("the run in its namespace failed: ", err)
-	case why != "":
-		t.Skip("no network namespace: ", why)
-	case !inside:
+	mesh, c := meshToBreak(t)
+	if mesh == nil {
 		return
 	}
-	mesh, err := rig.StartMesh(t.Context(), binary, t.TempDir(), 1, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer mesh.Stop()
-	c := &crowd{realNode: &realNode{t: t, url: mesh.Nodes[0].URL, token: mesh.Token}}
-	if c.api, err = mesh.Client(0); err != nil {
-		t.Fatal(err)
-	}
+	var err error
 	c.webinar, err = c.api.CreateWebinar(t.Context(), client.CreateWebinar{Title: "Tides and moons", GeneratePIN: true, GuestLimit: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -141,4 +124,31 @@ func program(t *testing.T) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return path
+}
+
+// meshToBreak runs the calling test once more in a network namespace of its own, and there starts a voter and two edges as
+// processes, which the caller stops. It returns nil to the one outside, whose part that was.
+func meshToBreak(t *testing.T) (*rig.Mesh, *crowd) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts processes and a browser")
+	}
+	binary := program(t)
+	os.Setenv("STENTOR_BINARY", binary) // for the one inside
+	inside, why, err := rig.InNamespace("-test.run", "^"+t.Name()+"$", "-test.v", "-test.timeout", "5m")
+	switch {
+	case err != nil:
+		t.Fatal("the run in its namespace failed: ", err)
+	case why != "":
+		t.Skip("no network namespace: ", why)
+	case !inside:
+		return nil, nil
+	}
+	mesh, err := rig.StartMesh(t.Context(), binary, t.TempDir(), 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crowd{realNode: &realNode{t: t, url: mesh.Nodes[0].URL, token: mesh.Token}}
+	c.api = must(mesh.Client(0))
+	return mesh, c
 }

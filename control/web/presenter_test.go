@@ -2,12 +2,10 @@ package web_test
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
-	"stentor/bench/rig"
 	"stentor/control/client"
 )
 
@@ -47,27 +45,11 @@ const watchPackets = `(() => {
 // The presenter's edge drains, and then the next one is killed: the presenter's page goes on at
 // another node with the same camera, and for the guest the same picture and sound go on.
 func TestAPublishersEdgeThatDies(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes and a browser")
-	}
-	binary := program(t)
-	os.Setenv("STENTOR_BINARY", binary) // for the one inside
-	inside, why, err := rig.InNamespace("-test.run", "^TestAPublishersEdgeThatDies$", "-test.v", "-test.timeout", "5m")
-	switch {
-	case err != nil:
-		t.Fatal("the run in its namespace failed: ", err)
-	case why != "":
-		t.Skip("no network namespace: ", why)
-	case !inside:
+	mesh, c := meshToBreak(t)
+	if mesh == nil {
 		return
 	}
-	mesh, err := rig.StartMesh(t.Context(), binary, t.TempDir(), 1, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer mesh.Stop()
-	c := &crowd{realNode: &realNode{t: t, url: mesh.Nodes[0].URL, token: mesh.Token}}
-	c.api = must(mesh.Client(0))
 	c.webinar = must(c.api.CreateWebinar(t.Context(), client.CreateWebinar{Title: "Tides and moons", GeneratePIN: true}))
 	invite := must(c.api.Invite(t.Context(), c.webinar.ID, client.CreateInvite{Name: "Grace Hopper", Role: "presenter"}))
 	const edge = 1
